@@ -1,0 +1,48 @@
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+
+#include "absl/status/status.h"
+#include "escan/ids.h"
+
+namespace escan {
+
+// One batch on its way through an executor. `slots` are the rows' places in the slab.
+struct StageBatch {
+  int stage = 0;  // index in the cascade
+  std::span<const SlotId> slots;
+};
+
+// What became of one row: its score, or the reason that it has none.
+struct RowResult {
+  float score = 0;
+  bool failed = false;
+};
+
+// Runs the stages that one worker process hosts. Owned by the worker's main loop, which is the only
+// caller. Batches finish in the order in which they were started; at most `credits` are unfinished.
+//
+// An executor for a device with queues of its own enqueues in Start() and waits in Finish(), so
+// that the next batch's inputs travel while this one computes; one for the CPU works in Finish().
+class StageExecutor {
+ public:
+  virtual ~StageExecutor() = default;
+
+  // Loads every stage and prepares each of its buckets; calls `progress(done, total)` between. On
+  // an error the worker reports it and ends: the message names the stage and the file.
+  using Progress = std::function<void(int done, int total)>;
+  virtual absl::Status Prepare(const Progress& progress) = 0;
+
+  // Takes up a batch. The batch's slots stay valid until Finish() returned for it.
+  virtual absl::Status Start(const StageBatch& batch) = 0;
+
+  // Blocks until the outputs of the oldest unfinished batch lie in their slots. `results` has one
+  // element a row. A model that throws on some rows marks these rows failed, puts why into
+  // `first_failure`, computes all others, and returns OK. An error means that the executor cannot
+  // go on: the worker ends, and the batch is replayed elsewhere.
+  virtual absl::Status Finish(std::span<RowResult> results, std::string* first_failure) = 0;
+};
+
+}  // namespace escan

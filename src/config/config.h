@@ -1,0 +1,63 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "escan/cascade.h"
+#include "escan/device.h"
+#include "escan/plan.h"
+
+namespace escan {
+
+struct ServerConfig {
+  std::string listen = "127.0.0.1:8001";
+  std::string metrics = "127.0.0.1:8002";            // empty: no metrics port
+  std::string admin = "unix:/run/escan/admin.sock";  // unix:PATH or a loopback ADDR:PORT
+};
+
+enum class MpsMode { kManaged, kExternal, kOff };
+
+struct ShutdownConfig {
+  Duration grace = std::chrono::seconds(2);           // not ready, but still admitting
+  Duration drain_timeout = std::chrono::seconds(30);  // for the requests inside
+};
+
+struct CascadeConfig {
+  CascadeSpec spec;
+  Plan plan;
+  bool plan_is_auto = false;      // `plan` then is SafePlan()
+  std::filesystem::path profile;  // absolute; empty: none
+};
+
+// A configuration file, checked and with every default filled in.
+struct Config {
+  ServerConfig server;
+  std::vector<Device> devices;
+  MpsMode mps = MpsMode::kManaged;
+  ShutdownConfig shutdown;
+  std::vector<CascadeConfig> cascades;
+};
+
+// Reads and validates a configuration. InvalidArgument has one line a mistake, all of them, each as
+//   FILE:LINE: cascades[0].stages[1].exit.threshold: 1.7 is not in [0, 1]
+// NotFound when the file does not exist. Model paths are relative to the file's folder and must
+// exist.
+absl::StatusOr<Config> LoadConfig(const std::filesystem::path& file);
+
+// A plan alone, in the form of the configuration's `plan:`. `source` names it in messages.
+absl::StatusOr<Plan> ParsePlan(std::string_view yaml, std::string_view source,
+                               const CascadeSpec& cascade, int device_count);
+
+// One worker with the whole first device that hosts every stage; batches up to the largest bucket.
+// What is served when no better plan is known.
+Plan SafePlan(const CascadeSpec& cascade);
+
+// YAML that LoadConfig and ParsePlan read back to equal values.
+std::string ToYaml(const Config& config);
+std::string ToYaml(const Plan& plan, const CascadeSpec& cascade);
+
+}  // namespace escan

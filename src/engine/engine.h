@@ -1,0 +1,125 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "escan/cascade.h"
+#include "escan/device.h"
+#include "escan/ids.h"
+#include "escan/plan.h"
+#include "ipc/frames.h"
+#include "scheduling/scheduler.h"
+#include "scheduling/stage_statistics.h"
+#include "workers/fleet.h"
+#include "workers/worker_process.h"
+
+namespace escan {
+
+struct EngineOptions {
+  WorkerCommand worker;         // program for CPU workers
+  std::vector<Device> devices;  // what plans refer to
+  int completer_threads = 1;    // call Completion::OnComplete
+  FleetOptions fleet;
+  SchedulerOptions scheduler;
+};
+
+// Receives the end of a request. Made and owned by whoever submits it; must live until OnComplete.
+class Completion {
+ public:
+  virtual ~Completion() = default;
+  // Exactly once, on a completer thread; must not block. Outputs may be read until Release.
+  virtual void OnComplete(const Outcome& outcome) = 0;
+};
+
+// What an operator and the metrics see of a cascade; one consistent moment of the engine.
+struct EngineStatus {
+  struct Stage {
+    StagePolicy policy;
+    float threshold = 0;
+    int ready_workers = 0;
+    int queued = 0;
+    int in_flight = 0;
+    StageStatistics statistics;
+  };
+  struct Worker {
+    Fleet::Member member;
+    pid_t pid = 0;                                  // 0: no process
+    WorkerState reported = WorkerState::kStarting;  // the process's own word
+    int progress_done = 0;
+    int progress_total = 0;
+  };
+  std::vector<Stage> stages;
+  std::vector<Worker> workers;
+  Plan plan;  // in effect
+  int slots = 0;
+  int slots_in_use = 0;
+  int requests = 0;
+  uint64_t worker_restarts = 0;
+  uint64_t plan_changes = 0;
+  bool plan_change_in_progress = false;
+  bool ready = false;  // every stage has a ready worker
+};
+
+struct PlanChange {
+  int workers_started = 0;
+  int workers_stopped = 0;
+  Duration took{};
+};
+
+// One cascade at run time: its slab, its workers and the thread that runs scheduler and fleet.
+// Knows neither gRPC nor the configuration file. The way of a request:
+//
+//   Acquire -> write inputs -> Submit -> OnComplete -> read outputs -> Release
+//
+// or, when it turns out to be wrong before Submit, Acquire -> Release. All of it thread-safe, none
+// of it blocks. Outputs of an answered row lie at output(slot, answer(slot).stage, ...).
+class Engine {
+ public:
+  // Starts the workers and returns without waiting for them.
+  static absl::StatusOr<std::unique_ptr<Engine>> Start(const CascadeSpec& cascade, const Plan& plan,
+                                                       const EngineOptions& options);
+  // Ends everything at once; requests still inside complete with kUnavailable first.
+  ~Engine();
+
+  // --- requests; any thread
+  // A chain of `rows` slots, all or none: ResourceExhausted at once when too few are free.
+  absl::StatusOr<RequestKey> Acquire(int rows);
+  SlotId NextSlot(SlotId slot) const;
+  std::byte* input(SlotId slot, int tensor) const;
+  const std::byte* output(SlotId slot, int stage, int tensor) const;
+  // `completion` is called exactly once, also for a request that is already past its deadline.
+  void Submit(const Admission& admission, Completion* completion);
+  // The client is gone; OnComplete still follows, once.
+  void Cancel(const RequestKey& key);
+  const SampleAnswer& answer(SlotId slot) const;
+  void Release(const RequestKey& key);
+
+  // --- operators; any thread but a completer's; these block
+  EngineStatus Status();
+  bool ready() const;  // does not block
+  // Puts a plan into effect; returns when it is (see Fleet). Aborted: another change is under way.
+  // FailedPrecondition: workers could not be started; the plan before goes on.
+  absl::StatusOr<PlanChange> SetPlan(const Plan& plan);
+  void SetThresholds(const std::vector<std::pair<int, float>>& thresholds);
+  // Waits until no request is inside, at most until `deadline`; false when some are left.
+  bool WaitUntilIdle(TimePoint deadline);
+  // Fails what is inside, stops the workers and waits for their end.
+  void Stop();
+  // Called on the engine's thread whenever ready() may have changed; must not block.
+  void OnReadyChange(std::function<void(bool ready)> callback);
+
+  const CascadeSpec& cascade() const;
+
+ private:
+  class Loop;
+  explicit Engine(std::unique_ptr<Loop> loop);
+  std::unique_ptr<Loop> loop_;
+};
+
+}  // namespace escan

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "escan/cascade.h"
+#include "ipc/slab_layout.h"
+
+namespace escan {
+
+// A batched tensor in the slab as a worker sees it: row n of a batch lies at `offset` of its slot.
+struct SlabTensor {
+  std::string name;
+  Datatype datatype = Datatype::kFp32;
+  std::vector<int64_t> shape;  // of one row
+  size_t offset = 0;
+
+  friend bool operator==(const SlabTensor&, const SlabTensor&) = default;
+};
+
+// One stage as its worker runs it.
+struct WorkerStage {
+  int index = 0;  // in the cascade; what frames name
+  std::string name;
+  ExecutorKind executor = ExecutorKind::kTorchScript;
+  std::string model;                // path of the weights
+  std::vector<SlabTensor> inputs;   // arguments of forward(), in order
+  std::vector<SlabTensor> outputs;  // results of forward(), in order
+  std::vector<int> buckets;
+  ExitScore score = ExitScore::kNone;
+  int score_output = 0;  // index into outputs
+
+  friend bool operator==(const WorkerStage&, const WorkerStage&) = default;
+};
+
+// All that a worker process is told at its start: a JSON document in a memfd. The worker knows
+// neither the configuration nor the cascade, only the regions of the slab that it reads and writes.
+struct WorkerSpec {
+  std::string cascade;
+  int worker = 0;            // number in the daemon's fleet, for logs
+  uint32_t incarnation = 0;  // for frame headers
+  uint32_t slots = 0;        // of the slab
+  size_t stride = 0;         // of the slab
+  int credits = 1;           // batches that may be in flight
+  int threads = 1;           // intra-op threads (CPU)
+  std::vector<int> cpus;     // affinity; empty: leave as inherited
+  std::vector<WorkerStage> stages;
+
+  friend bool operator==(const WorkerSpec&, const WorkerSpec&) = default;
+};
+
+// The stages of `cascade` with the offsets of `layout`, restricted to `hosted` (indices,
+// ascending).
+std::vector<WorkerStage> WorkerStagesOf(const CascadeSpec& cascade, const SlabLayout& layout,
+                                        const std::vector<int>& hosted);
+
+std::string ToJson(const WorkerSpec& spec);
+// InvalidArgument naming the key that is missing or malformed.
+absl::StatusOr<WorkerSpec> WorkerSpecFromJson(std::string_view json);
+
+// Descriptors that a worker process inherits, at fixed numbers.
+inline constexpr int kWorkerSocketFd = 3;
+inline constexpr int kWorkerSlabFd = 4;
+inline constexpr int kWorkerSpecFd = 5;
+
+}  // namespace escan

@@ -1,0 +1,169 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "escan/cascade.h"
+#include "escan/ids.h"
+#include "escan/plan.h"
+#include "escan/time.h"
+#include "scheduling/stage_statistics.h"
+
+namespace escan {
+
+// A request is named by its first slot and a number that is never used again, so that a message
+// about one that is already over is recognised.
+struct RequestKey {
+  SlotId first_slot = kNoSlot;
+  uint64_t id = 0;
+
+  friend bool operator==(const RequestKey&, const RequestKey&) = default;
+};
+
+// 1 is served first. Queues order by (priority, deadline, arrival).
+inline constexpr int kHighestPriority = 1;
+inline constexpr int kDefaultPriority = 2;
+inline constexpr int kLowestPriority = 3;
+
+struct Admission {
+  RequestKey key;
+  int rows = 0;
+  int priority = kDefaultPriority;
+  TimePoint arrival;
+  TimePoint deadline;
+};
+
+enum class OutcomeCode {
+  kOk,
+  kDeadlineExceeded,
+  kCancelled,
+  kStageFailed,   // a model threw on one of the request's rows
+  kWorkerKilled,  // one of its rows ended two workers
+  kUnavailable,   // the scheduler was shut down
+};
+
+// How a request ended. `stage` and `row` name the place for kStageFailed and kWorkerKilled;
+// `message` then is the worker's own word.
+struct Outcome {
+  OutcomeCode code = OutcomeCode::kOk;
+  int stage = -1;
+  int row = -1;
+  std::string message;
+};
+
+// Where an answered sample left the cascade.
+struct SampleAnswer {
+  int8_t stage = -1;  // index of the stage that answered
+  float score = 0;    // its confidence, NaN when the stage is not scored
+};
+
+struct Batch {
+  WorkerId worker = -1;
+  uint64_t sequence = 0;  // unique over the scheduler's life
+  int stage = 0;
+  float threshold = 0;
+  std::span<const SlotId> slots;  // valid during the call
+};
+
+// What a batch brought back; spans have one element a row, in the batch's order.
+struct BatchResult {
+  uint64_t sequence = 0;
+  std::span<const float> scores;
+  std::span<const uint8_t> exits;   // 1: the score passed the threshold
+  std::span<const uint8_t> failed;  // 1: the model threw on the row
+  std::string_view message;         // why the first failed row failed
+  Duration execute_time{};
+};
+
+// Why a worker is gone decides what is believed of the rows that it held.
+enum class WorkerEnd {
+  kBlameless,  // stopped by the daemon, or killed from outside: its rows go back as they were
+  kSuspect,    // crashed, hung or sent garbage: any row that it held may be the cause
+};
+
+// Where decisions go. Called from inside the scheduler's own calls, never re-entered from there.
+class SchedulerActions {
+ public:
+  virtual ~SchedulerActions() = default;
+
+  // Give the batch to its worker.
+  virtual void Dispatch(const Batch& batch) = 0;
+
+  // The request is answered; exactly once for each admitted one. With kOk, Scheduler::answer()
+  // holds where each of its rows left. Its slots must not be reused before Settled.
+  virtual void Complete(const RequestKey& key, const Outcome& outcome) = 0;
+
+  // No worker holds a row of this request and none will; exactly once, after Complete.
+  virtual void Settled(const RequestKey& key) = 0;
+};
+
+struct SchedulerOptions {
+  Duration exit_window = std::chrono::seconds(30);  // of the exit ratio estimates
+};
+
+// Owns the stage queues and the state of every sample of one cascade, and decides what each worker
+// runs next. Plain code: one thread, no locks, no I/O, no clock; no allocation per sample. It runs
+// unchanged in the daemon, in tests and in the simulator.
+//
+// Rules are in docs/design.md, "Decisions".
+class Scheduler {
+ public:
+  // `next_slot[s]` is the slot of the row after the one in s; it is written by whoever admits a
+  // request and constant from Admit to Settled. `cascade` and `actions` outlive the scheduler.
+  Scheduler(const CascadeSpec& cascade, const Plan& plan, std::span<const SlotId> next_slot,
+            SchedulerActions* actions, const SchedulerOptions& options = {});
+  ~Scheduler();
+
+  // --- requests
+  void Admit(const Admission& admission, TimePoint now);
+  // Nothing happens when the request is already over.
+  void Cancel(const RequestKey& key, TimePoint now);
+  const SampleAnswer& answer(SlotId slot) const;
+
+  // --- workers
+  // A worker is ready for batches of `stages`.
+  void WorkerReady(WorkerId worker, const std::vector<int>& stages, int credits, TimePoint now);
+  // It gets no new batch; those in flight finish. See idle().
+  void WorkerDraining(WorkerId worker, TimePoint now);
+  bool idle(WorkerId worker) const;  // holds no batch
+  // False when `sequence` is not in flight at `worker`, or the spans are not of its size: the first
+  // answer wins, and what is wrong changes nothing.
+  bool BatchDone(WorkerId worker, const BatchResult& result, TimePoint now);
+  // The process is gone, or never was ready. Its rows are replayed.
+  void WorkerGone(WorkerId worker, WorkerEnd end, TimePoint now);
+  // When a batch at `worker` has taken max(10 x p99 of its stage, 1 s) and the worker should be
+  // ended: the earliest such time; TimePoint::max() when it holds none.
+  TimePoint HangDeadline(WorkerId worker) const;
+
+  // --- decisions
+  // Replaces batch policies and options; hosting follows from the workers that are ready.
+  void SetPolicies(const std::vector<StagePolicy>& stages, const PlanOptions& options,
+                   TimePoint now);
+  // Forgets the stage's exit estimate.
+  void SetThreshold(int stage, float threshold, TimePoint now);
+  float threshold(int stage) const;
+
+  // Answers what is past its deadline and dispatches all that can be dispatched. Call it after any
+  // of the above and not later than the time it returned (TimePoint::max(): nothing is waiting).
+  TimePoint Advance(TimePoint now);
+
+  // Completes every request with kUnavailable, for a shutdown whose drain time is over.
+  void FailAll(TimePoint now);
+
+  // --- observation
+  int requests() const;            // admitted and not answered
+  int queued(int stage) const;     // samples waiting at a stage
+  int in_flight(int stage) const;  // samples that workers hold
+  bool hosted(int stage) const;    // a ready, not draining worker hosts it
+  const StageStatistics& statistics(int stage) const;
+
+ private:
+  class Core;
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace escan
