@@ -1,0 +1,198 @@
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "config/config.h"
+#include "config/scalars.h"
+#include "config/slots.h"
+#include "yaml-cpp/yaml.h"
+
+namespace escan {
+namespace {
+
+using YAML::BeginMap;
+using YAML::BeginSeq;
+using YAML::EndMap;
+using YAML::EndSeq;
+using YAML::Flow;
+
+// Writes `key: value`, and a comment where there is one.
+template <typename T>
+void Put(YAML::Emitter& out, const std::string& key, const T& value,
+         const std::string& comment = "") {
+  out << YAML::Key << key << YAML::Value << value;
+  if (!comment.empty()) out << YAML::Comment(comment);
+}
+
+YAML::Emitter& PutKey(YAML::Emitter& out, const std::string& key) {
+  return out << YAML::Key << key << YAML::Value;
+}
+
+template <typename T>
+void PutList(YAML::Emitter& out, const std::string& key, const std::vector<T>& values) {
+  PutKey(out, key) << Flow << BeginSeq;
+  for (const T& value : values) out << value;
+  out << EndSeq;
+}
+
+std::string NameOf(MpsMode mode) {
+  switch (mode) {
+    case MpsMode::kManaged:
+      return "managed";
+    case MpsMode::kExternal:
+      return "external";
+    case MpsMode::kOff:
+      return "off";
+  }
+  return "";
+}
+
+void PutTensors(YAML::Emitter& out, const std::string& key,
+                const std::vector<TensorSpec>& tensors) {
+  PutKey(out, key) << BeginSeq;
+  for (const TensorSpec& tensor : tensors) {
+    out << Flow << BeginMap;
+    Put(out, "name", tensor.name);
+    Put(out, "datatype", std::string(Name(tensor.datatype)));
+    PutList(out, "shape", tensor.shape);
+    if (tensor.range.has_value()) {
+      PutList<int64_t>(out, "range", {tensor.range->min, tensor.range->max});
+    }
+    out << EndMap;
+  }
+  out << EndSeq;
+}
+
+std::string NameOf(const TensorRef& ref, const CascadeSpec& cascade) {
+  const auto tensor = static_cast<size_t>(ref.tensor);
+  if (ref.stage == TensorRef::kRequest) return cascade.inputs[tensor].name;
+  const StageSpec& stage = cascade.stages[static_cast<size_t>(ref.stage)];
+  return absl::StrCat(stage.name, ".", stage.outputs[tensor].name);
+}
+
+void PutExit(YAML::Emitter& out, const StageSpec& stage, bool last) {
+  PutKey(out, "exit") << Flow << BeginMap;
+  Put(out, "score", std::string(Name(stage.exit.score)));
+  if (stage.exit.score != ExitScore::kNone) {
+    Put(out, "output", stage.outputs[static_cast<size_t>(stage.exit.output)].name);
+    if (!last) Put(out, "threshold", FormatNumber(stage.exit.threshold));
+  }
+  out << EndMap;
+}
+
+void PutStage(YAML::Emitter& out, const StageSpec& stage, const CascadeSpec& cascade) {
+  out << BeginMap;
+  Put(out, "name", stage.name);
+  if (stage.executor == ExecutorKind::kNull) {
+    Put(out, "executor", std::string("null"));
+  } else {
+    Put(out, "executor", std::string("torchscript"));
+    Put(out, "model", stage.model.string());
+  }
+  std::vector<std::string> inputs;
+  for (const TensorRef& ref : stage.inputs) inputs.push_back(NameOf(ref, cascade));
+  PutList(out, "inputs", inputs);
+  PutTensors(out, "outputs", stage.outputs);
+  PutList(out, "buckets", stage.buckets);
+  PutExit(out, stage, &stage == &cascade.stages.back());
+  out << EndMap;
+}
+
+void PutGroup(YAML::Emitter& out, const WorkerGroup& group, const CascadeSpec& cascade) {
+  out << Flow << BeginMap;
+  Put(out, "count", group.count);
+  Put(out, "device", group.device);
+  Put(out, "thread_percent", group.thread_percent);
+  Put(out, "credits", group.credits);
+  std::vector<std::string> names;
+  for (const int stage : group.stages) {
+    names.push_back(cascade.stages[static_cast<size_t>(stage)].name);
+  }
+  PutList(out, "stages", names);
+  out << EndMap;
+}
+
+void PutPlan(YAML::Emitter& out, const Plan& plan, const CascadeSpec& cascade) {
+  out << BeginMap;
+  PutKey(out, "workers") << BeginSeq;
+  for (const WorkerGroup& group : plan.workers) PutGroup(out, group, cascade);
+  out << EndSeq;
+  PutKey(out, "stages") << BeginMap;
+  for (size_t i = 0; i < plan.stages.size(); ++i) {
+    PutKey(out, cascade.stages[i].name) << Flow << BeginMap;
+    Put(out, "max_batch", plan.stages[i].max_batch);
+    Put(out, "max_delay", FormatDuration(plan.stages[i].max_delay));
+    Put(out, "speculate", plan.stages[i].speculate);
+    out << EndMap;
+  }
+  out << EndMap;
+  PutKey(out, "options") << Flow << BeginMap;
+  Put(out, "regroup", plan.options.regroup);
+  Put(out, "cancel", std::string(plan.options.cancel == CancelPolicy::kNever ? "never" : "queued"));
+  out << EndMap << EndMap;
+}
+
+void PutCascade(YAML::Emitter& out, const CascadeConfig& cascade) {
+  const CascadeSpec& spec = cascade.spec;
+  out << BeginMap;
+  Put(out, "name", spec.name);
+  Put(out, "max_rows", spec.max_rows, "in one request");
+  Put(out, "deadline", FormatDuration(spec.deadline));
+  if (spec.latency_objective.has_value()) {
+    PutKey(out, "latency_objective") << Flow << BeginMap;
+    Put(out, "p99", FormatDuration(*spec.latency_objective));
+    out << EndMap;
+  }
+  Put(out, "slots", spec.slots,
+      absl::StrCat("samples, of ", SlotBytes(spec), " bytes each in shared memory"));
+  PutTensors(out, "inputs", spec.inputs);
+  PutTensors(out, "outputs", spec.outputs);
+  PutKey(out, "stages") << BeginSeq;
+  for (const StageSpec& stage : spec.stages) PutStage(out, stage, spec);
+  out << EndSeq;
+  if (!cascade.profile.empty()) Put(out, "profile", cascade.profile.string());
+  if (cascade.plan_is_auto) {
+    YAML::Emitter plan;
+    PutPlan(plan, cascade.plan, spec);
+    Put(out, "plan", std::string("auto"), absl::StrCat("that is\n", plan.c_str()));
+  } else {
+    PutPlan(PutKey(out, "plan"), cascade.plan, spec);
+  }
+  out << EndMap;
+}
+
+std::string Text(const YAML::Emitter& out) { return absl::StrCat(out.c_str(), "\n"); }
+
+}  // namespace
+
+std::string ToYaml(const Config& config) {
+  YAML::Emitter out;
+  out << BeginMap;
+  PutKey(out, "server") << BeginMap;
+  Put(out, "listen", config.server.listen);
+  Put(out, "metrics", config.server.metrics.empty() ? "off" : config.server.metrics);
+  Put(out, "admin", config.server.admin);
+  out << EndMap;
+  std::vector<std::string> devices;
+  for (const Device& device : config.devices) devices.push_back(device.name);
+  PutList(out, "devices", devices);
+  PutKey(out, "mps") << Flow << BeginMap;
+  Put(out, "mode", NameOf(config.mps));
+  out << EndMap;
+  PutKey(out, "shutdown") << Flow << BeginMap;
+  Put(out, "grace", FormatDuration(config.shutdown.grace));
+  Put(out, "drain_timeout", FormatDuration(config.shutdown.drain_timeout));
+  out << EndMap;
+  PutKey(out, "cascades") << BeginSeq;
+  for (const CascadeConfig& cascade : config.cascades) PutCascade(out, cascade);
+  out << EndSeq << EndMap;
+  return Text(out);
+}
+
+std::string ToYaml(const Plan& plan, const CascadeSpec& cascade) {
+  YAML::Emitter out;
+  PutPlan(out, plan, cascade);
+  return Text(out);
+}
+
+}  // namespace escan

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "config/config.h"
+
+namespace escan {
+
+// A folder with a configuration, and what it refers to, that lives as long as a test.
+class ConfigFolder {
+ public:
+  ConfigFolder() {
+    std::string name = (std::filesystem::path(testing::TempDir()) / "escan_config_XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "cannot make " << name;
+    path_ = name;
+  }
+  ~ConfigFolder() { std::filesystem::remove_all(path_); }
+  ConfigFolder(const ConfigFolder&) = delete;
+  ConfigFolder& operator=(const ConfigFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+
+  std::filesystem::path Write(const std::string& name, const std::string& text) const {
+    const std::filesystem::path file = path_ / name;
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file) << text;
+    return file;
+  }
+
+  absl::StatusOr<Config> Load(const std::string& yaml) const {
+    return LoadConfig(Write("escand.yaml", yaml));
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// A cascade of two null stages; `more` are further keys of the cascade, four spaces indented.
+inline std::string TwoStages(const std::string& more = "") {
+  return R"(cascades:
+  - name: digits
+    inputs: [{name: image, datatype: UINT8, shape: [28, 28]}]
+    outputs: [{name: probabilities, datatype: FP32, shape: [10]}]
+    stages:
+      - {name: small, executor: null, exit: {score: max_probability, threshold: 0.9}}
+      - {name: large, executor: null, buckets: [1, 8, 32]}
+)" + more;
+}
+
+}  // namespace escan

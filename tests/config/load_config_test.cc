@@ -1,0 +1,325 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "config/config.h"
+#include "config/config_folder.h"
+
+namespace escan {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+Config MustLoad(const ConfigFolder& folder, const std::string& yaml) {
+  absl::StatusOr<Config> config = folder.Load(yaml);
+  EXPECT_TRUE(config.ok()) << config.status();
+  return config.ok() ? *std::move(config) : Config();
+}
+
+// The only cascade of a configuration.
+CascadeConfig MustLoadCascade(const ConfigFolder& folder, const std::string& yaml) {
+  Config config = MustLoad(folder, yaml);
+  EXPECT_EQ(config.cascades.size(), 1u);
+  return config.cascades.empty() ? CascadeConfig() : config.cascades.front();
+}
+
+TEST(LoadConfig, FillsInTheDefaultsOfTheServer) {
+  const ConfigFolder folder;
+  const Config config = MustLoad(folder, TwoStages());
+  EXPECT_EQ(config.server.listen, "127.0.0.1:8001");
+  EXPECT_EQ(config.server.metrics, "127.0.0.1:8002");
+  EXPECT_EQ(config.server.admin, "unix:/run/escan/admin.sock");
+  EXPECT_THAT(config.devices, ElementsAre(Device{Device::Kind::kCpu, "cpu"}));
+  EXPECT_EQ(config.mps, MpsMode::kManaged);
+  EXPECT_EQ(config.shutdown.grace, seconds(2));
+  EXPECT_EQ(config.shutdown.drain_timeout, seconds(30));
+}
+
+TEST(LoadConfig, ReadsTheServer) {
+  const ConfigFolder folder;
+  const Config config = MustLoad(folder, R"(
+server: {listen: "0.0.0.0:9000", metrics: "[::]:9001", admin: "[::1]:9002"}
+devices: [auto]
+mps: {mode: external}
+shutdown: {grace: 0s, drain_timeout: 1.5m}
+)" + TwoStages());
+  EXPECT_EQ(config.server.listen, "0.0.0.0:9000");
+  EXPECT_EQ(config.server.metrics, "[::]:9001");
+  EXPECT_EQ(config.server.admin, "[::1]:9002");
+  EXPECT_THAT(config.devices, ElementsAre(Device{}));
+  EXPECT_EQ(config.mps, MpsMode::kExternal);
+  EXPECT_EQ(config.shutdown.grace, seconds(0));
+  EXPECT_EQ(config.shutdown.drain_timeout, seconds(90));
+}
+
+TEST(LoadConfig, MetricsCanBeOff) {
+  const ConfigFolder folder;
+  EXPECT_THAT(MustLoad(folder, "server: {metrics: off}\n" + TwoStages()).server.metrics, IsEmpty());
+  EXPECT_THAT(MustLoad(folder, "server: {metrics: ''}\n" + TwoStages()).server.metrics, IsEmpty());
+}
+
+TEST(LoadConfig, FillsInTheDefaultsOfACascade) {
+  const ConfigFolder folder;
+  const CascadeConfig cascade = MustLoadCascade(folder, TwoStages());
+  EXPECT_EQ(cascade.spec.name, "digits");
+  EXPECT_EQ(cascade.spec.max_rows, 128);
+  EXPECT_EQ(cascade.spec.deadline, seconds(1));
+  EXPECT_EQ(cascade.spec.latency_objective, std::nullopt);
+  EXPECT_EQ(cascade.spec.slots, 1024);
+  EXPECT_TRUE(cascade.profile.empty());
+  EXPECT_TRUE(cascade.plan_is_auto);
+  EXPECT_EQ(cascade.plan, SafePlan(cascade.spec));
+}
+
+TEST(LoadConfig, FillsInTheDefaultsOfAStage) {
+  const ConfigFolder folder;
+  const CascadeSpec spec = MustLoadCascade(folder, TwoStages()).spec;
+  ASSERT_EQ(spec.stage_count(), 2);
+  EXPECT_THAT(spec.stages[0].inputs, ElementsAre(TensorRef{TensorRef::kRequest, 0}));
+  EXPECT_EQ(spec.stages[0].outputs, spec.outputs);
+  EXPECT_THAT(spec.stages[0].answer, ElementsAre(0));
+  EXPECT_THAT(spec.stages[0].buckets, ElementsAre(1, 4, 16, 64));
+  EXPECT_THAT(spec.stages[1].buckets, ElementsAre(1, 8, 32));
+}
+
+TEST(LoadConfig, ReadsACascade) {
+  const ConfigFolder folder;
+  const CascadeConfig cascade = MustLoadCascade(folder, R"(
+cascades:
+  - name: text
+    max_rows: 8
+    deadline: 250ms
+    latency_objective: {p99: 20ms}
+    slots: 4000
+    profile: profiles/text.json
+    inputs:
+      - {name: tokens, datatype: INT32, shape: [16], range: [0, 30521]}
+      - {name: length, datatype: INT64, shape: []}
+    outputs: [{name: scores, datatype: FP32, shape: [2]}]
+    stages: [{name: only, executor: "null"}]
+)");
+  EXPECT_EQ(cascade.spec.max_rows, 8);
+  EXPECT_EQ(cascade.spec.deadline, milliseconds(250));
+  EXPECT_EQ(cascade.spec.latency_objective, milliseconds(20));
+  EXPECT_EQ(cascade.spec.slots, 4000);
+  EXPECT_EQ(cascade.profile, folder.path() / "profiles/text.json");
+  EXPECT_THAT(cascade.spec.inputs,
+              ElementsAre(TensorSpec{"tokens", Datatype::kInt32, {16}, IntegerRange{0, 30521}},
+                          TensorSpec{"length", Datatype::kInt64, {}, std::nullopt}));
+  EXPECT_THAT(cascade.spec.outputs,
+              ElementsAre(TensorSpec{"scores", Datatype::kFp32, {2}, std::nullopt}));
+  EXPECT_EQ(cascade.spec.stages[0].executor, ExecutorKind::kNull);
+}
+
+TEST(LoadConfig, FindsModelsBesideTheFile) {
+  const ConfigFolder folder;
+  folder.Write("models/small.pt", "weights");
+  const CascadeSpec spec = MustLoadCascade(folder, R"(
+cascades:
+  - name: digits
+    inputs: [{name: image, datatype: UINT8, shape: [28, 28]}]
+    outputs: [{name: probabilities, datatype: FP32, shape: [10]}]
+    stages: [{name: small, model: models/../models/small.pt}]
+)")
+                               .spec;
+  EXPECT_EQ(spec.stages[0].executor, ExecutorKind::kTorchScript);
+  EXPECT_EQ(spec.stages[0].model, folder.path() / "models/small.pt");
+}
+
+TEST(LoadConfig, MakesModelPathsAbsolute) {
+  const ConfigFolder folder;
+  folder.Write("small.pt", "weights");
+  const std::filesystem::path file = folder.Write("escand.yaml", R"(
+cascades:
+  - name: digits
+    inputs: [{name: image, datatype: UINT8, shape: [28, 28]}]
+    outputs: [{name: probabilities, datatype: FP32, shape: [10]}]
+    stages: [{name: small, model: small.pt}]
+)");
+  const absl::StatusOr<Config> config = LoadConfig(std::filesystem::relative(file));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->cascades[0].spec.stages[0].model, folder.path() / "small.pt");
+}
+
+TEST(LoadConfig, AStageMayReadOutputsOfEarlierStages) {
+  const ConfigFolder folder;
+  const CascadeSpec spec = MustLoadCascade(folder, R"(
+cascades:
+  - name: backbone
+    inputs:
+      - {name: image, datatype: UINT8, shape: [28, 28]}
+      - {name: mask, datatype: BOOL, shape: [28, 28]}
+    outputs: [{name: probabilities, datatype: FP32, shape: [10]}]
+    stages:
+      - name: head
+        executor: null
+        inputs: [mask, image]
+        outputs:
+          - {name: features, datatype: FP16, shape: [64]}
+          - {name: probabilities, datatype: FP32, shape: [10]}
+        exit: {score: margin, threshold: 0.5}
+      - {name: tail, executor: null, inputs: [head.features, image]}
+)")
+                               .spec;
+  ASSERT_EQ(spec.stage_count(), 2);
+  EXPECT_THAT(spec.stages[0].inputs,
+              ElementsAre(TensorRef{TensorRef::kRequest, 1}, TensorRef{TensorRef::kRequest, 0}));
+  EXPECT_THAT(spec.stages[0].answer, ElementsAre(1));
+  EXPECT_EQ(spec.stages[0].exit.output, 1);
+  EXPECT_THAT(spec.stages[1].inputs,
+              ElementsAre(TensorRef{0, 0}, TensorRef{TensorRef::kRequest, 0}));
+  EXPECT_THAT(spec.stages[1].answer, ElementsAre(0));
+}
+
+TEST(LoadConfig, AScoreMayBeAnOutputOfTheModel) {
+  const ConfigFolder folder;
+  const CascadeSpec spec = MustLoadCascade(folder, R"(
+cascades:
+  - name: digits
+    inputs: [{name: image, datatype: UINT8, shape: [28, 28]}]
+    outputs: [{name: probabilities, datatype: FP32, shape: [10]}]
+    stages:
+      - name: small
+        executor: null
+        outputs:
+          - {name: probabilities, datatype: FP32, shape: [10]}
+          - {name: sureness, datatype: FP32, shape: [1]}
+        exit: {score: output, output: sureness, threshold: -3.5}
+      - {name: large, executor: null}
+)")
+                               .spec;
+  EXPECT_EQ(spec.stages[0].exit.score, ExitScore::kOutput);
+  EXPECT_EQ(spec.stages[0].exit.output, 1);
+  EXPECT_EQ(spec.stages[0].exit.threshold, -3.5f);
+  EXPECT_EQ(spec.stages[1].exit.score, ExitScore::kNone) << "it has no output named sureness";
+}
+
+TEST(LoadConfig, TheLastStageIsScoredAsTheOneBefore) {
+  const ConfigFolder folder;
+  std::string yaml = TwoStages();
+  yaml.replace(yaml.find("max_probability"), std::string("max_probability").size(), "entropy");
+  const CascadeSpec spec = MustLoadCascade(folder, yaml).spec;
+  EXPECT_EQ(spec.stages[1].exit.score, ExitScore::kEntropy);
+  EXPECT_EQ(spec.stages[1].exit.output, 0);
+}
+
+TEST(LoadConfig, TheLastStageMayHaveAScoreOfItsOwn) {
+  const ConfigFolder folder;
+  std::string yaml = TwoStages();
+  const std::string last = "{name: large, executor: null,";
+  yaml.replace(yaml.find(last), last.size(), last + " exit: {score: margin},");
+  EXPECT_EQ(MustLoadCascade(folder, yaml).spec.stages[1].exit.score, ExitScore::kMargin);
+}
+
+TEST(LoadConfig, AStageWithoutAScoreNeedsNoThreshold) {
+  const ConfigFolder folder;
+  std::string yaml = TwoStages();
+  const std::string rule = "{score: max_probability, threshold: 0.9}";
+  yaml.replace(yaml.find(rule), rule.size(), "{score: none}");
+  const CascadeSpec spec = MustLoadCascade(folder, yaml).spec;
+  EXPECT_EQ(spec.stages[0].exit.score, ExitScore::kNone);
+  EXPECT_EQ(spec.stages[1].exit.score, ExitScore::kNone);
+}
+
+// The score of a one-stage cascade with this output.
+ExitScore ScoreOfOneStage(const std::string& executor, const std::string& datatype,
+                          const std::string& shape) {
+  const ConfigFolder folder;
+  folder.Write("model.pt", "weights");
+  return MustLoadCascade(folder,
+                         "cascades:\n  - name: one\n"
+                         "    inputs: [{name: x, datatype: FP32, shape: [4]}]\n"
+                         "    outputs: [{name: y, datatype: " +
+                             datatype + ", shape: " + shape + "}]\n    stages: [{name: only, " +
+                             executor + "}]\n")
+      .spec.stages.at(0)
+      .exit.score;
+}
+
+TEST(LoadConfig, AnOnlyStageIsScoredWhereItsOutputSuits) {
+  EXPECT_EQ(ScoreOfOneStage("model: model.pt", "FP32", "[10]"), ExitScore::kMaxProbability);
+  EXPECT_EQ(ScoreOfOneStage("model: model.pt", "FP32", "[1]"), ExitScore::kNone);
+  EXPECT_EQ(ScoreOfOneStage("model: model.pt", "INT64", "[10]"), ExitScore::kNone);
+  EXPECT_EQ(ScoreOfOneStage("executor: null", "FP32", "[10]"), ExitScore::kNone);
+}
+
+TEST(LoadConfig, SlotsFollowFromThePlan) {
+  const ConfigFolder folder;
+  const std::string yaml = TwoStages(R"(
+    plan:
+      workers:
+        - {count: 4, credits: 2, stages: [small, large]}
+        - {count: 3, credits: 1, stages: [large]}
+      stages:
+        small: {max_batch: 48}
+        large: {max_batch: 20}
+)");
+  EXPECT_EQ(MustLoadCascade(folder, yaml).spec.slots, 4 * (4 * 2 * 48 + 3 * 1 * 20));
+}
+
+TEST(LoadConfig, SlotsHoldTheLargestRequest) {
+  const ConfigFolder folder;
+  EXPECT_EQ(MustLoadCascade(folder, TwoStages("    max_rows: 4096\n")).spec.slots, 4096);
+}
+
+TEST(LoadConfig, DefaultSlotsStayWithinOneGibibyte) {
+  const ConfigFolder folder;
+  const CascadeSpec spec = MustLoadCascade(folder, R"(
+cascades:
+  - name: video
+    inputs: [{name: frames, datatype: UINT8, shape: [2, 1048576]}]
+    outputs: [{name: probabilities, datatype: FP32, shape: [10]}]
+    stages: [{name: only, executor: null}]
+)")
+                               .spec;
+  EXPECT_EQ(spec.slots, 511) << "a slot takes 2 MiB and a cache line";
+}
+
+TEST(LoadConfig, ServesSeveralCascades) {
+  const ConfigFolder folder;
+  const Config config = MustLoad(folder, TwoStages(R"(
+  - name: letters
+    inputs: [{name: image, datatype: UINT8, shape: [28, 28]}]
+    outputs: [{name: probabilities, datatype: FP32, shape: [26]}]
+    stages: [{name: only, executor: null}]
+)"));
+  ASSERT_EQ(config.cascades.size(), 2u);
+  EXPECT_EQ(config.cascades[0].spec.name, "digits");
+  EXPECT_EQ(config.cascades[1].spec.name, "letters");
+}
+
+TEST(LoadConfig, ReadsAPlanFromAFileOfItsOwn) {
+  const ConfigFolder folder;
+  folder.Write("plans/two.yaml", "workers: [{count: 2, stages: [large, small]}]\n");
+  const CascadeConfig cascade = MustLoadCascade(folder, TwoStages("    plan: plans/two.yaml\n"));
+  EXPECT_FALSE(cascade.plan_is_auto);
+  ASSERT_EQ(cascade.plan.workers.size(), 1u);
+  EXPECT_EQ(cascade.plan.workers[0].count, 2);
+  EXPECT_THAT(cascade.plan.workers[0].stages, ElementsAre(0, 1));
+}
+
+TEST(LoadConfig, APlanCanBeAskedForByName) {
+  const ConfigFolder folder;
+  EXPECT_TRUE(MustLoadCascade(folder, TwoStages("    plan: auto\n")).plan_is_auto);
+}
+
+TEST(LoadConfig, DeeplyNestedTextIsAMistake) {
+  const ConfigFolder folder;
+  const absl::Status status = folder.Load("cascades: " + std::string(100000, '[')).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(LoadConfig, BinaryTextIsAMistake) {
+  const ConfigFolder folder;
+  std::string bytes;
+  for (int i = 0; i < 4096; ++i) bytes.push_back(static_cast<char>(i * 37 % 256));
+  EXPECT_EQ(folder.Load(bytes).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace escan

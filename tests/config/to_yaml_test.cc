@@ -1,0 +1,124 @@
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "config/config.h"
+#include "config/config_folder.h"
+
+namespace escan {
+namespace {
+
+void ExpectEqual(const StageSpec& a, const StageSpec& b) {
+  EXPECT_EQ(a.name, b.name);
+  EXPECT_EQ(a.executor, b.executor);
+  EXPECT_EQ(a.model, b.model);
+  EXPECT_EQ(a.inputs, b.inputs);
+  EXPECT_EQ(a.outputs, b.outputs);
+  EXPECT_EQ(a.answer, b.answer);
+  EXPECT_EQ(a.buckets, b.buckets);
+  EXPECT_EQ(a.exit.score, b.exit.score);
+  EXPECT_EQ(a.exit.output, b.exit.output);
+  EXPECT_EQ(a.exit.threshold, b.exit.threshold);
+}
+
+void ExpectEqual(const CascadeConfig& a, const CascadeConfig& b) {
+  EXPECT_EQ(a.spec.name, b.spec.name);
+  EXPECT_EQ(a.spec.max_rows, b.spec.max_rows);
+  EXPECT_EQ(a.spec.deadline, b.spec.deadline);
+  EXPECT_EQ(a.spec.latency_objective, b.spec.latency_objective);
+  EXPECT_EQ(a.spec.inputs, b.spec.inputs);
+  EXPECT_EQ(a.spec.outputs, b.spec.outputs);
+  EXPECT_EQ(a.spec.slots, b.spec.slots);
+  EXPECT_EQ(a.profile, b.profile);
+  EXPECT_EQ(a.plan, b.plan);
+  EXPECT_EQ(a.plan_is_auto, b.plan_is_auto);
+  ASSERT_EQ(a.spec.stages.size(), b.spec.stages.size());
+  for (size_t i = 0; i < a.spec.stages.size(); ++i) {
+    ExpectEqual(a.spec.stages[i], b.spec.stages[i]);
+  }
+}
+
+void ExpectEqual(const Config& a, const Config& b) {
+  EXPECT_EQ(a.server.listen, b.server.listen);
+  EXPECT_EQ(a.server.metrics, b.server.metrics);
+  EXPECT_EQ(a.server.admin, b.server.admin);
+  EXPECT_EQ(a.devices, b.devices);
+  EXPECT_EQ(a.mps, b.mps);
+  EXPECT_EQ(a.shutdown.grace, b.shutdown.grace);
+  EXPECT_EQ(a.shutdown.drain_timeout, b.shutdown.drain_timeout);
+  ASSERT_EQ(a.cascades.size(), b.cascades.size());
+  for (size_t i = 0; i < a.cascades.size(); ++i) ExpectEqual(a.cascades[i], b.cascades[i]);
+}
+
+// Loads `yaml` and what ToYaml makes of it, from another folder, and expects the same.
+void ExpectRoundTrip(const ConfigFolder& folder, const std::string& yaml) {
+  const absl::StatusOr<Config> config = folder.Load(yaml);
+  ASSERT_TRUE(config.ok()) << config.status();
+  const std::string written = ToYaml(*config);
+  const ConfigFolder elsewhere;
+  const absl::StatusOr<Config> again = elsewhere.Load(written);
+  ASSERT_TRUE(again.ok()) << again.status() << "\n" << written;
+  ExpectEqual(*config, *again);
+  EXPECT_EQ(ToYaml(*again), written);
+}
+
+TEST(ToYaml, ReadsBackADefaultConfiguration) {
+  const ConfigFolder folder;
+  ExpectRoundTrip(folder, TwoStages());
+}
+
+TEST(ToYaml, ReadsBackEveryKey) {
+  const ConfigFolder folder;
+  folder.Write("a folder: with, odd [characters]/large.pt", "weights");
+  ExpectRoundTrip(folder, R"(
+server: {listen: "[::1]:0", metrics: off, admin: "unix:with space: and colon"}
+devices: [cpu]
+mps: {mode: off}
+shutdown: {grace: 1500ms, drain_timeout: 2m}
+cascades:
+  - name: digits
+    max_rows: 7
+    deadline: 123456789ns
+    latency_objective: {p99: 20ms}
+    slots: 99
+    inputs:
+      - {name: "null", datatype: UINT64, shape: [28, 28], range: [0, 9223372036854775807]}
+      - {name: "true", datatype: INT64, shape: [], range: [-9223372036854775808, 5]}
+      - {name: "-", datatype: BF16, shape: [3, 1, 2]}
+    outputs: [{name: "12", datatype: FP32, shape: [10]}]
+    profile: "some where/profile.json"
+    stages:
+      - name: "off"
+        executor: null
+        inputs: ["null", "true"]
+        outputs:
+          - {name: sureness, datatype: FP32, shape: []}
+          - {name: "12", datatype: FP32, shape: [10]}
+        exit: {score: output, output: sureness, threshold: -1.17549e-38}
+      - {name: mid, executor: null, inputs: [off.sureness, "true"], exit: {score: none}, buckets: [3]}
+      - {name: near, executor: null, exit: {score: entropy, threshold: 0.30000001}}
+      - {name: large, model: "a folder: with, odd [characters]/large.pt", exit: {score: margin}}
+    plan:
+      workers:
+        - {count: 2, thread_percent: 33, credits: 3, stages: ["off", mid, near, large]}
+        - {stages: [large]}
+      stages:
+        mid: {max_batch: 2, max_delay: 500us}
+        near: {speculate: true}
+      options: {regroup: false, cancel: never}
+  - name: letters
+    inputs: [{name: image, datatype: UINT8, shape: [28, 28]}]
+    outputs: [{name: probabilities, datatype: FP32, shape: [26]}]
+    stages: [{name: only, executor: null}]
+)");
+}
+
+TEST(ToYaml, ShowsThePlanThatAutoStandsFor) {
+  const ConfigFolder folder;
+  const absl::StatusOr<Config> config = folder.Load(TwoStages());
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_NE(ToYaml(*config).find("# workers:"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace escan
