@@ -32,8 +32,9 @@ class FrameSocket {
   absl::Status Send(const StateFrame& frame) const;
 
   // The next frame. `Empty` when none waits (non-blocking end, or `block` false). Unavailable when
-  // the peer closed; DataLoss with what was wrong when the datagram is no valid frame (magic,
-  // version, type, size, or a row count or stage out of bounds).
+  // the peer closed (an empty datagram looks the same); DataLoss with what was wrong when the
+  // datagram is no valid frame: its magic, version, type or size, a row count, stage, row status or
+  // state out of bounds, a message without an end.
   absl::StatusOr<Frame> Receive(bool block) const;
 
   int fd() const { return fd_.get(); }

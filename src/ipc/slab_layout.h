@@ -10,8 +10,8 @@
 
 namespace escan {
 
-// Where each tensor of a sample lies inside its slot. Slots are `stride` bytes apart and start at
-// `first_slot` bytes into the slab. Every region starts on a cache line, so that two processes
+// Where each tensor of a sample lies inside its slot. Slots are `stride` bytes apart and start
+// kHeaderBytes into the slab. Every region starts on a cache line, so that two processes
 // never write to the same one. Pure arithmetic: the same cascade gives the same layout in every
 // process.
 struct SlabLayout {

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "escan/cascade.h"
 #include "ipc/slab_layout.h"
+#include "ipc/unique_fd.h"
 
 namespace escan {
 
@@ -57,8 +58,14 @@ std::vector<WorkerStage> WorkerStagesOf(const CascadeSpec& cascade, const SlabLa
                                         const std::vector<int>& hosted);
 
 std::string ToJson(const WorkerSpec& spec);
-// InvalidArgument naming the key that is missing or malformed.
+// InvalidArgument naming the key that is missing or malformed, what was found and what was
+// expected.
 absl::StatusOr<WorkerSpec> WorkerSpecFromJson(std::string_view json);
+
+// The document in a new memfd, positioned at its start; closes on exec.
+absl::StatusOr<UniqueFd> WriteWorkerSpec(const WorkerSpec& spec);
+// Reads what WriteWorkerSpec wrote. Needs no position and moves none.
+absl::StatusOr<WorkerSpec> ReadWorkerSpec(int fd);
 
 // Descriptors that a worker process inherits, at fixed numbers.
 inline constexpr int kWorkerSocketFd = 3;

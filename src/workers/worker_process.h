@@ -30,11 +30,15 @@ struct WorkerCommand {
 };
 
 // One child process and the daemon's end of its socket. The child inherits nothing but its socket,
-// the slab, its spec (see ipc/worker_spec.h), standard error, and an empty standard input. Used by
-// one thread. The destructor kills and reaps a process that still runs.
+// the slab, its spec (see ipc/worker_spec.h), the environment, standard error (its standard output
+// goes there too), and an empty standard input; signal handling is default, and its process group
+// is its own. Used by one thread. The destructor kills a process that still runs and waits for its
+// end, which takes the kernel a moment. Nobody else may wait for the children of this process, nor
+// may it ignore SIGCHLD.
 class WorkerProcess {
  public:
-  // posix_spawn; does not wait for anything. NotFound when the program cannot be executed.
+  // posix_spawn; does not wait for anything. NotFound when the program cannot be executed;
+  // ResourceExhausted when there are too many processes or descriptors.
   static absl::StatusOr<WorkerProcess> Spawn(const WorkerCommand& command, const WorkerSpec& spec,
                                              const Slab& slab);
   WorkerProcess(WorkerProcess&&) noexcept;
@@ -53,6 +57,7 @@ class WorkerProcess {
 
  private:
   WorkerProcess(pid_t pid, UniqueFd pidfd, FrameSocket socket);
+  void End();
 
   pid_t pid_ = -1;
   UniqueFd pidfd_;
