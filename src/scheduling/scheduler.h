@@ -33,8 +33,8 @@ struct Admission {
   RequestKey key;
   int rows = 0;
   int priority = kDefaultPriority;
-  TimePoint arrival;
-  TimePoint deadline;
+  TimePoint arrival{};
+  TimePoint deadline{};
 };
 
 enum class OutcomeCode {
@@ -52,7 +52,7 @@ struct Outcome {
   OutcomeCode code = OutcomeCode::kOk;
   int stage = -1;
   int row = -1;
-  std::string message;
+  std::string message{};
 };
 
 // Where an answered sample left the cascade.
@@ -75,7 +75,7 @@ struct BatchResult {
   std::span<const float> scores;
   std::span<const uint8_t> exits;   // 1: the score passed the threshold
   std::span<const uint8_t> failed;  // 1: the model threw on the row
-  std::string_view message;         // why the first failed row failed
+  std::string_view message{};       // why the first failed row failed
   Duration execute_time{};
 };
 

@@ -1,0 +1,52 @@
+#include "scheduling/scheduler.h"
+
+#include "scheduling/scheduler_core.h"
+
+namespace escan {
+
+Scheduler::Scheduler(const CascadeSpec& cascade, const Plan& plan,
+                     std::span<const SlotId> next_slot, SchedulerActions* actions,
+                     const SchedulerOptions& options)
+    : core_(std::make_unique<Core>(cascade, plan, next_slot, actions, options)) {}
+
+Scheduler::~Scheduler() = default;
+
+void Scheduler::Admit(const Admission& admission, TimePoint now) { core_->Admit(admission, now); }
+void Scheduler::Cancel(const RequestKey& key, TimePoint /*now*/) { core_->Cancel(key); }
+const SampleAnswer& Scheduler::answer(SlotId slot) const { return core_->answer(slot); }
+
+void Scheduler::WorkerReady(WorkerId worker, const std::vector<int>& stages, int credits,
+                            TimePoint now) {
+  core_->WorkerReady(worker, stages, credits, now);
+}
+void Scheduler::WorkerDraining(WorkerId worker, TimePoint now) {
+  core_->WorkerDraining(worker, now);
+}
+bool Scheduler::idle(WorkerId worker) const { return core_->idle(worker); }
+bool Scheduler::BatchDone(WorkerId worker, const BatchResult& result, TimePoint now) {
+  return core_->BatchDone(worker, result, now);
+}
+void Scheduler::WorkerGone(WorkerId worker, WorkerEnd end, TimePoint now) {
+  core_->WorkerGone(worker, end, now);
+}
+TimePoint Scheduler::HangDeadline(WorkerId worker) const { return core_->HangDeadline(worker); }
+
+void Scheduler::SetPolicies(const std::vector<StagePolicy>& stages, const PlanOptions& options,
+                            TimePoint /*now*/) {
+  core_->SetPolicies(stages, options);
+}
+void Scheduler::SetThreshold(int stage, float threshold, TimePoint /*now*/) {
+  core_->SetThreshold(stage, threshold);
+}
+float Scheduler::threshold(int stage) const { return core_->threshold(stage); }
+
+TimePoint Scheduler::Advance(TimePoint now) { return core_->Advance(now); }
+void Scheduler::FailAll(TimePoint /*now*/) { core_->FailAll(); }
+
+int Scheduler::requests() const { return core_->requests(); }
+int Scheduler::queued(int stage) const { return core_->queued(stage); }
+int Scheduler::in_flight(int stage) const { return core_->in_flight(stage); }
+bool Scheduler::hosted(int stage) const { return core_->hosted(stage); }
+const StageStatistics& Scheduler::statistics(int stage) const { return core_->statistics(stage); }
+
+}  // namespace escan

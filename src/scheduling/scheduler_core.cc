@@ -1,0 +1,266 @@
+#include "scheduling/scheduler_core.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <optional>
+#include <string>
+
+namespace escan {
+namespace {
+
+// A row that was at a worker in more ends than this, none of them its fault as far as is known,
+// is suspected anyhow, so that no row is replayed for ever.
+constexpr int kMaxBlamelessEnds = 8;
+
+constexpr int kHangFactor = 10;
+constexpr Duration kLeastHang = std::chrono::seconds(1);
+constexpr Duration kUnmeasuredHang = std::chrono::seconds(10);
+
+std::vector<StageState> MakeStages(const CascadeSpec& cascade, const SchedulerOptions& options) {
+  std::vector<StageState> stages;
+  for (const StageSpec& stage : cascade.stages) stages.emplace_back(stage, options.exit_window);
+  return stages;
+}
+
+}  // namespace
+
+Scheduler::Core::Core(const CascadeSpec& cascade, const Plan& plan,
+                      std::span<const SlotId> next_slot, SchedulerActions* actions,
+                      const SchedulerOptions& options)
+    : actions_(actions),
+      stages_(MakeStages(cascade, options)),
+      step_times_(cascade),
+      requests_(cascade.stage_count(), next_slot, actions),
+      backlog_(requests_.backlog()),
+      dispatcher_(&stages_, &requests_, &workers_, &step_times_, actions) {
+  SetPolicies(plan.stages, plan.options);
+}
+
+// --- requests
+
+void Scheduler::Core::Admit(const Admission& admission, TimePoint now) {
+  const Duration first_step = step_times_.Recent(0, 1, now).value_or(Duration::zero());
+  if (now >= admission.deadline || first_step > admission.deadline - now) {
+    actions_->Complete(admission.key, {.code = OutcomeCode::kDeadlineExceeded});
+    actions_->Settled(admission.key);
+    return;
+  }
+  requests_.Open(admission);
+  requests_.ForEachSlot(admission.key.first_slot, [&](SlotId slot) {
+    backlog_.Queue(slot, 0, now);
+    QueueSpeculative(slot, 1, now);
+  });
+}
+
+void Scheduler::Core::Cancel(const RequestKey& key) {
+  const SlotId first = requests_.Find(key);
+  if (first != kNoSlot) requests_.Complete(first, {.code = OutcomeCode::kCancelled});
+}
+
+void Scheduler::Core::FailAll() { requests_.CompleteAll({.code = OutcomeCode::kUnavailable}); }
+
+// --- workers
+
+void Scheduler::Core::WorkerReady(WorkerId id, const std::vector<int>& stages, int credits,
+                                  TimePoint now) {
+  WorkerGone(id, WorkerEnd::kBlameless, now);
+  StageMask hosts = 0;
+  for (const int stage : stages) hosts |= StageBit(stage);
+  workers_.At(id).Start(hosts, credits);
+  workers_.Refresh();
+}
+
+void Scheduler::Core::WorkerDraining(WorkerId id, TimePoint now) {
+  Worker* worker = workers_.Find(id);
+  if (worker == nullptr) return;
+  worker->Drain();
+  backlog_.Disband(id, now);
+  workers_.Refresh();
+}
+
+bool Scheduler::Core::idle(WorkerId id) const {
+  const Worker* worker = workers_.Find(id);
+  return worker == nullptr || worker->load() == 0;
+}
+
+bool Scheduler::Core::BatchDone(WorkerId id, const BatchResult& result, TimePoint now) {
+  Worker* worker = workers_.Find(id);
+  const Flight* flight = worker == nullptr ? nullptr : worker->Find(result.sequence);
+  if (flight == nullptr) return false;
+  const auto rows = static_cast<size_t>(flight->rows);
+  if (result.scores.size() != rows || result.exits.size() != rows || result.failed.size() != rows) {
+    return false;
+  }
+  const Landing landing{.worker = id, .flight = *flight, .now = now};
+  RecordBatch(landing, result.execute_time);
+  worker->Land(*flight, now);
+  for (size_t row = 0; row < rows; ++row) LandRow(landing, row, result);
+  return true;
+}
+
+void Scheduler::Core::WorkerGone(WorkerId id, WorkerEnd end, TimePoint now) {
+  Worker* worker = workers_.Find(id);
+  if (worker == nullptr) return;
+  ReturnBatches(*worker, end, now);
+  worker->End();
+  backlog_.Disband(id, now);
+  workers_.Refresh();
+}
+
+TimePoint Scheduler::Core::HangDeadline(WorkerId id) const {
+  const Worker* worker = workers_.Find(id);
+  const Flight* oldest = worker == nullptr ? nullptr : worker->oldest();
+  if (oldest == nullptr) return TimePoint::max();
+  const std::optional<Duration> p99 = step_times_.P99(oldest->stage, oldest->rows);
+  return oldest->head_since + (p99 ? std::max(kHangFactor * *p99, kLeastHang) : kUnmeasuredHang);
+}
+
+// The batch dispatched last is returned first, its last row first: each goes before the ones
+// returned so far.
+void Scheduler::Core::ReturnBatches(Worker& worker, WorkerEnd end, TimePoint now) {
+  while (const Flight* flight = worker.newest()) {
+    worker.Land(*flight, now);
+    for (size_t row = flight->samples().size(); row-- > 0;) {
+      ReturnRow(*flight, flight->slots[row], end);
+    }
+  }
+}
+
+void Scheduler::Core::ReturnRow(const Flight& flight, SlotId slot, WorkerEnd end) {
+  const int stage = flight.stage;
+  backlog_.Land(slot, stage);
+  Sample& sample = requests_.sample(slot);
+  if (sample.answered) return requests_.Settle(slot);
+  if (end == WorkerEnd::kSuspect && flight.alone) {
+    ++at(stage).statistics.samples_failed;
+    requests_.CompleteFor(slot,
+                          {.code = OutcomeCode::kWorkerKilled,
+                           .stage = stage,
+                           .message = "the worker process ended twice while it held this row"});
+    return;
+  }
+  if (end == WorkerEnd::kSuspect || ++sample.blameless_ends > kMaxBlamelessEnds) {
+    sample.blameless_ends = 0;
+    backlog_.Suspect(slot, stage);
+  }
+  backlog_.Requeue(slot, stage, flight.dispatched);
+}
+
+// --- results
+
+void Scheduler::Core::RecordBatch(const Landing& landing, Duration execute_time) {
+  const Flight& flight = landing.flight;
+  const TimePoint now = landing.now;
+  const auto rows = static_cast<uint64_t>(flight.rows);
+  const auto execute_ns = static_cast<uint64_t>(std::max<int64_t>(execute_time.count(), 0));
+  step_times_.Add(flight.stage, flight.rows, now - flight.head_since, now);
+  StageStatistics& statistics = at(flight.stage).statistics;
+  ++statistics.batches;
+  statistics.samples_executed += rows;
+  statistics.batch_rows.Add(kBatchBounds, static_cast<double>(rows));
+  statistics.step_time.Add(kLatencyBounds,
+                           std::chrono::duration<double>(now - flight.dispatched).count());
+  ++statistics.batches_of_rows[rows];
+  statistics.execute_ns_of_rows[rows] += execute_ns;
+  statistics.execute_ns += execute_ns;
+  statistics.last_finished_ns = static_cast<uint64_t>(now.time_since_epoch().count());
+}
+
+void Scheduler::Core::LandRow(const Landing& landing, size_t row, const BatchResult& result) {
+  const Flight& flight = landing.flight;
+  const int stage = flight.stage;
+  const SlotId slot = flight.slots[row];
+  const bool failed = result.failed[row] != 0;
+  if (failed) ++at(stage).statistics.samples_failed;
+  backlog_.Land(slot, stage);
+  backlog_.Clear(slot, stage, landing.now);
+  Sample& sample = requests_.sample(slot);
+  if (sample.answered) return requests_.Settle(slot);
+
+  const int frontier = sample.frontier();
+  const bool exits = result.exits[row] != 0 && !std::isnan(result.scores[row]);
+  if (failed) {
+    requests_.Failed(slot, stage, result.message);
+  } else if (exits || stage + 1 == stage_count()) {
+    requests_.Passed(slot, stage, result.scores[row]);
+  } else {
+    sample.declined |= StageBit(stage);
+  }
+  if (flight.threshold_epoch != at(stage).threshold_epoch) sample.outdated |= StageBit(stage);
+  if (stage == frontier) Proceed(landing, slot, stage);
+}
+
+void Scheduler::Core::Proceed(const Landing& landing, SlotId slot, int stage) {
+  const Sample& sample = requests_.sample(slot);
+  for (; Contains(sample.declined, stage); ++stage) CountExit(sample, stage, false, landing.now);
+  if (Contains(sample.passed, stage)) {
+    CountExit(sample, stage, true, landing.now);
+    ++at(stage).statistics.samples_exited;
+    requests_.Answer(slot, options_.cancel == CancelPolicy::kQueued);
+  } else if (Contains(sample.failed, stage)) {
+    requests_.CompleteFor(slot, {.code = OutcomeCode::kStageFailed,
+                                 .stage = stage,
+                                 .message = requests_.failure(slot, stage)});
+  } else if (!Contains(sample.begun(), stage)) {
+    QueueOn(landing, slot, stage);
+  }
+}
+
+void Scheduler::Core::CountExit(const Sample& sample, int stage, bool exited, TimePoint now) {
+  if (Contains(sample.outdated, stage)) return;
+  StageState& state = at(stage);
+  state.exits.Count(exited, now);
+  state.statistics.exit_estimate = state.exits.estimate();
+}
+
+void Scheduler::Core::QueueOn(const Landing& landing, SlotId slot, int stage) {
+  const Worker& worker = workers_[landing.worker];
+  const bool stays = !options_.regroup && worker.accepts() && Contains(worker.hosts(), stage);
+  if (stays) {
+    backlog_.QueueAt(landing.worker, landing.flight.sequence, slot, stage, landing.now);
+  } else {
+    backlog_.Queue(slot, stage, landing.now);
+  }
+  QueueSpeculative(slot, stage + 1, landing.now);
+}
+
+void Scheduler::Core::QueueSpeculative(SlotId slot, int stage, TimePoint now) {
+  for (; stage < stage_count() && at(stage).policy.speculate; ++stage) {
+    if (!Contains(requests_.sample(slot).begun(), stage)) backlog_.Queue(slot, stage, now);
+  }
+}
+
+// --- decisions
+
+void Scheduler::Core::SetPolicies(const std::vector<StagePolicy>& stages,
+                                  const PlanOptions& options) {
+  for (int i = 0; i < stage_count(); ++i) {
+    at(i).policy = stages[static_cast<size_t>(i)];
+    at(i).policy.max_batch = std::clamp(at(i).policy.max_batch, 1, kMaxBatchRows);
+  }
+  options_ = options;
+}
+
+void Scheduler::Core::SetThreshold(int stage, float threshold) {
+  StageState& state = at(stage);
+  state.threshold = threshold;
+  ++state.threshold_epoch;
+  state.exits.Reset();
+  state.statistics.exit_estimate = {};
+  for (Sample& sample : requests_.samples()) {
+    sample.outdated |= static_cast<StageMask>((sample.declined | sample.passed) & StageBit(stage));
+  }
+}
+
+TimePoint Scheduler::Core::Advance(TimePoint now) {
+  requests_.Expire(now);
+  for (StageState& stage : stages_) {
+    stage.exits.Roll(now);
+    stage.statistics.exit_estimate = stage.exits.estimate();
+  }
+  dispatcher_.Run(now);
+  return std::min(requests_.NextDeadline(), dispatcher_.NextRipe(now));
+}
+
+}  // namespace escan

@@ -1,0 +1,191 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "fakes/recording_scheduler_actions.h"
+#include "scheduling/scheduler.h"
+
+namespace escan {
+
+using Sent = RecordingSchedulerActions::Sent;
+
+enum class Word { kNone, kDeclined, kPassed, kFailed };
+
+struct Row {
+  std::vector<float> scores;  // by stage
+  int failing_stage = -1;     // the model throws there
+  int poison_stage = -1;      // the row ends its worker there
+  int workers_killed = 0;
+  std::set<int> suspect_stages;
+  std::array<Word, kMaxStages> words{};  // accepted results
+};
+
+struct Request {
+  std::vector<SlotId> slots;
+  std::vector<Row> rows;
+  TimePoint deadline;
+  bool complete = false;
+  bool settled = false;
+  OutcomeCode code{};
+};
+
+struct WorkerModel {
+  bool ready = false;
+  bool draining = false;
+  std::vector<int> stages;
+  int credits = 1;
+  std::map<uint64_t, Sent> in_flight;
+};
+
+// Judges what a scheduler does by the contract alone: it knows what was admitted, what workers hold
+// and which words of stages were accepted, and checks every decision against that. Whoever drives
+// the scheduler keeps the model up to date.
+class SchedulerOracle : public SchedulerActions {
+ public:
+  void Dispatch(const Batch& batch) override {
+    Sent sent{.worker = batch.worker,
+              .sequence = batch.sequence,
+              .stage = batch.stage,
+              .threshold = batch.threshold,
+              .slots = {batch.slots.begin(), batch.slots.end()}};
+    WorkerModel& worker = workers_.at(static_cast<size_t>(batch.worker));
+    EXPECT_TRUE(worker.ready && !worker.draining);
+    EXPECT_TRUE(std::ranges::count(worker.stages, sent.stage) == 1);
+    EXPECT_LT(static_cast<int>(worker.in_flight.size()), worker.credits);
+    EXPECT_GE(sent.slots.size(), 1u);
+    EXPECT_LE(static_cast<int>(sent.slots.size()),
+              plan_.stages[static_cast<size_t>(sent.stage)].max_batch);
+    EXPECT_EQ(sent.threshold, scheduler_->threshold(sent.stage));
+    EXPECT_GT(sent.sequence, last_sequence_);
+    last_sequence_ = sent.sequence;
+    for (const auto& [sequence, other] : worker.in_flight) {
+      EXPECT_FALSE(trials_.contains(sequence)) << "a worker that tries a suspect got another batch";
+    }
+    if (HoldsSuspect(sent)) {
+      trials_.insert(sent.sequence);
+      EXPECT_EQ(sent.slots.size(), 1u);
+      EXPECT_TRUE(worker.in_flight.empty());
+    }
+    for (const SlotId slot : sent.slots) CheckDispatchedRow(sent, slot);
+    worker.in_flight.emplace(sent.sequence, std::move(sent));
+  }
+
+  void Complete(const RequestKey& key, const Outcome& outcome) override {
+    Request& request = requests_.at(key.id);
+    EXPECT_EQ(request.slots.front(), key.first_slot);
+    EXPECT_FALSE(request.complete);
+    EXPECT_FALSE(request.settled);
+    request.complete = true;
+    request.code = outcome.code;
+    switch (outcome.code) {
+      case OutcomeCode::kOk:
+        for (size_t i = 0; i < request.rows.size(); ++i) CheckAnswer(request, i);
+        break;
+      case OutcomeCode::kStageFailed: {
+        const Row& row = request.rows.at(static_cast<size_t>(outcome.row));
+        EXPECT_EQ(Reference(row), std::make_pair(Word::kFailed, outcome.stage));
+        EXPECT_EQ(outcome.message, "threw");
+        break;
+      }
+      case OutcomeCode::kWorkerKilled:
+        EXPECT_FALSE(request.rows.at(static_cast<size_t>(outcome.row)).suspect_stages.empty());
+        break;
+      case OutcomeCode::kCancelled:
+        EXPECT_EQ(cancelling_, key.id);
+        break;
+      case OutcomeCode::kUnavailable:
+        EXPECT_TRUE(failing_all_);
+        break;
+      case OutcomeCode::kDeadlineExceeded:
+        break;
+    }
+  }
+
+  void Settled(const RequestKey& key) override {
+    Request& request = requests_.at(key.id);
+    EXPECT_TRUE(request.complete);
+    EXPECT_FALSE(request.settled);
+    request.settled = true;
+    for (const WorkerModel& worker : workers_) {
+      for (const auto& [sequence, sent] : worker.in_flight) {
+        if (sequence == landing_) continue;
+        for (const SlotId slot : sent.slots) EXPECT_NE(owner_[slot], key.id);
+      }
+    }
+    for (const SlotId slot : request.slots) owner_[slot] = 0;
+  }
+
+ protected:
+  Row& RowAt(SlotId slot) {
+    Request& request = requests_.at(owner_[slot]);
+    const auto row = std::ranges::find(request.slots, slot) - request.slots.begin();
+    return request.rows.at(static_cast<size_t>(row));
+  }
+
+  bool HoldsSuspect(const Sent& sent) {
+    return std::ranges::any_of(sent.slots, [&](SlotId slot) {
+      return owner_[slot] != 0 && !RowAt(slot).suspect_stages.empty();
+    });
+  }
+
+  // What asking one stage after the other gives, and where; kNone while a word is missing.
+  std::pair<Word, int> Reference(const Row& row) const {
+    for (int stage = 0; stage < stages_; ++stage) {
+      const Word word = row.words[static_cast<size_t>(stage)];
+      if (word != Word::kDeclined) return {word, stage};
+    }
+    return {Word::kNone, stages_};
+  }
+
+  void CheckDispatchedRow(const Sent& sent, SlotId slot) {
+    ASSERT_NE(owner_[slot], 0u) << "a settled sample was dispatched";
+    const Request& request = requests_.at(owner_[slot]);
+    if (request.complete) {
+      EXPECT_TRUE(request.code == OutcomeCode::kOk && never_cancelled_)
+          << "a sample of a completed request was dispatched";
+    } else if (!never_cancelled_) {
+      EXPECT_EQ(Reference(RowAt(slot)).first, Word::kNone) << "an answered sample was dispatched";
+    }
+    for (const WorkerModel& worker : workers_) {
+      for (const auto& [sequence, other] : worker.in_flight) {
+        if (other.stage != sent.stage) continue;
+        EXPECT_EQ(std::ranges::count(other.slots, slot), 0) << "a sample is twice at a stage";
+      }
+    }
+    EXPECT_EQ(std::ranges::count(sent.slots, slot), 1);
+  }
+
+  void CheckAnswer(const Request& request, size_t index) {
+    const SampleAnswer& answer = scheduler_->answer(request.slots[index]);
+    const Row& row = request.rows[index];
+    EXPECT_EQ(Reference(row), std::make_pair(Word::kPassed, static_cast<int>(answer.stage)));
+    const float score = row.scores.at(static_cast<size_t>(answer.stage));
+    EXPECT_TRUE(answer.score == score || (std::isnan(answer.score) && std::isnan(score)));
+  }
+
+  int stages_ = 0;
+  Plan plan_;
+  std::vector<uint64_t> owner_;  // by slot: id of its request, 0 when free
+  std::vector<WorkerModel> workers_;
+  std::map<uint64_t, Request> requests_;
+  std::unique_ptr<Scheduler> scheduler_;
+  TimePoint now_{std::chrono::seconds(1000)};
+  uint64_t last_sequence_ = 0;
+  uint64_t landing_ = 0;       // the batch whose result is being taken
+  std::set<uint64_t> trials_;  // batches that were a suspect alone
+  uint64_t cancelling_ = 0;    // the request that is being cancelled
+  bool failing_all_ = false;
+  bool never_cancelled_ = false;  // CancelPolicy::kNever was ever in force
+};
+
+}  // namespace escan
