@@ -1,0 +1,117 @@
+#include <sched.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "stage_worker/daemon_watch.h"
+#include "stage_worker/inheritance.h"
+#include "stage_worker/make_executor.h"
+#include "stage_worker/state_reporter.h"
+#include "stage_worker/worker_log.h"
+#include "stage_worker/worker_loop.h"
+
+namespace escan {
+namespace {
+
+enum ExitStatus { kStopped = 0, kEndedByError = 1, kUsage = 2 };
+
+// A worker that outlives its daemon ends itself within five seconds; this leaves one for noticing.
+constexpr Duration kGraceWithoutDaemon = std::chrono::seconds(4);
+
+// The daemon ends its workers over the socket; what a terminal or a service manager sends to the
+// whole group is for the daemon.
+void IgnoreSignals() {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
+}
+
+absl::Status RunOn(const std::vector<int>& cpus) {
+  if (cpus.empty()) return absl::OkStatus();
+  const auto largest = static_cast<size_t>(*std::max_element(cpus.begin(), cpus.end()));
+  std::vector<cpu_set_t> mask(largest / CPU_SETSIZE + 1);
+  const size_t bytes = mask.size() * sizeof(cpu_set_t);
+  CPU_ZERO_S(bytes, mask.data());
+  for (const int cpu : cpus) CPU_SET_S(static_cast<size_t>(cpu), bytes, mask.data());
+  if (::sched_setaffinity(0, bytes, mask.data()) == 0) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, absl::StrCat("cannot run on CPUs ", absl::StrJoin(cpus, ",")));
+}
+
+// Serves until the end that WorkerLoop::Run() describes.
+absl::Status Serve(const Inheritance& given, StateReporter& reporter) {
+  absl::StatusOr<std::unique_ptr<StageExecutor>> executor = [&] {
+    const absl::Status status = RunOn(given.spec.cpus);
+    return status.ok() ? MakeExecutor(given.spec, given.slab) : status;
+  }();
+  if (!executor.ok()) {
+    reporter.Report(WorkerState::kFailed, 0, 0, executor.status().message()).IgnoreError();
+    return executor.status();
+  }
+  return WorkerLoop(given.spec, given.socket, **executor, reporter).Run();
+}
+
+ExitStatus RunWorker() {
+  const absl::StatusOr<Inheritance> given = TakeInheritance();
+  if (absl::IsUnavailable(given.status())) {
+    std::cerr << "escan-worker is started by escand, not by hand: " << given.status().message()
+              << "\nRun with --help for more information.\n";
+    return kUsage;
+  }
+  if (!given.ok()) {
+    LogLine(absl::StrCat("event=failed reason=\"", given.status().message(), "\""));
+    return kEndedByError;
+  }
+  IgnoreSignals();
+  const WorkerSpec& spec = given->spec;
+  ::prctl(PR_SET_NAME, absl::StrCat("escan-worker-", spec.worker).c_str());
+  const std::string label = absl::StrCat(" cascade=", spec.cascade, " worker=", spec.worker,
+                                         " incarnation=", spec.incarnation);
+  LogLine(absl::StrCat("event=started", label, " threads=", spec.threads,
+                       " cpus=", absl::StrJoin(spec.cpus, ",")));
+
+  StateReporter reporter(given->socket, spec.incarnation);
+  const DaemonWatch watch(
+      given->socket.fd(),
+      {.heartbeat_period = kHeartbeatInterval,
+       .grace = kGraceWithoutDaemon,
+       .heartbeat = [&] { reporter.Heartbeat().IgnoreError(); },
+       .on_stuck =
+           [&] {
+             LogLine(absl::StrCat("event=ended", label, " reason=\"the daemon is gone\""));
+             ::_exit(kEndedByError);
+           }});
+  const absl::Status status = Serve(*given, reporter);
+  LogLine(absl::StrCat(absl::IsUnavailable(status) || status.ok() ? "event=ended" : "event=failed",
+                       label, " reason=\"", status.ok() ? "told to stop" : status.message(), "\""));
+  return status.ok() ? kStopped : kEndedByError;
+}
+
+}  // namespace
+}  // namespace escan
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Runs stages of a cascade for escand, which starts it and hands it a socket, the samples'\n"
+      "memory and a description of its stages. It is of no use by itself.",
+      "escan-worker");
+  app.set_version_flag("--version", "escan-worker " ESCAN_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : escan::kUsage;
+  }
+  // Not through exit(): the destructors of libtorch's tables take about a quarter of a second, and
+  // give back what the end of the process gives back anyway.
+  ::_exit(escan::RunWorker());
+}

@@ -1,0 +1,68 @@
+#include "stage_worker/make_executor.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "stage_worker/composite_executor.h"
+#include "stage_worker/null_executor.h"
+#include "stage_worker/stage_tensors.h"
+#ifdef ESCAN_WITH_TORCH
+#include "stage_worker/torch_executor.h"
+#include "stage_worker/torch_model.h"
+#include "stage_worker/worker_log.h"
+#endif
+
+namespace escan {
+namespace {
+
+std::vector<WorkerStage> StagesOf(const WorkerSpec& spec, ExecutorKind kind) {
+  std::vector<WorkerStage> stages;
+  for (const WorkerStage& stage : spec.stages) {
+    if (stage.executor == kind) stages.push_back(stage);
+  }
+  return stages;
+}
+
+#ifdef ESCAN_WITH_TORCH
+absl::StatusOr<std::unique_ptr<StageExecutor>> MakeTorchScript(const WorkerSpec& spec,
+                                                               std::vector<WorkerStage> stages,
+                                                               const Slab& slab) {
+  LimitTorchThreads(spec.threads);
+  const auto log = [cascade = spec.cascade, worker = spec.worker](const WorkerStage& stage,
+                                                                  const std::string& variant) {
+    LogLine(absl::StrCat("event=loaded cascade=", cascade, " worker=", worker,
+                         " stage=", stage.name, " variant=", variant));
+  };
+  return std::make_unique<TorchExecutor>(std::move(stages), slab, log);
+}
+#else
+absl::StatusOr<std::unique_ptr<StageExecutor>> MakeTorchScript(const WorkerSpec&,
+                                                               std::vector<WorkerStage> stages,
+                                                               const Slab&) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(StageLabel(stages.front()),
+                   ": this escan-worker was built without TorchScript (ESCAN_TORCH=OFF) and runs "
+                   "null stages only"));
+}
+#endif
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<StageExecutor>> MakeExecutor(const WorkerSpec& spec,
+                                                            const Slab& slab) {
+  std::vector<CompositeExecutor::Part> parts;
+  if (std::vector<WorkerStage> stages = StagesOf(spec, ExecutorKind::kNull); !stages.empty()) {
+    parts.push_back({stages, std::make_unique<NullExecutor>(stages, slab)});
+  }
+  if (std::vector<WorkerStage> stages = StagesOf(spec, ExecutorKind::kTorchScript);
+      !stages.empty()) {
+    absl::StatusOr<std::unique_ptr<StageExecutor>> executor = MakeTorchScript(spec, stages, slab);
+    if (!executor.ok()) return executor.status();
+    parts.push_back({std::move(stages), *std::move(executor)});
+  }
+  if (parts.size() == 1) return std::move(parts.front().executor);
+  return std::make_unique<CompositeExecutor>(std::move(parts));
+}
+
+}  // namespace escan

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "escan/mutex.h"
+#include "ipc/frame_socket.h"
+#include "ipc/frames.h"
+
+namespace escan {
+
+// Tells the daemon how far the worker is. Thread-safe: the main loop reports changes, the watch
+// repeats the last one as the heartbeat, and no old state follows a new one. A call blocks while
+// the socket is full. Unavailable when the daemon is gone.
+class StateReporter {
+ public:
+  // `socket` must outlive the reporter.
+  StateReporter(const FrameSocket& socket, uint32_t incarnation);
+
+  absl::Status Report(WorkerState state, int done = 0, int total = 0,
+                      absl::string_view message = "") ESCAN_EXCLUDES(mutex_);
+  absl::Status Heartbeat() ESCAN_EXCLUDES(mutex_);
+
+ private:
+  const FrameSocket& socket_;
+  Mutex mutex_;
+  StateFrame frame_ ESCAN_GUARDED_BY(mutex_);
+};
+
+}  // namespace escan

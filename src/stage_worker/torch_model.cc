@@ -1,0 +1,228 @@
+#include "stage_worker/torch_model.h"
+
+#include <ATen/Parallel.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
+#include <torch/script.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "escan/time.h"
+#include "stage_worker/stage_tensors.h"
+#include "stage_worker/torch_datatype.h"
+#include "stage_worker/torch_variants.h"
+
+namespace escan {
+namespace {
+
+// The first run with a number of rows builds kernels for it, the second still fills caches.
+constexpr int kWarmUpRuns = 3;
+
+// A variant's time is that of its fastest run: of so many, fewer where they take longer than this
+// together, one at least.
+constexpr int kTimedRuns = 10;
+constexpr Duration kTimedRunsLimit = std::chrono::milliseconds(200);
+
+std::vector<int64_t> BatchedShape(const SlabTensor& tensor, int64_t rows) {
+  std::vector<int64_t> shape = {rows};
+  shape.insert(shape.end(), tensor.shape.begin(), tensor.shape.end());
+  return shape;
+}
+
+// "UINT8 [4,28,28]".
+std::string Describe(c10::ScalarType type, const std::vector<int64_t>& shape) {
+  return absl::StrCat(DatatypeName(type), " ", ShapeString(shape));
+}
+
+std::string DescribeInputs(const WorkerStage& stage, int rows) {
+  return absl::StrJoin(stage.inputs, ", ", [rows](std::string* out, const SlabTensor& input) {
+    absl::StrAppend(out, "'", input.name, "' ",
+                    Describe(ToScalarType(input.datatype), BatchedShape(input, rows)));
+  });
+}
+
+std::vector<c10::IValue> Elements(c10::IValue value) {
+  if (value.isTuple()) return value.toTupleRef().elements().vec();
+  return {std::move(value)};
+}
+
+absl::Status CheckOutput(const c10::IValue& value, const SlabTensor& output, int rows) {
+  const std::string label = absl::StrCat("forward() returned for output '", output.name, "' ");
+  if (!value.isTensor()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(label, "a value of type ", value.tagKind(), ", expected a tensor"));
+  }
+  const at::Tensor& tensor = value.toTensor();
+  const c10::ScalarType type = ToScalarType(output.datatype);
+  const std::vector<int64_t> shape = BatchedShape(output, rows);
+  if (tensor.layout() != c10::kStrided) {
+    return absl::InvalidArgumentError(absl::StrCat(label, "a tensor that is not dense"));
+  }
+  if (tensor.scalar_type() == type && tensor.sizes() == shape) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(label, Describe(tensor.scalar_type(), tensor.sizes().vec()), ", expected ",
+                   Describe(type, shape)));
+}
+
+absl::Status Annotate(const std::string& prefix, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat(prefix, ": ", status.message()));
+}
+
+}  // namespace
+
+struct TorchModel::State {
+  WorkerStage stage;
+  ModuleVariant variant;
+  std::vector<at::Tensor> inputs;   // each with room for the largest bucket
+  std::vector<at::Tensor> outputs;  // of the last Forward()
+
+  absl::Status AllocateInputs();
+  absl::Status Forward(int rows);
+  absl::Status WarmUp(int rows);
+  absl::StatusOr<Duration> FastestRun(int rows);
+  // Seconds of the fastest runs with the smallest and with the largest bucket.
+  absl::StatusOr<std::vector<double>> Times();
+  absl::Status KeepFastest(std::vector<ModuleVariant> variants);
+};
+
+absl::Status TorchModel::State::AllocateInputs() {
+  return CatchTorchErrors([&] {
+    for (const SlabTensor& input : stage.inputs) {
+      inputs.push_back(at::zeros(BatchedShape(input, LargestBucket(stage)),
+                                 at::TensorOptions(ToScalarType(input.datatype))));
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::Status TorchModel::State::Forward(int rows) {
+  return CatchTorchErrors([&] {
+    const c10::InferenceMode inference;
+    // The variants are optimised as far as they get. Left on, the interpreter would profile the
+    // first runs and specialise the graph for their shapes, which vary from batch to batch.
+    const torch::jit::GraphOptimizerEnabledGuard keep_graph(false);
+    std::vector<c10::IValue> arguments;
+    arguments.reserve(inputs.size() + 1);  // forward() puts the module in front
+    for (const at::Tensor& input : inputs) arguments.emplace_back(input.narrow(0, 0, rows));
+    const std::vector<c10::IValue> values = Elements(variant.module.forward(std::move(arguments)));
+    if (values.size() != stage.outputs.size()) {
+      return absl::InvalidArgumentError(absl::StrCat("forward() returned ", values.size(),
+                                                     " tensors, the stage has ",
+                                                     stage.outputs.size(), " outputs"));
+    }
+    outputs.clear();
+    for (size_t i = 0; i < values.size(); ++i) {
+      const absl::Status status = CheckOutput(values[i], stage.outputs[i], rows);
+      if (!status.ok()) return status;
+      outputs.push_back(values[i].toTensor().contiguous());
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::Status TorchModel::State::WarmUp(int rows) {
+  for (at::Tensor& input : inputs) {
+    std::memset(input.mutable_data_ptr(), 0, input.nbytes());
+  }
+  for (int run = 0; run < kWarmUpRuns; ++run) {
+    const absl::Status status = Forward(rows);
+    if (!status.ok()) {
+      return Annotate(absl::StrCat("with zeros for ", DescribeInputs(stage, rows)), status);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Duration> TorchModel::State::FastestRun(int rows) {
+  Duration fastest = Duration::max();
+  const TimePoint first = Clock::now();
+  for (int run = 0; run < kTimedRuns; ++run) {
+    const TimePoint start = Clock::now();
+    if (const absl::Status status = Forward(rows); !status.ok()) return status;
+    const TimePoint end = Clock::now();
+    fastest = std::min<Duration>(fastest, end - start);
+    if (end - first > kTimedRunsLimit) break;
+  }
+  return fastest;
+}
+
+absl::StatusOr<std::vector<double>> TorchModel::State::Times() {
+  std::vector<double> times;
+  for (const int rows : {SmallestBucket(stage), LargestBucket(stage)}) {
+    if (const absl::Status status = WarmUp(rows); !status.ok()) return status;
+    const absl::StatusOr<Duration> fastest = FastestRun(rows);
+    if (!fastest.ok()) return fastest.status();
+    times.push_back(std::chrono::duration<double>(*fastest).count());
+  }
+  return times;
+}
+
+absl::Status TorchModel::State::KeepFastest(std::vector<ModuleVariant> variants) {
+  variant = variants.front();
+  const absl::StatusOr<std::vector<double>> base = Times();
+  if (!base.ok()) return base.status();
+  double least = static_cast<double>(base->size());
+  ModuleVariant best = variant;
+  for (size_t i = 1; i < variants.size(); ++i) {
+    variant = variants[i];
+    const absl::StatusOr<std::vector<double>> times = Times();
+    if (!times.ok()) continue;  // what libtorch made of the module does not work; the first does
+    double relative = 0;
+    for (size_t k = 0; k < base->size(); ++k) relative += (*times)[k] / (*base)[k];
+    if (relative < least) {
+      least = relative;
+      best = variant;
+    }
+  }
+  variant = std::move(best);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<TorchModel> TorchModel::Load(const WorkerStage& stage) {
+  auto state = std::make_unique<State>(State{.stage = stage});
+  const auto load = [&] {
+    absl::StatusOr<std::vector<ModuleVariant>> variants = ReadModuleVariants(stage.model);
+    if (!variants.ok()) return variants.status();
+    absl::Status status = CheckArgumentCount(variants->front().module, stage.inputs.size());
+    if (status.ok()) status = state->AllocateInputs();
+    if (status.ok()) status = state->KeepFastest(*std::move(variants));
+    return status;
+  };
+  if (const absl::Status status = load(); !status.ok()) return Annotate(StageLabel(stage), status);
+  return TorchModel(std::move(state));
+}
+
+TorchModel::TorchModel(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TorchModel::TorchModel(TorchModel&&) noexcept = default;
+TorchModel& TorchModel::operator=(TorchModel&&) noexcept = default;
+TorchModel::~TorchModel() = default;
+
+const WorkerStage& TorchModel::stage() const { return state_->stage; }
+
+const std::string& TorchModel::variant() const { return state_->variant.name; }
+
+std::byte* TorchModel::input(size_t i) {
+  return static_cast<std::byte*>(state_->inputs[i].mutable_data_ptr());
+}
+
+absl::Status TorchModel::Forward(int rows) { return state_->Forward(rows); }
+
+const std::byte* TorchModel::output(size_t i) const {
+  return static_cast<const std::byte*>(state_->outputs[i].const_data_ptr());
+}
+
+absl::Status TorchModel::WarmUp(int rows) {
+  const absl::Status status = state_->WarmUp(rows);
+  return status.ok() ? status : Annotate(StageLabel(state_->stage), status);
+}
+
+void LimitTorchThreads(int threads) {
+  at::set_num_threads(threads);
+  at::set_num_interop_threads(1);
+}
+
+}  // namespace escan

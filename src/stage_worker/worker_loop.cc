@@ -1,0 +1,130 @@
+#include "stage_worker/worker_loop.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "stage_worker/frame_text.h"
+#include "stage_worker/stage_tensors.h"
+
+namespace escan {
+namespace {
+
+RowStatus StatusOf(const RowResult& result, float threshold) {
+  if (result.failed) return RowStatus::kFailed;
+  return result.score >= threshold ? RowStatus::kExit : RowStatus::kContinue;  // NaN: kContinue
+}
+
+}  // namespace
+
+WorkerLoop::WorkerLoop(const WorkerSpec& spec, const FrameSocket& socket, StageExecutor& executor,
+                       StateReporter& reporter)
+    : spec_(spec), socket_(socket), executor_(executor), reporter_(reporter) {}
+
+absl::Status WorkerLoop::Run() {
+  absl::Status status = Prepare();
+  if (status.ok()) status = Serve();
+  if (!status.ok() && !absl::IsUnavailable(status)) {
+    reporter_.Report(WorkerState::kFailed, 0, 0, status.message()).IgnoreError();
+  }
+  return status;
+}
+
+absl::Status WorkerLoop::Prepare() {
+  absl::Status reported = reporter_.Report(WorkerState::kLoading);
+  if (!reported.ok()) return reported;
+  const absl::Status prepared = executor_.Prepare([&](int done, int total) {
+    if (reported.ok()) reported = reporter_.Report(WorkerState::kWarming, done, total);
+  });
+  if (!reported.ok()) return reported;
+  if (!prepared.ok()) return prepared;
+  return reporter_.Report(WorkerState::kReady);
+}
+
+absl::Status WorkerLoop::Serve() {
+  while (!stopping_ || !batches_.empty()) {
+    while (!stopping_ && batches_.size() < static_cast<size_t>(spec_.credits)) {
+      const absl::StatusOr<bool> taken = TakeUp();
+      if (!taken.ok()) return taken.status();
+      if (!*taken) break;
+    }
+    if (batches_.empty()) continue;
+    if (const absl::Status status = FinishOldest(); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> WorkerLoop::TakeUp() {
+  const absl::StatusOr<FrameSocket::Frame> received = socket_.Receive(/*block=*/batches_.empty());
+  if (!received.ok()) return received.status();
+  if (std::holds_alternative<FrameSocket::Empty>(*received)) return false;
+  if (std::holds_alternative<StopFrame>(*received)) {
+    stopping_ = true;
+    return true;
+  }
+  const auto* frame = std::get_if<BatchFrame>(&*received);
+  if (frame == nullptr) return absl::DataLossError("frame: found a worker's, expected a daemon's");
+  // Left from the process that had this worker's number before.
+  if (frame->header.incarnation != spec_.incarnation) return true;
+  if (absl::Status status = Start(*frame); !status.ok()) return status;
+  return true;
+}
+
+absl::Status WorkerLoop::Start(const BatchFrame& frame) {
+  if (absl::Status status = CheckBatch(frame); !status.ok()) return status;
+  const Batch& batch = batches_.emplace_back(Batch{.frame = frame, .started = Clock::now()});
+  return executor_.Start({.stage = static_cast<int>(frame.stage),
+                          .slots = std::span(batch.frame.slots).first(frame.rows)});
+}
+
+absl::Status WorkerLoop::CheckBatch(const BatchFrame& frame) const {
+  const auto stage =
+      std::find_if(spec_.stages.begin(), spec_.stages.end(), [&](const WorkerStage& hosted) {
+        return static_cast<uint32_t>(hosted.index) == frame.stage;
+      });
+  if (stage == spec_.stages.end()) {
+    return absl::DataLossError(
+        absl::StrCat("batch: found stage ", frame.stage, ", which this worker does not host"));
+  }
+  if (frame.rows > static_cast<uint32_t>(LargestBucket(*stage))) {
+    return absl::DataLossError(absl::StrCat("batch: found ", frame.rows, " rows for stage '",
+                                            stage->name, "', expected at most ",
+                                            LargestBucket(*stage)));
+  }
+  const auto slots = std::span(frame.slots).first(frame.rows);
+  const SlotId largest = *std::max_element(slots.begin(), slots.end());
+  if (largest < spec_.slots) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("batch: found slot ", largest, ", expected less than ", spec_.slots));
+}
+
+absl::Status WorkerLoop::FinishOldest() {
+  const Batch& batch = batches_.front();
+  const BatchFrame& frame = batch.frame;
+  results_.assign(frame.rows, RowResult{});
+  std::string first_failure;
+  if (absl::Status status = executor_.Finish(results_, &first_failure); !status.ok()) return status;
+
+  // While an older batch was computed this one waited; that is no part of its own time.
+  const TimePoint finished = Clock::now();
+  const Duration took = finished - std::max(batch.started, last_finished_);
+  last_finished_ = finished;
+
+  ResultFrame answer;
+  answer.header.incarnation = spec_.incarnation;
+  answer.sequence = frame.sequence;
+  answer.stage = frame.stage;
+  answer.rows = frame.rows;
+  answer.execute_ns = static_cast<uint64_t>(took.count());
+  for (uint32_t row = 0; row < frame.rows; ++row) {
+    answer.scores[row] = results_[row].score;
+    answer.status[row] = StatusOf(results_[row], frame.threshold);
+  }
+  SetFrameText(answer.message, first_failure);
+  batches_.pop_front();
+  return socket_.Send(answer);
+}
+
+}  // namespace escan

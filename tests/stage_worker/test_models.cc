@@ -1,0 +1,90 @@
+#include "stage_worker/test_models.h"
+
+#include <torch/script.h>
+
+namespace escan {
+namespace {
+
+// Every model but backbone_large begins with this.
+const std::string kProbabilities = R"(
+def forward(self, image):
+    x = image.float() / 255.0
+    probabilities = torch.softmax(torch.matmul(x, self.to_classes), 1)
+)";
+
+// 8 times the first three values.
+const ModelWeight kToClasses = {.name = "to_classes",
+                                .shape = {4, 3},
+                                .values = {8, 0, 0,  //
+                                           0, 8, 0,  //
+                                           0, 0, 8,  //
+                                           0, 0, 0}};
+
+// The four values and their halves.
+const ModelWeight kToFeatures = {
+    .name = "to_features", .shape = {4, 8}, .values = {1, 0, 0, 0, 0.5f, 0,    0,    0,  //
+                                                       0, 1, 0, 0, 0,    0.5f, 0,    0,  //
+                                                       0, 0, 1, 0, 0,    0,    0.5f, 0,  //
+                                                       0, 0, 0, 1, 0,    0,    0,    0.5f}};
+
+// 16 times the halves of the first three values, in reverse order.
+const ModelWeight kFromFeatures = {
+    .name = "from_features", .shape = {8, 3}, .values = {0,  0,  0,   //
+                                                         0,  0,  0,   //
+                                                         0,  0,  0,   //
+                                                         0,  0,  0,   //
+                                                         0,  0,  16,  //
+                                                         0,  16, 0,   //
+                                                         16, 0,  0,   //
+                                                         0,  0,  0}};
+
+// The remainder by zero traps. TorchScript checks a division's divisor, not a remainder's.
+const std::string kDieOn254 = R"(
+    divisor = 1 - int((image == 254).any())
+    return probabilities + float(0 % divisor)
+)";
+
+// The powers of an identity matrix, so that the answer is exact and the work cannot be left out.
+const std::string kMultiplyMatrices = R"(
+    identity = torch.eye(256)
+    power = identity
+    for _ in range(int(image[:, 3].max()) * 8):
+        power = torch.mm(power, identity)
+    return probabilities * power[0, 0]
+)";
+
+}  // namespace
+
+void SaveModel(const std::filesystem::path& file, const std::string& source,
+               const std::vector<ModelWeight>& weights) {
+  torch::jit::Module module("model");
+  for (const ModelWeight& weight : weights) {
+    const at::Tensor values = at::tensor(weight.values).reshape(weight.shape);
+    module.register_parameter(weight.name, values, /*is_buffer=*/false);
+  }
+  module.define(source + "\n");
+  module.eval();
+  module.save(file.string());
+}
+
+void SaveTestModels(const std::filesystem::path& folder) {
+  SaveModel(folder / "backbone_small.pt",
+            kProbabilities + "    return probabilities, torch.matmul(x, self.to_features)\n",
+            {kToClasses, kToFeatures});
+  SaveModel(folder / "backbone_large.pt", R"(
+def forward(self, features):
+    return torch.softmax(torch.matmul(features, self.from_features), 1)
+)",
+            {kFromFeatures});
+  SaveModel(folder / "scored.pt", kProbabilities + "    return probabilities, x[:, 3:4]\n",
+            {kToClasses});
+  SaveModel(folder / "thrower.pt", kProbabilities + R"(
+    assert not bool((image == 255).any()), "255 is not allowed"
+    return probabilities
+)",
+            {kToClasses});
+  SaveModel(folder / "aborter.pt", kProbabilities + kDieOn254, {kToClasses});
+  SaveModel(folder / "slow.pt", kProbabilities + kMultiplyMatrices, {kToClasses});
+}
+
+}  // namespace escan

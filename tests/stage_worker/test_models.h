@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace escan {
+
+// A parameter of a module.
+struct ModelWeight {
+  std::string name;
+  std::vector<int64_t> shape;
+  std::vector<float> values;
+};
+
+// Compiles `source`, TorchScript methods such as "def forward(self, x): return x + self.w", into a
+// module with these parameters and saves it.
+void SaveModel(const std::filesystem::path& file, const std::string& source,
+               const std::vector<ModelWeight>& weights = {});
+
+// Writes the models that tests of whole programs serve. All but backbone_large take `image`, UINT8
+// [N,4], and, with x = image / 255, return the probabilities p = softmax(8 x0, 8 x1, 8 x2), FP32
+// [N,3]: thirds for zeros; [0.99933, 0.00034, 0.00034] for [255, 0, 0, any].
+//
+//   backbone_small.pt  (p, features), features FP32 [N,8] = [x, x / 2]
+//   backbone_large.pt  from features alone: p with the first and the last class exchanged
+//   scored.pt          (p, score), score FP32 [N,1] = x3: the fourth value is the confidence
+//   thrower.pt         p; throws "255 is not allowed" when a value in the batch is 255
+//   aborter.pt         p; its process dies of SIGFPE when a value in the batch is 254 (x86-64)
+//   slow.pt            p; multiplies matrices, v times 8 products of 256 x 256, v being the
+//                      largest fourth value of the batch: in the order of 5 ms for v = 1
+void SaveTestModels(const std::filesystem::path& folder);
+
+}  // namespace escan
