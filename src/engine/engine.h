@@ -5,6 +5,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -14,6 +16,7 @@
 #include "escan/ids.h"
 #include "escan/plan.h"
 #include "ipc/frames.h"
+#include "ipc/slab.h"
 #include "scheduling/scheduler.h"
 #include "scheduling/stage_statistics.h"
 #include "workers/fleet.h"
@@ -21,9 +24,15 @@
 
 namespace escan {
 
+class Completer;
+class EngineLoop;
+class Mailbox;
+class SlotPool;
+
 struct EngineOptions {
   WorkerCommand worker;         // program for CPU workers
   std::vector<Device> devices;  // what plans refer to
+  std::vector<int> cpus;        // that CPU workers may use
   int completer_threads = 1;    // call Completion::OnComplete
   FleetOptions fleet;
   SchedulerOptions scheduler;
@@ -117,9 +126,18 @@ class Engine {
   const CascadeSpec& cascade() const;
 
  private:
-  class Loop;
-  explicit Engine(std::unique_ptr<Loop> loop);
-  std::unique_ptr<Loop> loop_;
+  Engine(const CascadeSpec& cascade, const EngineOptions& options, const SlabLayout& layout,
+         Slab slab, std::unique_ptr<Mailbox> mailbox);
+
+  const CascadeSpec cascade_;
+  const EngineOptions options_;
+  const SlabLayout layout_;
+  const Slab slab_;
+  const std::unique_ptr<SlotPool> slots_;
+  const std::unique_ptr<Mailbox> mailbox_;
+  const std::unique_ptr<Completer> completer_;
+  std::unique_ptr<EngineLoop> loop_;
+  std::thread thread_;  // runs loop_
 };
 
 }  // namespace escan

@@ -1,0 +1,138 @@
+#include "engine/engine.h"
+
+#include <pthread.h>
+
+#include <future>
+
+#include "absl/strings/str_cat.h"
+#include "engine/completer.h"
+#include "engine/engine_loop.h"
+#include "engine/mailbox.h"
+#include "engine/slot_pool.h"
+
+namespace escan {
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const CascadeSpec& cascade, const Plan& plan,
+                                                      const EngineOptions& options) {
+  absl::StatusOr<SlabLayout> layout = SlabLayout::For(cascade);
+  if (!layout.ok()) return layout.status();
+  absl::StatusOr<Slab> slab = Slab::Create(*layout);
+  if (!slab.ok()) return slab.status();
+  absl::StatusOr<std::unique_ptr<Mailbox>> mailbox = Mailbox::Create();
+  if (!mailbox.ok()) return mailbox.status();
+
+  std::unique_ptr<Engine> engine(
+      new Engine(cascade, options, *layout, std::move(*slab), std::move(*mailbox)));
+  absl::StatusOr<std::unique_ptr<EngineLoop>> loop =
+      EngineLoop::Create({.cascade = &engine->cascade_,
+                          .options = &engine->options_,
+                          .layout = &engine->layout_,
+                          .slab = &engine->slab_,
+                          .slots = engine->slots_.get(),
+                          .mailbox = engine->mailbox_.get(),
+                          .completer = engine->completer_.get()},
+                         plan);
+  if (!loop.ok()) return loop.status();
+  engine->loop_ = std::move(*loop);
+  engine->thread_ = std::thread([loop = engine->loop_.get()] { loop->Run(); });
+  pthread_setname_np(engine->thread_.native_handle(), "scheduler");
+  return engine;
+}
+
+Engine::Engine(const CascadeSpec& cascade, const EngineOptions& options, const SlabLayout& layout,
+               Slab slab, std::unique_ptr<Mailbox> mailbox)
+    : cascade_(cascade),
+      options_(options),
+      layout_(layout),
+      slab_(std::move(slab)),
+      slots_(std::make_unique<SlotPool>(static_cast<int>(layout.slots))),
+      mailbox_(std::move(mailbox)),
+      completer_(std::make_unique<Completer>(options.completer_threads)) {}
+
+Engine::~Engine() { Stop(); }
+
+// --- requests
+
+absl::StatusOr<RequestKey> Engine::Acquire(int rows) {
+  const std::optional<RequestKey> key = slots_->Acquire(rows);
+  if (key.has_value()) return *key;
+  return absl::ResourceExhaustedError(
+      absl::StrCat("no room for ", rows, rows == 1 ? " row" : " rows", ": of the ", slots_->slots(),
+                   " slots of model '", cascade_.name, "', ", slots_->in_use(), " are in use"));
+}
+
+SlotId Engine::NextSlot(SlotId slot) const { return slots_->next()[slot]; }
+
+std::byte* Engine::input(SlotId slot, int tensor) const {
+  return slab_.At(slot, layout_.inputs[static_cast<size_t>(tensor)]);
+}
+
+const std::byte* Engine::output(SlotId slot, int stage, int tensor) const {
+  return slab_.At(slot, layout_.outputs[static_cast<size_t>(stage)][static_cast<size_t>(tensor)]);
+}
+
+void Engine::Submit(const Admission& admission, Completion* completion) {
+  slots_->AddHolder(admission.key);
+  if (mailbox_->Post({.kind = Mailbox::RequestEvent::Kind::kSubmit,
+                      .admission = admission,
+                      .completion = completion})) {
+    return;
+  }
+  slots_->Drop(admission.key);
+  std::vector<Completer::Finished> finished;
+  finished.push_back({.completion = completion, .outcome = {.code = OutcomeCode::kUnavailable}});
+  completer_->Push(finished);
+}
+
+void Engine::Cancel(const RequestKey& key) {
+  mailbox_->Post({.kind = Mailbox::RequestEvent::Kind::kCancel, .admission = {.key = key}});
+}
+
+const SampleAnswer& Engine::answer(SlotId slot) const { return loop_->answer(slot); }
+
+void Engine::Release(const RequestKey& key) { slots_->Drop(key); }
+
+// --- operators
+
+EngineStatus Engine::Status() {
+  std::promise<EngineStatus> promise;
+  if (!mailbox_->Post([&] { promise.set_value(loop_->Status()); })) return {};
+  return promise.get_future().get();
+}
+
+bool Engine::ready() const { return loop_->ready(); }
+
+absl::StatusOr<PlanChange> Engine::SetPlan(const Plan& plan) {
+  std::promise<absl::StatusOr<PlanChange>> promise;
+  const bool posted = mailbox_->Post([&] {
+    loop_->SetPlan(
+        plan, [&](absl::StatusOr<PlanChange> result) { promise.set_value(std::move(result)); });
+  });
+  if (!posted) return absl::UnavailableError("the daemon is shutting down");
+  return promise.get_future().get();
+}
+
+void Engine::SetThresholds(const std::vector<std::pair<int, float>>& thresholds) {
+  std::promise<void> done;
+  const bool posted = mailbox_->Post([&] {
+    for (const auto& [stage, threshold] : thresholds) loop_->SetThreshold(stage, threshold);
+    done.set_value();
+  });
+  if (posted) done.get_future().get();
+}
+
+bool Engine::WaitUntilIdle(TimePoint deadline) { return slots_->WaitUntilEmpty(deadline); }
+
+void Engine::Stop() {
+  if (!thread_.joinable()) return;
+  mailbox_->Post([this] { loop_->Stop(); });
+  thread_.join();
+}
+
+void Engine::OnReadyChange(std::function<void(bool ready)> callback) {
+  mailbox_->Post([this, callback = std::move(callback)] { loop_->OnReadyChange(callback); });
+}
+
+const CascadeSpec& Engine::cascade() const { return cascade_; }
+
+}  // namespace escan

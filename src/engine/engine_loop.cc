@@ -1,0 +1,424 @@
+#include "engine/engine_loop.h"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "spdlog/spdlog.h"
+
+namespace escan {
+namespace {
+
+std::string StageNames(const CascadeSpec& cascade, const std::vector<int>& stages) {
+  return absl::StrJoin(stages, ",", [&](std::string* out, int stage) {
+    absl::StrAppend(out, cascade.stages[static_cast<size_t>(stage)].name);
+  });
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<EngineLoop>> EngineLoop::Create(const Environment& environment,
+                                                               const Plan& plan) {
+  absl::StatusOr<std::unique_ptr<Poller>> poller = Poller::Create();
+  if (!poller.ok()) return poller.status();
+  const absl::Status added =
+      (*poller)->Add(environment.mailbox->fd(), {.source = Poller::Source::kMailbox, .owner = 0});
+  if (!added.ok()) return added;
+  return std::unique_ptr<EngineLoop>(new EngineLoop(environment, plan, std::move(*poller)));
+}
+
+EngineLoop::EngineLoop(const Environment& environment, const Plan& plan,
+                       std::unique_ptr<Poller> poller)
+    : environment_(environment),
+      plan_(plan),
+      poller_(std::move(poller)),
+      scheduler_(*environment.cascade, plan, environment.slots->next(), this,
+                 environment.options->scheduler),
+      fleet_(this, environment.options->fleet),
+      completions_(static_cast<size_t>(environment.slots->slots())) {}
+
+void EngineLoop::Run() {
+  fleet_.SetGroups(plan_.workers, Clock::now());
+  while (true) {
+    TakeMail(Clock::now());
+    const TimePoint next = Decide(Clock::now());
+    environment_.completer->Push(finished_);
+    PublishReady();
+
+    const bool sleep = environment_.mailbox->PrepareToSleep();
+    if (stopping_ && sleep && fleet_.empty()) break;
+    for (const Poller::Event& event : poller_->Wait(sleep ? next : TimePoint::min())) {
+      HandleEvent(event, Clock::now());
+    }
+  }
+}
+
+// --- requests
+
+void EngineLoop::TakeMail(TimePoint now) {
+  environment_.mailbox->Take(mail_);
+  for (const Mailbox::RequestEvent& event : mail_.requests) {
+    if (event.kind == Mailbox::RequestEvent::Kind::kCancel) {
+      scheduler_.Cancel(event.admission.key, now);
+      continue;
+    }
+    completions_[event.admission.key.first_slot] = event.completion;
+    scheduler_.Admit(event.admission, now);
+  }
+  for (const std::function<void()>& call : mail_.calls) call();
+  mail_.requests.clear();
+  mail_.calls.clear();
+  if (stopping_) scheduler_.FailAll(now);
+}
+
+void EngineLoop::Complete(const RequestKey& key, const Outcome& outcome) {
+  finished_.push_back({.completion = completions_[key.first_slot], .outcome = outcome});
+}
+
+void EngineLoop::Settled(const RequestKey& key) { environment_.slots->Drop(key); }
+
+void EngineLoop::Dispatch(const Batch& batch) {
+  WorkerLink& link = *links_.at(batch.worker);
+  batch_frame_.header.incarnation = link.incarnation();
+  batch_frame_.sequence = batch.sequence;
+  batch_frame_.stage = static_cast<uint32_t>(batch.stage);
+  batch_frame_.rows = static_cast<uint32_t>(batch.slots.size());
+  batch_frame_.threshold = batch.threshold;
+  std::copy(batch.slots.begin(), batch.slots.end(), batch_frame_.slots.begin());
+  // A peer that is gone is told by its process descriptor; the batch is replayed then.
+  const absl::Status sent = link.process().socket().Send(batch_frame_);
+  if (absl::IsResourceExhausted(sent)) Condemn(link, "it stopped reading its socket");
+}
+
+// --- time
+
+TimePoint EngineLoop::Decide(TimePoint now) {
+  for (const FailedStart& failed : std::exchange(failed_starts_, {})) {
+    fleet_.Exited(failed.worker, failed.incarnation, failed.reason, now);
+  }
+  TimePoint next = std::min(CheckWorkers(now), scheduler_.Advance(now));
+  next = std::min(next, fleet_.Advance(now));
+  AdvanceChange(now);
+  return TellDrained(now) || !failed_starts_.empty() ? now : next;
+}
+
+bool EngineLoop::TellDrained(TimePoint now) {
+  bool told = false;
+  for (const auto& [worker, link] : links_) {
+    const Fleet::Member* member = fleet_.Find(worker);
+    if (member == nullptr || member->state != FleetState::kDraining) continue;
+    // At the end nobody waits for what a worker still holds: it is asked to end right after that.
+    if (!scheduler_.idle(worker) && !stopping_) continue;
+    fleet_.Drained(worker, now);
+    told = true;
+  }
+  return told;
+}
+
+TimePoint EngineLoop::CheckWorkers(TimePoint now) {
+  TimePoint next = TimePoint::max();
+  for (auto& [worker, link] : links_) {
+    if (link->condemned()) continue;
+    const TimePoint hang = scheduler_.HangDeadline(worker);
+    if (now >= hang) {
+      Condemn(*link, "it did not answer a batch in time");
+    } else if (now >= link->deadline()) {
+      Condemn(*link, link->overdue_reason());
+    } else {
+      next = std::min({next, hang, link->deadline()});
+    }
+  }
+  return next;
+}
+
+// --- workers
+
+void EngineLoop::Condemn(WorkerLink& link, const std::string& reason) {
+  if (!link.socket_closed()) poller_->Remove(link.process().socket().fd());
+  link.Condemn(reason);
+}
+
+CpuShare EngineLoop::FreeShare(const WorkerGroup& role) const {
+  std::vector<CpuShare> taken;
+  for (const auto& [worker, link] : links_) {
+    const Fleet::Member* member = fleet_.Find(worker);
+    if (member != nullptr && !member->outgoing && !member->leaving) {
+      taken.push_back(link->cpu_share());
+    }
+  }
+  return ShareOfCpus(environment_.options->cpus, role.thread_percent, taken);
+}
+
+void EngineLoop::StartWorker(WorkerId worker, uint32_t incarnation, const WorkerGroup& role) {
+  const CpuShare share = FreeShare(role);
+  absl::StatusOr<WorkerProcess> process = Spawn(worker, incarnation, role, share);
+  if (!process.ok()) {
+    failed_starts_.push_back({worker, incarnation, std::string(process.status().message())});
+    return;
+  }
+  spdlog::info("worker starting model={} worker={} pid={} stages={} thread_percent={} threads={}",
+               environment_.cascade->name, worker, process->pid(),
+               StageNames(*environment_.cascade, role.stages), role.thread_percent, share.threads);
+  links_[worker] =
+      std::make_unique<WorkerLink>(std::move(*process), incarnation, share, Clock::now());
+}
+
+absl::StatusOr<WorkerProcess> EngineLoop::Spawn(WorkerId worker, uint32_t incarnation,
+                                                const WorkerGroup& role, const CpuShare& share) {
+  const WorkerSpec spec{
+      .cascade = environment_.cascade->name,
+      .worker = worker,
+      .incarnation = incarnation,
+      .slots = environment_.layout->slots,
+      .stride = environment_.layout->stride,
+      .credits = role.credits,
+      .threads = share.threads,
+      .cpus = share.cpus,
+      .stages = WorkerStagesOf(*environment_.cascade, *environment_.layout, role.stages),
+  };
+  absl::StatusOr<WorkerProcess> process =
+      WorkerProcess::Spawn(environment_.options->worker, spec, *environment_.slab);
+  if (!process.ok()) return process;
+  absl::Status watched =
+      poller_->Add(process->pidfd(), {.source = Poller::Source::kProcess, .owner = worker});
+  if (watched.ok()) {
+    watched =
+        poller_->Add(process->socket().fd(), {.source = Poller::Source::kSocket, .owner = worker});
+  }
+  if (!watched.ok()) return watched;
+  return process;
+}
+
+void EngineLoop::DrainWorker(WorkerId worker) { scheduler_.WorkerDraining(worker, Clock::now()); }
+
+void EngineLoop::StopWorker(WorkerId worker) {
+  const auto found = links_.find(worker);
+  if (found != links_.end()) found->second->Stop();
+}
+
+void EngineLoop::KillWorker(WorkerId worker) {
+  const auto found = links_.find(worker);
+  if (found != links_.end()) found->second->Retire();
+}
+
+void EngineLoop::HandleEvent(const Poller::Event& event, TimePoint now) {
+  if (event.source == Poller::Source::kMailbox) {
+    environment_.mailbox->Woken();
+    return;
+  }
+  const auto found = links_.find(event.owner);
+  if (found == links_.end()) return;  // its end was handled before in this round
+  ReadFrames(event.owner, *found->second, now);
+  if (event.source == Poller::Source::kProcess) HandleEnd(event.owner, now);
+}
+
+void EngineLoop::ReadFrames(WorkerId worker, WorkerLink& link, TimePoint now) {
+  while (!link.socket_closed() && !link.condemned()) {
+    const absl::StatusOr<FrameSocket::Frame> frame = link.process().socket().Receive(false);
+    if (absl::IsUnavailable(frame.status())) {
+      poller_->Remove(link.process().socket().fd());
+      link.SocketClosed();
+      return;
+    }
+    if (!frame.ok()) {
+      Condemn(link, absl::StrCat("it sent what is no frame: ", frame.status().message()));
+      return;
+    }
+    if (std::holds_alternative<FrameSocket::Empty>(*frame)) return;
+    link.Heard(now);
+    if (const auto* result = std::get_if<ResultFrame>(&*frame)) {
+      HandleResult(worker, link, *result, now);
+    } else if (const auto* state = std::get_if<StateFrame>(&*frame)) {
+      HandleState(worker, link, *state, now);
+    } else {
+      Condemn(link, "it sent a frame that only the daemon sends");
+    }
+  }
+}
+
+void EngineLoop::HandleResult(WorkerId worker, WorkerLink& link, const ResultFrame& frame,
+                              TimePoint now) {
+  if (frame.header.incarnation != link.incarnation()) return;
+  std::array<uint8_t, kMaxBatchRows> exits{};
+  std::array<uint8_t, kMaxBatchRows> failed{};
+  for (size_t row = 0; row < frame.rows; ++row) {
+    exits[row] = frame.status[row] == RowStatus::kExit;
+    failed[row] = frame.status[row] == RowStatus::kFailed;
+  }
+  const BatchResult result{
+      .sequence = frame.sequence,
+      .scores = std::span(frame.scores).first(frame.rows),
+      .exits = std::span(exits).first(frame.rows),
+      .failed = std::span(failed).first(frame.rows),
+      .message = std::string_view(frame.message.data()),
+      .execute_time = std::chrono::nanoseconds(frame.execute_ns),
+  };
+  if (!scheduler_.BatchDone(worker, result, now)) {
+    Condemn(link, absl::StrCat("it answered ", frame.rows, " rows of batch ", frame.sequence,
+                              ", which it was not asked"));
+  }
+}
+
+void EngineLoop::HandleState(WorkerId worker, WorkerLink& link, const StateFrame& frame,
+                             TimePoint now) {
+  if (frame.header.incarnation != link.incarnation()) return;
+  const bool became_ready =
+      frame.state == WorkerState::kReady && link.reported().state != WorkerState::kReady;
+  link.Reported(frame);
+  if (frame.state == WorkerState::kFailed) {
+    spdlog::error("worker failed model={} worker={} pid={} reason=\"{}\"",
+                  environment_.cascade->name, worker, link.process().pid(), frame.message.data());
+  }
+  if (!became_ready) return;
+  spdlog::info("worker ready model={} worker={} pid={}", environment_.cascade->name, worker,
+               link.process().pid());
+  fleet_.Ready(worker, link.incarnation(), now);
+  const Fleet::Member* member = fleet_.Find(worker);
+  if (member == nullptr || member->state != FleetState::kReady) return;
+  scheduler_.WorkerReady(worker, member->role.stages, member->role.credits, now);
+}
+
+void EngineLoop::HandleEnd(WorkerId worker, TimePoint now) {
+  const auto found = links_.find(worker);
+  WorkerLink& link = *found->second;
+  const std::optional<WorkerExit> exit = link.process().Reap();
+  if (!exit.has_value()) return;
+  const std::string how = link.DescribeEnd(*exit);
+  const WorkerEnd end = link.EndOf(*exit);
+  const uint32_t incarnation = link.incarnation();
+  if (!link.expected_to_end()) {
+    ++worker_restarts_;
+    spdlog::warn("worker ended model={} worker={} pid={} how=\"{}\"", environment_.cascade->name,
+                 worker, link.process().pid(), how);
+  }
+  if (!link.socket_closed()) poller_->Remove(link.process().socket().fd());
+  poller_->Remove(link.process().pidfd());
+  links_.erase(found);
+  scheduler_.WorkerGone(worker, end, now);
+  fleet_.Exited(worker, incarnation, how, now);
+}
+
+// --- plans
+
+void EngineLoop::SetPlan(const Plan& plan, PlanChanged done) {
+  if (stopping_) {
+    done(absl::UnavailableError("the daemon is shutting down"));
+    return;
+  }
+  if (change_.has_value()) {
+    done(absl::AbortedError("another plan change is under way"));
+    return;
+  }
+  const TimePoint now = Clock::now();
+  change_ = PendingChange{.plan = plan, .done = std::move(done), .started = now};
+  fleet_.SetGroups(plan.workers, now);
+}
+
+void EngineLoop::AdvanceChange(TimePoint now) {
+  if (!change_.has_value()) return;
+  if (fleet_.change() == Fleet::Change::kFailed) {
+    FinishChange(absl::FailedPreconditionError(
+        absl::StrCat("the new workers could not be started: ", fleet_.change_error())));
+    return;
+  }
+  if (!change_->switched && fleet_.switched()) {
+    change_->switched = true;
+    plan_ = change_->plan;
+    ++plan_changes_;
+    scheduler_.SetPolicies(plan_.stages, plan_.options, now);
+  }
+  if (change_->switched && fleet_.change() != Fleet::Change::kInProgress) {
+    FinishChange(PlanChange{.workers_started = fleet_.change_started(),
+                            .workers_stopped = fleet_.change_stopped(),
+                            .took = now - change_->started});
+  }
+}
+
+void EngineLoop::FinishChange(absl::StatusOr<PlanChange> result) {
+  const PlanChanged done = std::move(change_->done);
+  change_.reset();
+  if (result.ok()) {
+    spdlog::info("plan changed model={} started={} stopped={}", environment_.cascade->name,
+                 result->workers_started, result->workers_stopped);
+  } else {
+    spdlog::warn("plan not changed model={} reason=\"{}\"", environment_.cascade->name,
+                 std::string(result.status().message()));
+  }
+  done(std::move(result));
+}
+
+void EngineLoop::SetThreshold(int stage, float threshold) {
+  scheduler_.SetThreshold(stage, threshold, Clock::now());
+}
+
+void EngineLoop::Stop() {
+  if (stopping_) return;
+  stopping_ = true;
+  environment_.mailbox->Close();
+  const TimePoint now = Clock::now();
+  if (change_.has_value()) FinishChange(absl::UnavailableError("the daemon is shutting down"));
+  scheduler_.FailAll(now);
+  fleet_.StopAll(now);
+}
+
+// --- observation
+
+void EngineLoop::OnReadyChange(std::function<void(bool)> callback) {
+  on_ready_change_ = std::move(callback);
+  on_ready_change_(ready());
+}
+
+bool EngineLoop::AllStagesHosted() const {
+  for (int stage = 0; stage < environment_.cascade->stage_count(); ++stage) {
+    if (!scheduler_.hosted(stage)) return false;
+  }
+  return true;
+}
+
+void EngineLoop::PublishReady() {
+  const bool now_ready = !stopping_ && AllStagesHosted();
+  if (ready_.exchange(now_ready, std::memory_order_acq_rel) == now_ready) return;
+  spdlog::info("model {} model={}", now_ready ? "ready" : "not ready", environment_.cascade->name);
+  if (on_ready_change_) on_ready_change_(now_ready);
+}
+
+EngineStatus EngineLoop::Status() const {
+  EngineStatus status{.plan = plan_,
+                      .slots = environment_.slots->slots(),
+                      .slots_in_use = environment_.slots->in_use(),
+                      .requests = scheduler_.requests(),
+                      .worker_restarts = worker_restarts_,
+                      .plan_changes = plan_changes_,
+                      .plan_change_in_progress = change_.has_value(),
+                      .ready = ready()};
+  for (const Fleet::Member& member : fleet_.members()) {
+    EngineStatus::Worker worker{.member = member};
+    const auto found = links_.find(member.id);
+    if (found != links_.end()) {
+      const WorkerLink& link = *found->second;
+      worker.pid = link.process().pid();
+      worker.reported = link.reported().state;
+      worker.progress_done = static_cast<int>(link.reported().done);
+      worker.progress_total = static_cast<int>(link.reported().total);
+    }
+    status.workers.push_back(std::move(worker));
+  }
+  for (int stage = 0; stage < environment_.cascade->stage_count(); ++stage) {
+    EngineStatus::Stage& entry = status.stages.emplace_back();
+    entry.policy = plan_.stages[static_cast<size_t>(stage)];
+    entry.threshold = scheduler_.threshold(stage);
+    entry.queued = scheduler_.queued(stage);
+    entry.in_flight = scheduler_.in_flight(stage);
+    entry.statistics = scheduler_.statistics(stage);
+    entry.ready_workers = static_cast<int>(
+        std::count_if(fleet_.members().begin(), fleet_.members().end(), [&](const auto& member) {
+          return member.state == FleetState::kReady &&
+                 std::count(member.role.stages.begin(), member.role.stages.end(), stage) > 0;
+        }));
+  }
+  return status;
+}
+
+}  // namespace escan

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/completer.h"
+#include "engine/engine.h"
+#include "engine/mailbox.h"
+#include "engine/poller.h"
+#include "engine/slot_pool.h"
+#include "engine/worker_link.h"
+#include "ipc/slab.h"
+
+namespace escan {
+
+// The engine's thread: waits for requests, frames and ends of processes, tells scheduler and fleet,
+// and carries out what these decide. All members are used by that thread only, unless they say
+// otherwise. Owned by Engine.
+class EngineLoop : private SchedulerActions, private FleetActions {
+ public:
+  // What the loop shares with the threads around it; all of it outlives the loop.
+  struct Environment {
+    const CascadeSpec* cascade = nullptr;
+    const EngineOptions* options = nullptr;
+    const SlabLayout* layout = nullptr;
+    const Slab* slab = nullptr;
+    SlotPool* slots = nullptr;
+    Mailbox* mailbox = nullptr;
+    Completer* completer = nullptr;
+  };
+  using PlanChanged = std::function<void(absl::StatusOr<PlanChange>)>;
+
+  static absl::StatusOr<std::unique_ptr<EngineLoop>> Create(const Environment& environment,
+                                                            const Plan& plan);
+
+  // Returns after Stop() once every worker has ended.
+  void Run();
+
+  bool ready() const { return ready_.load(std::memory_order_acquire); }              // any thread
+  const SampleAnswer& answer(SlotId slot) const { return scheduler_.answer(slot); }  // see Engine
+
+  // --- through Mailbox calls
+  EngineStatus Status() const;
+  void SetPlan(const Plan& plan, PlanChanged done);
+  void SetThreshold(int stage, float threshold);
+  void OnReadyChange(std::function<void(bool)> callback);
+  void Stop();
+
+ private:
+  struct PendingChange {
+    Plan plan;
+    PlanChanged done;
+    TimePoint started;
+    int workers_before = 0;
+    bool switched = false;
+  };
+  struct FailedStart {
+    WorkerId worker;
+    uint32_t incarnation;
+    std::string reason;
+  };
+
+  EngineLoop(const Environment& environment, const Plan& plan, std::unique_ptr<Poller> poller);
+
+  // SchedulerActions
+  void Dispatch(const Batch& batch) override;
+  void Complete(const RequestKey& key, const Outcome& outcome) override;
+  void Settled(const RequestKey& key) override;
+  // FleetActions
+  void StartWorker(WorkerId worker, uint32_t incarnation, const WorkerGroup& role) override;
+  void DrainWorker(WorkerId worker) override;
+  void StopWorker(WorkerId worker) override;
+  void KillWorker(WorkerId worker) override;
+
+  void TakeMail(TimePoint now);
+  TimePoint Decide(TimePoint now);
+  TimePoint CheckWorkers(TimePoint now);
+  bool TellDrained(TimePoint now);
+  void AdvanceChange(TimePoint now);
+  void FinishChange(absl::StatusOr<PlanChange> result);
+  void PublishReady();
+  bool AllStagesHosted() const;
+
+  void HandleEvent(const Poller::Event& event, TimePoint now);
+  void ReadFrames(WorkerId worker, WorkerLink& link, TimePoint now);
+  void HandleResult(WorkerId worker, WorkerLink& link, const ResultFrame& frame, TimePoint now);
+  void HandleState(WorkerId worker, WorkerLink& link, const StateFrame& frame, TimePoint now);
+  void HandleEnd(WorkerId worker, TimePoint now);
+  absl::StatusOr<WorkerProcess> Spawn(WorkerId worker, uint32_t incarnation,
+                                      const WorkerGroup& role, const CpuShare& share);
+  void Condemn(WorkerLink& link, const std::string& reason);
+  CpuShare FreeShare(const WorkerGroup& role) const;
+
+  Environment environment_;
+  Plan plan_;
+  std::unique_ptr<Poller> poller_;
+  Scheduler scheduler_;
+  Fleet fleet_;
+  std::map<WorkerId, std::unique_ptr<WorkerLink>> links_;
+  std::vector<FailedStart> failed_starts_;
+  std::vector<Completion*> completions_;  // by first slot
+  std::vector<Completer::Finished> finished_;
+  Mailbox::Contents mail_;
+  BatchFrame batch_frame_;
+  std::optional<PendingChange> change_;
+  std::function<void(bool)> on_ready_change_;
+  std::atomic<bool> ready_{false};
+  uint64_t worker_restarts_ = 0;
+  uint64_t plan_changes_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace escan

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <string>
+
+#include "ipc/frames.h"
+#include "scheduling/scheduler.h"
+#include "workers/cpu_share.h"
+#include "workers/oom_kill_counter.h"
+#include "workers/worker_process.h"
+
+namespace escan {
+
+// The engine's side of one running worker process: what it last said, and whether it is believed.
+// Used by the engine's thread only.
+class WorkerLink {
+ public:
+  WorkerLink(WorkerProcess process, uint32_t incarnation, CpuShare share, TimePoint now);
+
+  uint32_t incarnation() const { return incarnation_; }
+  const CpuShare& cpu_share() const { return share_; }
+  WorkerProcess& process() { return process_; }
+  const WorkerProcess& process() const { return process_; }
+  const StateFrame& reported() const { return reported_; }
+
+  void Heard(TimePoint now) { last_heard_ = now; }
+  void Reported(const StateFrame& frame) { reported_ = frame; }
+
+  // Ends the process because it cannot be trusted any more; the first reason stays.
+  void Condemn(std::string reason);
+  bool condemned() const { return !condemned_.empty(); }
+  // Asks the process, which holds no batch, to end.
+  void Stop();
+  // Ends the process because it is not wanted any more.
+  void Retire();
+  bool expected_to_end() const { return stop_asked_; }
+
+  // The process closed its socket: it is ending, or else is condemned after a while.
+  void SocketClosed() { socket_closed_ = true; }
+  bool socket_closed() const { return socket_closed_; }
+
+  // When silence, or a closed socket without an end, becomes a reason to condemn it.
+  TimePoint deadline() const { return last_heard_ + kHeartbeatTimeout; }
+  std::string overdue_reason() const;
+
+  // Once the process is gone: what is to be believed of the rows it held, and how it ended.
+  WorkerEnd EndOf(const WorkerExit& exit) const;
+  std::string DescribeEnd(const WorkerExit& exit) const;
+
+ private:
+  WorkerProcess process_;
+  uint32_t incarnation_;
+  CpuShare share_;
+  TimePoint last_heard_;
+  StateFrame reported_;
+  std::string condemned_;
+  bool stop_asked_ = false;
+  bool socket_closed_ = false;
+  OomKillCounter oom_kills_;
+};
+
+}  // namespace escan

@@ -1,0 +1,159 @@
+#include <algorithm>
+#include <csignal>
+#include <string>
+
+#include "engine/engine_harness.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace escan {
+namespace {
+
+// First bytes that the misbehaving worker's mode `poison` knows.
+constexpr uint8_t kKillsItsWorker = 0xEE;
+constexpr uint8_t kFailsItsRow = 0xDD;
+
+pid_t AnyPid(const EngineStatus& status) {
+  for (const EngineStatus::Worker& worker : status.workers) {
+    if (worker.pid != 0) return worker.pid;
+  }
+  return 0;
+}
+
+TEST(EngineFaults, AnswersEveryRequestWhileWorkersAreKilledAgainAndAgain) {
+  EngineHarness harness(TestCascade(2), TestPlan(2, 2), "good");
+  harness.WaitReady();
+  std::vector<std::unique_ptr<EngineHarness::Request>> requests;
+  for (int round = 0; round < 10; ++round) {
+    for (int i = 0; i < 10; ++i) requests.push_back(harness.Submit({3, 200}));
+    const pid_t victim = AnyPid(harness.engine().Status());
+    if (victim != 0) ::kill(victim, SIGKILL);
+    for (int i = 0; i < 10; ++i) {
+      requests.push_back(harness.Submit({200, 4}));
+      ASSERT_NE(requests.back(), nullptr);
+    }
+    for (size_t i = 0; i < requests.size(); ++i) {
+      harness.ExpectAnswered(*requests[i],
+                             i < 10 ? std::vector<uint8_t>{3, 200} : std::vector<uint8_t>{200, 4});
+      EXPECT_EQ(requests[i]->call.completions(), 1);
+    }
+    requests.clear();
+  }
+  harness.WaitFor([](const EngineStatus& status) { return status.stages[0].ready_workers == 2; });
+  EXPECT_GE(harness.engine().Status().worker_restarts, 1u);
+}
+
+TEST(EngineFaults, FailsARowThatKillsItsWorkerAloneAndWithTwoWorkersAtMost) {
+  EngineHarness harness(TestCascade(2), TestPlan(3, 2), "poison");
+  harness.WaitReady();
+  const auto before = harness.Submit({1, 2, 200});
+  const auto poison = harness.Submit({5, kKillsItsWorker, 200});
+  const auto after = harness.Submit({6, 200});
+  const Outcome& outcome = poison->call.Wait();
+  EXPECT_EQ(outcome.code, OutcomeCode::kWorkerKilled);
+  EXPECT_EQ(outcome.row, 1);
+  EXPECT_EQ(outcome.stage, 0);
+  harness.engine().Release(poison->key);
+  harness.ExpectAnswered(*before, {1, 2, 200});
+  harness.ExpectAnswered(*after, {6, 200});
+  harness.WaitFor([](const EngineStatus& status) { return status.stages[0].ready_workers == 3; });
+  EXPECT_EQ(harness.engine().Status().worker_restarts, 2u);
+}
+
+TEST(EngineFaults, FailsOnlyTheRequestOfARowThatTheModelThrowsOn) {
+  EngineHarness harness(TestCascade(2), TestPlan(1, 2), "poison");
+  harness.WaitReady();
+  const auto good = harness.Submit({200});
+  const auto bad = harness.Submit({200, kFailsItsRow});
+  const Outcome& outcome = bad->call.Wait();
+  EXPECT_EQ(outcome.code, OutcomeCode::kStageFailed);
+  EXPECT_EQ(outcome.stage, 0);
+  EXPECT_EQ(outcome.row, 1);
+  EXPECT_FALSE(outcome.message.empty());
+  harness.engine().Release(bad->key);
+  harness.ExpectAnswered(*good, {200});
+  EXPECT_EQ(harness.engine().Status().worker_restarts, 0u);
+}
+
+// Each of these workers is ended and replaced by one that misbehaves again, so the row that it held
+// ends two of them and fails; the engine itself goes on.
+class Misbehaving : public testing::TestWithParam<std::string> {};
+
+TEST_P(Misbehaving, IsEndedAndItsRowFailsAfterASecondTry) {
+  EngineHarness harness(TestCascade(1), TestPlan(1, 1), GetParam());
+  harness.WaitReady();
+  const auto request = harness.Submit({9});
+  EXPECT_EQ(request->call.Wait().code, OutcomeCode::kWorkerKilled);
+  EXPECT_EQ(request->call.completions(), 1);
+  harness.engine().Release(request->key);
+  harness.WaitFor([](const EngineStatus& status) { return status.worker_restarts >= 2; });
+  EXPECT_FALSE(harness.engine().Status().workers[0].member.last_end.empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, Misbehaving,
+                         testing::Values("die-mid-batch", "garbage", "wrong-sequence",
+                                         "wrong-rows"),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+TEST(EngineFaults, EndsAWorkerThatNeverAnswersAndSaysWhy) {
+  EngineHarness harness(TestCascade(1), TestPlan(1, 1), "hang");
+  harness.WaitReady();
+  const auto request = harness.Submit({9});
+  harness.WaitFor([](const EngineStatus& status) { return status.worker_restarts >= 1; });
+  EXPECT_EQ(harness.engine().Status().workers[0].member.last_end,
+            "ended by the daemon because it did not answer a batch in time");
+  harness.engine().Cancel(request->key);
+  EXPECT_EQ(request->call.Wait().code, OutcomeCode::kCancelled);
+  harness.engine().Release(request->key);
+}
+
+TEST(EngineFaults, AcceptsOnlyTheFirstAnswerToABatch) {
+  EngineHarness harness(TestCascade(1), TestPlan(1, 1), "answers-twice");
+  harness.WaitReady();
+  const auto request = harness.Submit({200});
+  harness.ExpectAnswered(*request, {200});
+  EXPECT_EQ(request->call.completions(), 1);
+  harness.WaitFor([](const EngineStatus& status) { return status.worker_restarts >= 1; });
+}
+
+TEST(EngineFaults, IgnoresAnswersOfAnotherIncarnation) {
+  EngineHarness harness(TestCascade(1), TestPlan(1, 1), "wrong-incarnation");
+  harness.WaitReady();
+  const auto request = harness.Submit({200});
+  harness.ExpectAnswered(*request, {200});
+  EXPECT_EQ(request->call.completions(), 1);
+  EXPECT_EQ(harness.engine().Status().worker_restarts, 0u);
+}
+
+TEST(EngineFaults, ReportsAWorkerThatDiesAtItsStartAndStaysNotReady) {
+  EngineHarness harness(TestCascade(1), TestPlan(1, 1), "die-at-start");
+  harness.WaitFor(
+      [](const EngineStatus& status) { return status.workers[0].member.failed_starts >= 2; });
+  EXPECT_FALSE(harness.engine().ready());
+  EXPECT_THAT(harness.engine().Status().workers[0].member.last_end,
+              testing::HasSubstr("exit status"));
+}
+
+TEST(EngineFaults, ReportsAWorkerProgramThatDoesNotExist) {
+  EngineOptions options;
+  Plan plan = TestPlan(1, 1);
+  CascadeSpec cascade = TestCascade(1);
+  options.worker.program = "/nonexistent/escan-worker";
+  options.devices = {Device{}};
+  options.cpus = {0};
+  const absl::StatusOr<std::unique_ptr<Engine>> engine = Engine::Start(cascade, plan, options);
+  ASSERT_TRUE(engine.ok());
+  std::string last_end;
+  while (last_end.empty()) {
+    const EngineStatus status = (*engine)->Status();
+    if (!status.workers.empty()) last_end = status.workers[0].member.last_end;
+  }
+  EXPECT_THAT(last_end, testing::HasSubstr("/nonexistent/escan-worker"));
+}
+
+}  // namespace
+}  // namespace escan

@@ -1,0 +1,111 @@
+#include <atomic>
+#include <thread>
+
+#include "engine/engine_harness.h"
+#include "gtest/gtest.h"
+
+namespace escan {
+namespace {
+
+Plan PipelinePlan() {
+  Plan plan = TestPlan(1, 2);
+  plan.workers = {{.stages = {0}}, {.stages = {1}}};
+  return plan;
+}
+
+Plan AllParallelPlan() {
+  Plan plan = PipelinePlan();
+  plan.stages[1].speculate = true;
+  plan.options.cancel = CancelPolicy::kNever;
+  return plan;
+}
+
+Plan SequentialPlan() {
+  Plan plan = TestPlan(1, 2);
+  plan.options.regroup = false;
+  return plan;
+}
+
+TEST(EnginePlan, ChangesPoliciesWithoutTouchingWorkers) {
+  EngineHarness harness(TestCascade(2), TestPlan(1, 2, 8), "good");
+  harness.WaitReady();
+  const pid_t pid = harness.engine().Status().workers[0].pid;
+  const absl::StatusOr<PlanChange> change = harness.engine().SetPlan(TestPlan(1, 2, 3));
+  ASSERT_TRUE(change.ok()) << change.status();
+  EXPECT_EQ(change->workers_started, 0);
+  EXPECT_EQ(change->workers_stopped, 0);
+  const EngineStatus status = harness.engine().Status();
+  EXPECT_EQ(status.stages[0].policy.max_batch, 3);
+  EXPECT_EQ(status.workers[0].pid, pid);
+}
+
+TEST(EnginePlan, StartsTheNewWorkersAndEndsTheOldOnes) {
+  EngineHarness harness(TestCascade(2), TestPlan(1, 2), "good");
+  harness.WaitReady();
+  const absl::StatusOr<PlanChange> change = harness.engine().SetPlan(PipelinePlan());
+  ASSERT_TRUE(change.ok()) << change.status();
+  EXPECT_EQ(change->workers_started, 2);
+  EXPECT_EQ(change->workers_stopped, 1);
+  const EngineStatus status = harness.engine().Status();
+  EXPECT_EQ(status.workers.size(), 2u);
+  EXPECT_EQ(status.plan, PipelinePlan());
+  EXPECT_EQ(status.plan_changes, 1u);
+  EXPECT_EQ(status.worker_restarts, 0u);
+}
+
+TEST(EnginePlan, LosesNoRequestWhileThePlanChangesBackAndForth) {
+  EngineHarness harness(TestCascade(2, 1024), TestPlan(2, 2), "good");
+  harness.WaitReady();
+  std::atomic<bool> stop{false};
+  std::thread client([&] {
+    while (!stop) {
+      std::vector<std::unique_ptr<EngineHarness::Request>> requests;
+      for (int i = 0; i < 20; ++i) requests.push_back(harness.Submit({3, 200, 9}));
+      for (const auto& request : requests) harness.ExpectAnswered(*request, {3, 200, 9});
+    }
+  });
+  for (const Plan& plan : {PipelinePlan(), AllParallelPlan(), SequentialPlan(), TestPlan(2, 2),
+                           PipelinePlan(), SequentialPlan()}) {
+    const absl::StatusOr<PlanChange> change = harness.engine().SetPlan(plan);
+    EXPECT_TRUE(change.ok()) << change.status();
+    EXPECT_TRUE(harness.engine().ready());
+  }
+  stop = true;
+  client.join();
+}
+
+TEST(EnginePlan, AbortsASecondChangeWhileOneIsUnderWay) {
+  EngineHarness harness(TestCascade(2), TestPlan(1, 2), "good");
+  harness.WaitReady();
+  const auto request = harness.Submit({1});
+  std::atomic<int> aborted{0};
+  std::vector<std::thread> operators;
+  std::atomic<int> done{0};
+  for (int i = 0; i < 4; ++i) {
+    operators.emplace_back([&, i] {
+      const absl::StatusOr<PlanChange> change =
+          harness.engine().SetPlan(i % 2 == 0 ? PipelinePlan() : TestPlan(3, 2));
+      (change.ok() ? done : aborted) += 1;
+      if (!change.ok()) {
+        EXPECT_EQ(change.status().code(), absl::StatusCode::kAborted);
+      }
+    });
+  }
+  for (std::thread& thread : operators) thread.join();
+  EXPECT_GE(done, 1);
+  EXPECT_EQ(done + aborted, 4);
+  harness.ExpectAnswered(*request, {1});
+}
+
+TEST(EnginePlan, KeepsServingWhenTheNewWorkersCannotBeStarted) {
+  EngineHarness harness(TestCascade(2), TestPlan(1, 2), "good-as-worker-0");
+  harness.WaitReady();
+  const absl::StatusOr<PlanChange> change = harness.engine().SetPlan(PipelinePlan());
+  EXPECT_EQ(change.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(harness.engine().ready());
+  EXPECT_EQ(harness.engine().Status().plan, TestPlan(1, 2));
+  harness.ExpectAnswered(*harness.Submit({1, 200}), {1, 200});
+}
+
+}  // namespace
+}  // namespace escan
