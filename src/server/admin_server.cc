@@ -1,0 +1,69 @@
+#include "server/admin_server.h"
+
+#include <grpcpp/resource_quota.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "server/admin_service.h"
+#include "server/grpc_listener.h"
+#include "server/unix_socket_path.h"
+
+namespace escan {
+namespace {
+
+constexpr absl::string_view kUnix = "unix:";
+constexpr mode_t kSocketMode = 0660;
+// Each call holds a thread; a handful of operators is enough.
+constexpr int kMaxThreads = 16;
+constexpr Duration kShutdownPatience = std::chrono::seconds(1);
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
+    ServerState* state, std::vector<Device> devices, const std::string& address,
+    std::function<void()> request_drain) {
+  std::unique_ptr<AdminServer> server(
+      new AdminServer(state, std::move(devices), std::move(request_drain)));
+  std::filesystem::path socket;
+  if (absl::StartsWith(address, kUnix)) {
+    socket = address.substr(kUnix.size());
+    if (absl::Status status = PrepareSocketPath(socket); !status.ok()) return status;
+  }
+  grpc::ServerBuilder builder;
+  grpc::ResourceQuota quota("admin");
+  quota.SetMaxThreads(kMaxThreads);
+  builder.SetResourceQuota(quota);
+  builder.RegisterService(server->service_.get());
+  absl::StatusOr<GrpcListener> listener = Listen(builder, address);
+  if (!listener.ok()) return listener.status();
+  server->server_ = std::move(listener->server);
+  server->address_ = std::move(listener->address);
+  server->socket_ = socket;
+  if (!socket.empty() && chmod(socket.c_str(), kSocketMode) != 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot set the mode of ", socket.string()));
+  }
+  return server;
+}
+
+AdminServer::AdminServer(ServerState* state, std::vector<Device> devices,
+                         std::function<void()> request_drain)
+    : service_(
+          std::make_unique<AdminService>(state, std::move(devices), std::move(request_drain))) {}
+
+AdminServer::~AdminServer() {
+  if (server_ == nullptr) return;
+  server_->Shutdown(std::chrono::system_clock::now() + kShutdownPatience);
+  RemoveSocket();
+}
+
+void AdminServer::RemoveSocket() const {
+  if (!socket_.empty()) unlink(socket_.c_str());
+}
+
+}  // namespace escan

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/server_state.h"
+
+namespace grpc {
+class Server;
+}
+
+namespace escan {
+
+class AdminService;
+
+// The address that operators use: a unix socket, which its owner and group may use, or a loopback
+// port. Beside it nothing but the admin service is reachable there. The destructor ends the server
+// and removes the socket.
+class AdminServer {
+ public:
+  // Unavailable when the address cannot be bound or another process answers on the socket. A socket
+  // that nobody answers on is left from a process that was killed, and replaced.
+  static absl::StatusOr<std::unique_ptr<AdminServer>> Start(ServerState* state,
+                                                            std::vector<Device> devices,
+                                                            const std::string& address,
+                                                            std::function<void()> request_drain);
+  ~AdminServer();
+
+  const std::string& address() const { return address_; }
+  // For an end without destructors.
+  void RemoveSocket() const;
+
+ private:
+  AdminServer(ServerState* state, std::vector<Device> devices, std::function<void()> request_drain);
+
+  const std::unique_ptr<AdminService> service_;
+  std::filesystem::path socket_;  // empty for TCP
+  std::unique_ptr<grpc::Server> server_;
+  std::string address_;
+};
+
+}  // namespace escan

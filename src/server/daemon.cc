@@ -1,0 +1,191 @@
+#include "server/daemon.h"
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "workers/cpu_share.h"
+
+namespace escan {
+namespace {
+
+// For the last answers to reach their clients once everything is answered.
+constexpr Duration kFarewell = std::chrono::seconds(1);
+
+int PollTimeout(TimePoint until) {
+  if (until == TimePoint::max()) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+  return static_cast<int>(std::max<int64_t>(left.count(), 0));
+}
+
+bool ReadSignal(int signal_fd) {
+  signalfd_siginfo info{};
+  if (read(signal_fd, &info, sizeof(info)) != sizeof(info)) return false;
+  spdlog::info("signal number={} sender_pid={}", info.ssi_signo, info.ssi_pid);
+  return true;
+}
+
+std::string ModelNames(const ServerState& state) {
+  return absl::StrJoin(state.models(), ",",
+                       [](std::string* out, const std::unique_ptr<ServedModel>& model) {
+                         absl::StrAppend(out, model->cascade().name);
+                       });
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Options options) {
+  std::unique_ptr<Daemon> daemon(new Daemon(std::move(options)));
+  if (!daemon->wake_fd_) return absl::ErrnoToStatus(errno, "cannot create an eventfd");
+  if (absl::Status status = daemon->StartEngines(); !status.ok()) return status;
+  if (absl::Status status = daemon->StartServers(); !status.ok()) return status;
+  return daemon;
+}
+
+Daemon::Daemon(Options options)
+    : options_(std::move(options)), wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+Daemon::~Daemon() {
+  if (drain_thread_.joinable()) drain_thread_.join();
+  if (state_ == nullptr) return;
+  // Requests inside are answered before the servers that carry the answers go.
+  for (const std::unique_ptr<ServedModel>& model : state_->models()) model->engine->Stop();
+}
+
+absl::Status Daemon::StartEngines() {
+  std::vector<std::unique_ptr<ServedModel>> models;
+  for (const CascadeConfig& cascade : options_.config.cascades) {
+    EngineOptions options;
+    options.worker = options_.worker;
+    options.devices = options_.config.devices;
+    options.cpus = UsableCpus();
+    absl::StatusOr<std::unique_ptr<Engine>> engine =
+        Engine::Start(cascade.spec, cascade.plan, options);
+    if (!engine.ok()) {
+      return absl::Status(engine.status().code(), absl::StrCat("cascade '", cascade.spec.name,
+                                                               "': ", engine.status().message()));
+    }
+    (*engine)->OnReadyChange([this](bool) { Wake(); });
+    models.push_back(std::make_unique<ServedModel>(cascade, *std::move(engine)));
+  }
+  state_ = std::make_unique<ServerState>(std::move(models));
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::StartServers() {
+  const ServerConfig& config = options_.config.server;
+  absl::StatusOr<std::unique_ptr<InferenceServer>> inference =
+      InferenceServer::Start(state_.get(), config.listen);
+  if (!inference.ok()) return inference.status();
+  inference_ = *std::move(inference);
+  absl::StatusOr<std::unique_ptr<AdminServer>> admin =
+      AdminServer::Start(state_.get(), options_.config.devices, config.admin, [this] {
+        drain_requested_.store(true);
+        Wake();
+      });
+  if (!admin.ok()) return admin.status();
+  admin_ = *std::move(admin);
+  if (!config.metrics.empty()) {
+    absl::StatusOr<std::unique_ptr<MetricsServer>> metrics =
+        MetricsServer::Start(state_.get(), config.metrics);
+    if (!metrics.ok()) return metrics.status();
+    metrics_ = *std::move(metrics);
+    spdlog::info("metrics address={}", metrics_->address());
+  }
+  spdlog::info("admin address={}", admin_->address());
+  spdlog::info("listening address={} models={}", inference_->address(), ModelNames(*state_));
+  return absl::OkStatus();
+}
+
+Daemon::Addresses Daemon::addresses() const {
+  return {.inference = inference_->address(),
+          .admin = admin_->address(),
+          .metrics = metrics_ == nullptr ? "" : metrics_->address()};
+}
+
+Daemon::Ending Daemon::Run(int signal_fd) {
+  PublishReadiness();
+  while (!drained_.load()) {
+    const Phase phase = state_->phase();
+    const bool leaving = phase == Phase::kLeaving;
+    std::array<pollfd, 2> polled = {{{signal_fd, POLLIN, 0}, {wake_fd_.get(), POLLIN, 0}}};
+    poll(polled.data(), polled.size(), PollTimeout(leaving ? leave_until_ : TimePoint::max()));
+    if (polled[1].revents != 0) {
+      eventfd_t ignored = 0;
+      eventfd_read(wake_fd_.get(), &ignored);
+    }
+    const bool signalled = polled[0].revents != 0 && ReadSignal(signal_fd);
+    if (signalled && phase != Phase::kServing) {
+      spdlog::warn("ending at once");
+      admin_->RemoveSocket();
+      return Ending::kForced;
+    }
+    if (phase == Phase::kServing && (signalled || drain_requested_.load())) BeginLeaving();
+    if (leaving && Clock::now() >= leave_until_) BeginDraining();
+    PublishReadiness();
+  }
+  drain_thread_.join();
+  spdlog::info("ended");
+  return Ending::kDrained;
+}
+
+void Daemon::Wake() { eventfd_write(wake_fd_.get(), 1); }
+
+void Daemon::PublishReadiness() {
+  inference_->PublishHealth();
+  if (state_->phase() != Phase::kServing) return;
+  const std::string reason = state_->NotReadyReason();
+  const std::string text = reason.empty() ? "ready" : absl::StrCat("not ready: ", reason);
+  if (text == said_) return;
+  said_ = text;
+  spdlog::info("{}", reason.empty() ? "ready" : absl::StrCat("not_ready reason=\"", reason, "\""));
+  // READY is sent once; what follows is a status.
+  const bool first = reason.empty() && !was_ready_;
+  was_ready_ = was_ready_ || reason.empty();
+  options_.notify(absl::StrCat(first ? "READY=1\n" : "", "STATUS=", text));
+}
+
+void Daemon::BeginLeaving() {
+  state_->set_phase(Phase::kLeaving);
+  leave_until_ = Clock::now() + options_.config.shutdown.grace;
+  spdlog::info("leaving grace_seconds={}",
+               std::chrono::duration<double>(options_.config.shutdown.grace).count());
+  options_.notify("STOPPING=1\nSTATUS=leaving: not ready, still admitting requests");
+}
+
+void Daemon::BeginDraining() {
+  state_->set_phase(Phase::kDraining);
+  options_.notify("STATUS=draining: answering the requests inside");
+  inference_->DrainStreams();
+  const TimePoint deadline = Clock::now() + options_.config.shutdown.drain_timeout;
+  drain_thread_ = std::thread([this, deadline] {
+    Drain(deadline);
+    drained_.store(true);
+    Wake();
+  });
+}
+
+void Daemon::Drain(TimePoint deadline) {
+  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
+    const EngineStatus status = model->engine->Status();
+    spdlog::info("draining model={} requests={}", model->cascade().name, status.requests);
+    if (!model->engine->WaitUntilIdle(deadline)) {
+      spdlog::warn("drain_timeout model={} requests={}", model->cascade().name,
+                   model->engine->Status().requests);
+    }
+  }
+  for (const std::unique_ptr<ServedModel>& model : state_->models()) model->engine->Stop();
+  inference_->Shutdown(Clock::now() + kFarewell);
+}
+
+}  // namespace escan

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/status/statusor.h"
+#include "config/config.h"
+#include "ipc/unique_fd.h"
+#include "server/admin_server.h"
+#include "server/inference_server.h"
+#include "server/metrics_server.h"
+#include "server/server_state.h"
+
+namespace escan {
+
+// The whole server: an engine per cascade, the three addresses, and the way from start to end.
+// Used by the main thread. Destroying one that was not drained ends everything at once.
+class Daemon {
+ public:
+  struct Options {
+    Config config;
+    WorkerCommand worker;
+    // Is told about changes of state, in the words of sd_notify(3).
+    std::function<void(const std::string& state)> notify;
+  };
+
+  // Starts workers and servers; returns without waiting for the workers. An address that is taken
+  // is Unavailable.
+  static absl::StatusOr<std::unique_ptr<Daemon>> Start(Options options);
+  ~Daemon();
+
+  // Where it listens, with the ports that were bound.
+  struct Addresses {
+    std::string inference;
+    std::string admin;
+    std::string metrics;  // empty: none
+  };
+  Addresses addresses() const;
+
+  enum class Ending {
+    kDrained,  // in order; the object may be destroyed
+    kForced,   // a second signal: the caller leaves the process at once, without destructors
+  };
+
+  // Serves until a signal can be read from `signal_fd` (a signalfd) or an operator asks to drain.
+  // Then: not ready -> grace, still admitting -> refuses and answers what is inside -> ends.
+  Ending Run(int signal_fd);
+
+ private:
+  explicit Daemon(Options options);
+
+  absl::Status StartEngines();
+  absl::Status StartServers();
+  void Wake();
+  void PublishReadiness();
+  void BeginLeaving();
+  void BeginDraining();
+  void Drain(TimePoint deadline);
+
+  const Options options_;
+  const UniqueFd wake_fd_;  // eventfd
+  std::unique_ptr<ServerState> state_;
+  std::unique_ptr<InferenceServer> inference_;
+  std::unique_ptr<AdminServer> admin_;
+  std::unique_ptr<MetricsServer> metrics_;
+
+  std::atomic<bool> drain_requested_{false};
+  std::atomic<bool> drained_{false};
+  bool was_ready_ = false;
+  std::string said_;         // last status text
+  TimePoint leave_until_{};  // end of the grace period
+  std::thread drain_thread_;
+};
+
+}  // namespace escan

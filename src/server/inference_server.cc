@@ -1,0 +1,93 @@
+#include "server/inference_server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "server/contract.h"
+#include "server/grpc_listener.h"
+#include "server/inference_service.h"
+
+namespace escan {
+namespace {
+
+constexpr char kServiceName[] = "inference.GRPCInferenceService";
+
+// Memory that gRPC may hold for messages in transit before it reads more slowly.
+constexpr size_t kTransportMemory = size_t{1} << 30;
+// Calls of one connection beyond those that the slots can take: they are refused at once, where
+// further ones would wait unseen in the client's library.
+constexpr int kSpareStreams = 1024;
+
+int MessageLimit(const ServerState& state) {
+  size_t limit = 0;
+  for (const std::unique_ptr<ServedModel>& model : state.models()) {
+    limit = std::max(limit, MaxRequestBytes(model->cascade()));
+  }
+  return static_cast<int>(std::min<size_t>(limit, std::numeric_limits<int>::max()));
+}
+
+int StreamLimit(const ServerState& state) {
+  int slots = 0;
+  for (const std::unique_ptr<ServedModel>& model : state.models()) {
+    slots += model->cascade().slots;
+  }
+  return slots + kSpareStreams;
+}
+
+void SetLimits(const ServerState& state, grpc::ServerBuilder* builder) {
+  builder->SetMaxReceiveMessageSize(MessageLimit(state));
+  builder->SetMaxSendMessageSize(-1);
+  builder->SetResourceQuota(grpc::ResourceQuota("inference").Resize(kTransportMemory));
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, StreamLimit(state));
+  // Clients that went away without a word are found; those that ask often are not punished.
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<InferenceServer>> InferenceServer::Start(ServerState* state,
+                                                                        const std::string& listen) {
+  std::unique_ptr<InferenceServer> server(new InferenceServer(state));
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  SetLimits(*state, &builder);
+  builder.RegisterService(server->service_.get());
+  absl::StatusOr<GrpcListener> listener = Listen(builder, listen);
+  if (!listener.ok()) return listener.status();
+  server->server_ = std::move(listener->server);
+  server->address_ = std::move(listener->address);
+  server->PublishHealth();
+  return server;
+}
+
+InferenceServer::InferenceServer(ServerState* state)
+    : state_(state), service_(std::make_unique<InferenceService>(state)) {}
+
+InferenceServer::~InferenceServer() { Shutdown(Clock::now()); }
+
+void InferenceServer::DrainStreams() { service_->DrainStreams(); }
+
+void InferenceServer::PublishHealth() {
+  grpc::HealthCheckServiceInterface* const health = server_->GetHealthCheckService();
+  const bool ready = state_->ready();
+  health->SetServingStatus("", ready);
+  health->SetServingStatus(kServiceName, ready);
+  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
+    health->SetServingStatus(model->cascade().name, state_->ready(*model));
+  }
+}
+
+void InferenceServer::Shutdown(TimePoint deadline) {
+  if (server_ == nullptr) return;
+  server_->Shutdown(std::chrono::system_clock::now() + (deadline - Clock::now()));
+}
+
+}  // namespace escan

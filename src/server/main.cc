@@ -1,0 +1,142 @@
+#include <signal.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <string>
+
+#include "config/address.h"
+#include "config/config.h"
+#include "server/daemon.h"
+#include "server/grpc_listener.h"
+
+namespace escan {
+namespace {
+
+constexpr int kWrongUse = 2;  // a mistake in the flags or in the configuration
+constexpr int kFailed = 1;
+
+struct Flags {
+  std::string config;
+  std::optional<std::string> listen;
+  std::optional<std::string> metrics;
+  std::optional<std::string> admin;
+  bool check_config = false;
+  std::string log_level = "info";
+  std::string worker;
+};
+
+void Declare(CLI::App& app, Flags* flags) {
+  app.set_version_flag("--version", "escand " ESCAN_VERSION);
+  app.add_option("--config", flags->config, "Configuration file")->required();
+  app.add_option("--listen", flags->listen, "ADDR:PORT for clients, in place of server.listen");
+  app.add_option("--metrics", flags->metrics,
+                 "ADDR:PORT for Prometheus, or off, in place of server.metrics");
+  app.add_option("--admin", flags->admin,
+                 "unix:PATH or loopback ADDR:PORT for escanctl, in place of server.admin");
+  app.add_flag("--check-config", flags->check_config,
+               "Validate the configuration, print it with all defaults, and exit");
+  app.add_option("--log-level", flags->log_level, "Least severe messages to log")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
+      ->capture_default_str();
+  app.add_option("--worker", flags->worker, "Worker program [escan-worker beside escand]");
+  app.footer(
+      "SIGTERM or SIGINT drains and ends the daemon; a second one ends it at once, with status 1.");
+}
+
+// Replaces an address by the flag's. InvalidArgument naming the flag.
+template <typename Parser>
+absl::Status Override(const char* flag, const std::optional<std::string>& text, Parser parse,
+                      std::string* address) {
+  if (!text.has_value()) return absl::OkStatus();
+  absl::StatusOr<std::string> parsed = parse(*text);
+  if (!parsed.ok()) {
+    return absl::InvalidArgumentError(std::string(flag) + ": " +
+                                      std::string(parsed.status().message()));
+  }
+  *address = *std::move(parsed);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Config> ReadConfig(const Flags& flags) {
+  absl::StatusOr<Config> config = LoadConfig(flags.config);
+  if (!config.ok()) return config;
+  ServerConfig& server = config->server;
+  absl::Status status = Override("--listen", flags.listen, ParseListenAddress, &server.listen);
+  if (status.ok()) {
+    status = Override("--metrics", flags.metrics, ParseMetricsAddress, &server.metrics);
+  }
+  if (status.ok()) status = Override("--admin", flags.admin, ParseAdminAddress, &server.admin);
+  if (!status.ok()) return status;
+  return config;
+}
+
+std::filesystem::path WorkerProgram(const Flags& flags) {
+  if (!flags.worker.empty()) return std::filesystem::absolute(flags.worker);
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "escan-worker";
+}
+
+void SetUpLog(const std::string& level) {
+  auto logger = spdlog::stderr_color_mt("escand");
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
+  logger->set_level(spdlog::level::from_str(level));
+  spdlog::set_default_logger(std::move(logger));
+  RouteLibraryLogs();
+}
+
+int Serve(const Flags& flags, Config config) {
+  // Before any thread is started, so that all of them leave these to the signalfd.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  const UniqueFd signal_fd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+
+  SetUpLog(flags.log_level);
+  spdlog::info("escand version={} config={}", ESCAN_VERSION, flags.config);
+  absl::StatusOr<std::unique_ptr<Daemon>> daemon =
+      Daemon::Start({.config = std::move(config),
+                     .worker = {.program = WorkerProgram(flags), .arguments = {}},
+                     .notify = [](const std::string& state) { sd_notify(0, state.c_str()); }});
+  if (!daemon.ok()) {
+    spdlog::error("cannot start reason=\"{}\"", std::string(daemon.status().message()));
+    return kFailed;
+  }
+  if ((*daemon)->Run(signal_fd.get()) == Daemon::Ending::kForced) std::_Exit(kFailed);
+  return EXIT_SUCCESS;
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("Serves cascades of models over the Open Inference Protocol.");
+  Flags flags;
+  Declare(app, &flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? EXIT_SUCCESS : kWrongUse;
+  }
+  absl::StatusOr<Config> config = ReadConfig(flags);
+  if (!config.ok()) {
+    std::cerr << config.status().message() << '\n';
+    return kWrongUse;
+  }
+  if (flags.check_config) {
+    std::cout << ToYaml(*config);
+    return EXIT_SUCCESS;
+  }
+  return Serve(flags, *std::move(config));
+}
+
+}  // namespace
+}  // namespace escan
+
+int main(int argc, char** argv) { return escan::Main(argc, argv); }

@@ -1,0 +1,188 @@
+#include "server/metrics_collector.h"
+
+#include <array>
+#include <string>
+
+#include "absl/strings/ascii.h"
+#include "server/metric_families.h"
+
+namespace escan {
+namespace {
+
+using prometheus::MetricType;
+
+// What was read of one cascade, at one moment.
+struct Reading {
+  const ServedModel* model;
+  RequestCounters::Snapshot requests;
+  EngineStatus status;
+};
+
+MetricLabels ModelLabel(const Reading& reading) {
+  return {{"model", reading.model->cascade().name}};
+}
+
+MetricLabels StageLabels(const Reading& reading, size_t stage) {
+  return {{"model", reading.model->cascade().name},
+          {"stage", reading.model->cascade().stages[stage].name}};
+}
+
+void AddOutcomes(const std::string& model, const RequestCounters::Snapshot& requests,
+                 MetricFamilies* families) {
+  for (size_t code = 0; code < requests.requests.size(); ++code) {
+    if (requests.requests[code] == 0) continue;
+    const std::string outcome =
+        absl::AsciiStrToLower(absl::StatusCodeToString(static_cast<absl::StatusCode>(code)));
+    families->Counter({{"model", model}, {"outcome", outcome}},
+                      static_cast<double>(requests.requests[code]));
+  }
+}
+
+void AddRequests(const std::vector<Reading>& readings, const RequestCounters::Snapshot& unrouted,
+                 MetricFamilies* families) {
+  families->Begin(MetricType::Counter, "escan_requests_total",
+                  "Requests by status code; those for no known model have an empty label");
+  for (const Reading& reading : readings) {
+    AddOutcomes(reading.model->cascade().name, reading.requests, families);
+  }
+  AddOutcomes("", unrouted, families);
+  families->Begin(MetricType::Histogram, "escan_request_duration_seconds",
+                  "Time from a request's arrival to its answer, of the requests that succeeded");
+  for (const Reading& reading : readings) {
+    families->Histogram(ModelLabel(reading), kLatencyBounds, reading.requests.latency);
+  }
+}
+
+using StageReader = double (*)(const EngineStatus::Stage& stage);
+
+struct StageMetric {
+  MetricType type;
+  const char* name;
+  const char* help;
+  StageReader read;
+};
+
+constexpr std::array<StageMetric, 7> kStageMetrics = {{
+    {MetricType::Counter, "escan_stage_samples_total",
+     "Samples that a stage executed, speculative and replayed ones included",
+     [](const auto& stage) { return static_cast<double>(stage.statistics.samples_executed); }},
+    {MetricType::Counter, "escan_stage_exits_total", "Samples that were answered at a stage",
+     [](const auto& stage) { return static_cast<double>(stage.statistics.samples_exited); }},
+    {MetricType::Counter, "escan_stage_failures_total",
+     "Samples that a stage's model threw on, or that ended two of its workers",
+     [](const auto& stage) { return static_cast<double>(stage.statistics.samples_failed); }},
+    {MetricType::Gauge, "escan_stage_exit_ratio",
+     "Estimated part of the samples reaching a stage that leave there, over a sliding window",
+     [](const auto& stage) { return stage.statistics.exit_estimate.ratio(); }},
+    {MetricType::Gauge, "escan_stage_queue_depth", "Samples that wait at a stage",
+     [](const auto& stage) { return static_cast<double>(stage.queued); }},
+    {MetricType::Gauge, "escan_stage_in_flight", "Samples of a stage that workers hold",
+     [](const auto& stage) { return static_cast<double>(stage.in_flight); }},
+    {MetricType::Gauge, "escan_stage_ready_workers", "Ready workers that host a stage",
+     [](const auto& stage) { return static_cast<double>(stage.ready_workers); }},
+}};
+
+void AddStageValues(const std::vector<Reading>& readings, MetricFamilies* families) {
+  for (const StageMetric& metric : kStageMetrics) {
+    families->Begin(metric.type, metric.name, metric.help);
+    for (const Reading& reading : readings) {
+      for (size_t i = 0; i < reading.status.stages.size(); ++i) {
+        const double value = metric.read(reading.status.stages[i]);
+        if (metric.type == MetricType::Counter) {
+          families->Counter(StageLabels(reading, i), value);
+        } else {
+          families->Gauge(StageLabels(reading, i), value);
+        }
+      }
+    }
+  }
+}
+
+template <typename Bounds, typename Member>
+void AddStageHistogram(const std::vector<Reading>& readings, const char* name, const char* help,
+                       const Bounds& bounds, Member member, MetricFamilies* families) {
+  families->Begin(MetricType::Histogram, name, help);
+  for (const Reading& reading : readings) {
+    for (size_t i = 0; i < reading.status.stages.size(); ++i) {
+      families->Histogram(StageLabels(reading, i), bounds,
+                          reading.status.stages[i].statistics.*member);
+    }
+  }
+}
+
+void AddStageHistograms(const std::vector<Reading>& readings, MetricFamilies* families) {
+  AddStageHistogram(readings, "escan_stage_batch_rows", "Rows of the batches that a stage executed",
+                    kBatchBounds, &StageStatistics::batch_rows, families);
+  AddStageHistogram(readings, "escan_stage_step_seconds",
+                    "Time of a batch from its dispatch to its result", kLatencyBounds,
+                    &StageStatistics::step_time, families);
+  AddStageHistogram(readings, "escan_stage_queue_seconds",
+                    "Time of a sample from being queued at a stage to its dispatch", kLatencyBounds,
+                    &StageStatistics::queue_time, families);
+}
+
+void AddEngineValues(const std::vector<Reading>& readings, MetricFamilies* families) {
+  families->Begin(MetricType::Gauge, "escan_slots", "Samples that may be inside at the same time");
+  for (const Reading& reading : readings) {
+    families->Gauge(ModelLabel(reading), reading.status.slots);
+  }
+  families->Begin(MetricType::Gauge, "escan_slots_in_use", "Slots that hold a sample");
+  for (const Reading& reading : readings) {
+    families->Gauge(ModelLabel(reading), reading.status.slots_in_use);
+  }
+  families->Begin(MetricType::Counter, "escan_worker_restarts_total",
+                  "Starts of worker processes in the place of ones that ended");
+  for (const Reading& reading : readings) {
+    families->Counter(ModelLabel(reading), static_cast<double>(reading.status.worker_restarts));
+  }
+  families->Begin(MetricType::Counter, "escan_plan_changes_total",
+                  "Plans that were put into effect after the first");
+  for (const Reading& reading : readings) {
+    families->Counter(ModelLabel(reading), static_cast<double>(reading.status.plan_changes));
+  }
+}
+
+void AddWorkers(const std::vector<Reading>& readings, MetricFamilies* families) {
+  constexpr std::array<FleetState, 5> kStates = {FleetState::kStarting, FleetState::kReady,
+                                                 FleetState::kDraining, FleetState::kStopping,
+                                                 FleetState::kWaiting};
+  families->Begin(MetricType::Gauge, "escan_workers", "Worker processes by state");
+  for (const Reading& reading : readings) {
+    for (const FleetState state : kStates) {
+      int workers = 0;
+      for (const EngineStatus::Worker& worker : reading.status.workers) {
+        if (worker.member.state == state) ++workers;
+      }
+      MetricLabels labels = ModelLabel(reading);
+      labels.push_back({"state", std::string(Name(state))});
+      families->Gauge(std::move(labels), workers);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
+  std::vector<Reading> readings;
+  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
+    readings.push_back({.model = model.get(),
+                        .requests = model->counters.Read(),
+                        .status = model->engine->Status()});
+  }
+  MetricFamilies families;
+  AddRequests(readings, state_->unrouted().Read(), &families);
+  AddStageValues(readings, &families);
+  AddStageHistograms(readings, &families);
+  AddEngineValues(readings, &families);
+  AddWorkers(readings, &families);
+  families.Begin(MetricType::Gauge, "escan_ready",
+                 "1: every stage of the model has a ready worker and the server is not draining");
+  for (const Reading& reading : readings) {
+    families.Gauge(ModelLabel(reading), state_->ready(*reading.model) ? 1 : 0);
+  }
+  families.Begin(MetricType::Gauge, "escan_build_info", "Always 1; the version is a label");
+  families.Gauge({{"version", ESCAN_VERSION}}, 1);
+  return families.Take();
+}
+
+}  // namespace escan

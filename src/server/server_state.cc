@@ -1,0 +1,61 @@
+#include "server/server_state.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "server/contract.h"
+
+namespace escan {
+
+ServedModel::ServedModel(const CascadeConfig& model_config, std::unique_ptr<Engine> model_engine)
+    : config(model_config),
+      answer_tensors(AnswerTensors(config.spec)),
+      answers(config.spec),
+      engine(std::move(model_engine)) {}
+
+ServedModel* ServerState::FindOrNull(absl::string_view name) const {
+  for (const std::unique_ptr<ServedModel>& model : models_) {
+    if (model->cascade().name == name) return model.get();
+  }
+  return nullptr;
+}
+
+absl::StatusOr<ServedModel*> ServerState::Find(absl::string_view name) const {
+  if (ServedModel* model = FindOrNull(name); model != nullptr) return model;
+  return absl::NotFoundError(absl::StrCat(
+      "unknown model '", name, "': this server has ",
+      absl::StrJoin(models_, ", ", [](std::string* out, const std::unique_ptr<ServedModel>& model) {
+        absl::StrAppend(out, "'", model->cascade().name, "'");
+      })));
+}
+
+bool ServerState::ready(const ServedModel& model) const {
+  return phase() == Phase::kServing && model.engine->ready();
+}
+
+bool ServerState::ready() const {
+  return std::all_of(models_.begin(), models_.end(),
+                     [&](const std::unique_ptr<ServedModel>& model) { return ready(*model); });
+}
+
+std::string ServerState::NotReadyReason(const ServedModel& model) const {
+  if (phase() != Phase::kServing) return "the server is draining";
+  const EngineStatus status = model.engine->Status();
+  if (status.ready) return "";
+  for (size_t i = 0; i < status.stages.size(); ++i) {
+    if (status.stages[i].ready_workers > 0) continue;
+    return absl::StrCat("stage '", model.cascade().stages[i].name, "' of model '",
+                        model.cascade().name, "' has no ready worker");
+  }
+  return absl::StrCat("model '", model.cascade().name, "' is starting");
+}
+
+std::string ServerState::NotReadyReason() const {
+  for (const std::unique_ptr<ServedModel>& model : models_) {
+    if (std::string reason = NotReadyReason(*model); !reason.empty()) return reason;
+  }
+  return "";
+}
+
+}  // namespace escan

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "config/config.h"
+#include "engine/engine.h"
+#include "server/answer_writer.h"
+#include "server/request_counters.h"
+#include "server/time_split.h"
+
+namespace escan {
+
+// One cascade as the services see it.
+struct ServedModel {
+  ServedModel(const CascadeConfig& model_config, std::unique_ptr<Engine> model_engine);
+
+  const CascadeSpec& cascade() const { return config.spec; }
+
+  const CascadeConfig config;  // as the file has it
+  const std::vector<TensorSpec> answer_tensors;
+  const AnswerWriter answers;
+  RequestCounters counters;
+  TimeSplit time_split;
+  const std::unique_ptr<Engine> engine;
+};
+
+// What the daemon is doing about new requests.
+enum class Phase {
+  kServing,
+  kLeaving,   // reports itself not ready, but still admits
+  kDraining,  // refuses new requests
+};
+
+// What all services share: the models and the phase. Owned by the daemon, outlives every call; any
+// thread.
+class ServerState {
+ public:
+  explicit ServerState(std::vector<std::unique_ptr<ServedModel>> models)
+      : models_(std::move(models)) {}
+
+  const std::vector<std::unique_ptr<ServedModel>>& models() const { return models_; }
+  // NotFound naming the models that there are.
+  absl::StatusOr<ServedModel*> Find(absl::string_view name) const;
+  // nullptr when there is none; does not allocate.
+  ServedModel* FindOrNull(absl::string_view name) const;
+
+  Phase phase() const { return phase_.load(std::memory_order_relaxed); }
+  void set_phase(Phase phase) { phase_.store(phase, std::memory_order_relaxed); }
+  // Serving, and every stage of the model has a ready worker.
+  bool ready(const ServedModel& model) const;
+  bool ready() const;
+  // Why the model, or the first such model, is not ready; empty when it is. Blocks shortly.
+  std::string NotReadyReason(const ServedModel& model) const;
+  std::string NotReadyReason() const;
+
+  // Of the requests that belong to no model.
+  RequestCounters& unrouted() { return unrouted_; }
+  const RequestCounters& unrouted() const { return unrouted_; }
+
+ private:
+  const std::vector<std::unique_ptr<ServedModel>> models_;
+  std::atomic<Phase> phase_{Phase::kServing};
+  RequestCounters unrouted_;
+};
+
+}  // namespace escan

@@ -1,0 +1,98 @@
+#include "server/admin_status.h"
+
+#include <cmath>
+#include <limits>
+
+#include "gtest/gtest.h"
+#include "server/protocol_cascade.h"
+
+namespace escan {
+namespace {
+
+EngineStatus Status() {
+  EngineStatus status;
+  status.stages.resize(2);
+  status.stages[0].threshold = 0.5f;
+  status.stages[0].policy = {.max_batch = 4, .max_delay = std::chrono::milliseconds(1500)};
+  status.stages[0].statistics.samples_executed = 30;
+  status.stages[0].statistics.batches = 10;
+  status.stages[0].statistics.execute_ns = 5000;
+  EngineStatus::Worker worker;
+  worker.member.id = 3;
+  worker.member.role = {.stages = {1}};
+  worker.member.state = FleetState::kStarting;
+  worker.reported = WorkerState::kWarming;
+  worker.pid = 77;
+  status.workers = {worker};
+  return status;
+}
+
+CascadeConfig Configured() {
+  CascadeConfig config;
+  config.spec = ProtocolCascade();
+  return config;
+}
+
+TEST(AdminStatus, StagesHaveMeansAndThresholdsWhereTheyCanExit) {
+  const v1::CascadeStatus status = DescribeStatus(Configured(), {Device{}}, Status());
+  ASSERT_EQ(status.stages_size(), 2);
+  EXPECT_EQ(status.stages(0).name(), "small");
+  EXPECT_EQ(status.stages(0).mean_batch_rows(), 3.0);
+  EXPECT_EQ(status.stages(0).mean_step_time().nanos(), 500);
+  EXPECT_EQ(status.stages(0).max_delay().seconds(), 1);
+  EXPECT_EQ(status.stages(0).max_delay().nanos(), 500'000'000);
+  EXPECT_TRUE(status.stages(0).has_threshold());
+  EXPECT_FALSE(status.stages(1).has_threshold());
+  EXPECT_EQ(status.stages(1).mean_batch_rows(), 0.0);
+}
+
+TEST(AdminStatus, AStartingWorkerSaysHowFarItIs) {
+  const v1::CascadeStatus status = DescribeStatus(Configured(), {Device{}}, Status());
+  ASSERT_EQ(status.workers_size(), 1);
+  EXPECT_EQ(status.workers(0).state(), "warming");
+  EXPECT_EQ(status.workers(0).pid(), 77);
+  EXPECT_EQ(status.workers(0).device(), "cpu");
+  ASSERT_EQ(status.workers(0).stages_size(), 1);
+  EXPECT_EQ(status.workers(0).stages(0), "large");
+}
+
+TEST(AdminStatus, WhatDiffersFromTheFileIsSaid) {
+  EngineStatus changed = Status();
+  EXPECT_FALSE(DescribeStatus(Configured(), {Device{}}, changed).thresholds_differ_from_file());
+  EXPECT_FALSE(DescribeStatus(Configured(), {Device{}}, changed).plan_differs_from_file());
+  changed.stages[0].threshold = 0.6f;
+  // The last stage's threshold is not used.
+  changed.stages[1].threshold = 0.7f;
+  changed.plan.options.regroup = false;
+  EXPECT_TRUE(DescribeStatus(Configured(), {Device{}}, changed).thresholds_differ_from_file());
+  EXPECT_TRUE(DescribeStatus(Configured(), {Device{}}, changed).plan_differs_from_file());
+}
+
+absl::Status Check(const CascadeSpec& cascade, const std::string& stage, float threshold) {
+  google::protobuf::Map<std::string, float> thresholds;
+  thresholds[stage] = threshold;
+  return CheckThresholds(cascade, thresholds).status();
+}
+
+TEST(AdminStatus, ThresholdsAreCheckedByStage) {
+  CascadeSpec cascade = ProtocolCascade();
+  EXPECT_TRUE(Check(cascade, "small", 1).ok());
+  EXPECT_EQ(Check(cascade, "tiny", 1).message(),
+            "unknown stage 'tiny': model 'pictures' has 'small', 'large'");
+  EXPECT_EQ(Check(cascade, "small", 1.5).message(),
+            "stage 'small': threshold 1.5 is not in [0, 1]");
+  EXPECT_EQ(Check(cascade, "small", std::nanf("")).message(),
+            "stage 'small': threshold nan is not in [0, 1]");
+  EXPECT_EQ(Check(cascade, "large", 0.5).message(),
+            "stage 'large': has no threshold, the last stage always answers");
+  cascade.stages[0].exit.score = ExitScore::kNone;
+  EXPECT_EQ(Check(cascade, "small", 0.5).message(),
+            "stage 'small': has no threshold, it is not scored");
+  cascade.stages[0].exit.score = ExitScore::kOutput;
+  EXPECT_TRUE(Check(cascade, "small", -7).ok());
+  EXPECT_EQ(Check(cascade, "small", std::numeric_limits<float>::infinity()).message(),
+            "stage 'small': threshold inf is not a finite number");
+}
+
+}  // namespace
+}  // namespace escan

@@ -1,0 +1,88 @@
+#include "server/metrics_collector.h"
+
+#include <prometheus/text_serializer.h>
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/metric_families.h"
+#include "server/test_daemon.h"
+#include "workers/misbehaving_worker.h"
+
+namespace escan {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+std::unique_ptr<ServerState> StateOf(const Config& config) {
+  const CascadeConfig& cascade = config.cascades.front();
+  EngineOptions options;
+  options.worker = MisbehavingWorker("never-ready");
+  options.devices = config.devices;
+  options.cpus = {0};
+  absl::StatusOr<std::unique_ptr<Engine>> engine =
+      Engine::Start(cascade.spec, cascade.plan, options);
+  EXPECT_TRUE(engine.ok()) << engine.status();
+  std::vector<std::unique_ptr<ServedModel>> models;
+  models.push_back(std::make_unique<ServedModel>(cascade, *std::move(engine)));
+  return std::make_unique<ServerState>(std::move(models));
+}
+
+std::string Page(const ServerState& state) {
+  return prometheus::TextSerializer().Serialize(MetricsCollector(&state).Collect());
+}
+
+TEST(MetricsCollector, RequestsAreCountedByModelAndOutcome) {
+  TestFolder folder;
+  const std::unique_ptr<ServerState> state = StateOf(TestConfig(folder));
+  RequestCounters& counters = state->models().front()->counters;
+  counters.CountAnswered({.total = std::chrono::milliseconds(3)}, 1, Clock::now());
+  counters.CountFailed(absl::StatusCode::kResourceExhausted, Duration(1));
+  state->unrouted().CountFailed(absl::StatusCode::kNotFound, Duration(1));
+  const std::string page = Page(*state);
+  EXPECT_THAT(page, HasSubstr("escan_requests_total{model=\"test\",outcome=\"ok\"} 1\n"));
+  EXPECT_THAT(page,
+              HasSubstr("escan_requests_total{model=\"test\",outcome=\"resource_exhausted\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("escan_requests_total{model=\"\",outcome=\"not_found\"} 1\n"));
+  EXPECT_THAT(page,
+              HasSubstr("escan_request_duration_seconds_bucket{model=\"test\",le=\"0.002\"} 0\n"));
+  EXPECT_THAT(page,
+              HasSubstr("escan_request_duration_seconds_bucket{model=\"test\",le=\"0.005\"} 1\n"));
+}
+
+TEST(MetricsCollector, StagesWorkersAndSlotsAreTold) {
+  TestFolder folder;
+  const std::unique_ptr<ServerState> state = StateOf(TestConfig(folder));
+  const std::string page = Page(*state);
+  EXPECT_THAT(page, HasSubstr("# TYPE escan_stage_samples_total counter\n"));
+  EXPECT_THAT(page, HasSubstr("escan_stage_exits_total{model=\"test\",stage=\"second\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("escan_stage_queue_depth{model=\"test\",stage=\"first\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("escan_slots{model=\"test\"} 512\n"));
+  EXPECT_THAT(page, HasSubstr("escan_workers{model=\"test\",state=\"starting\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("escan_workers{model=\"test\",state=\"ready\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("escan_ready{model=\"test\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("escan_build_info{version=\""));
+  EXPECT_THAT(page, Not(HasSubstr("model=\"\"")));
+}
+
+TEST(MetricFamilies, HistogramCountsAreCumulative) {
+  constexpr std::array<double, 2> kBounds = {1, 2};
+  Histogram<2> histogram;
+  for (const double value : {0.5, 1.0, 1.5, 9.0}) histogram.Add(kBounds, value);
+  MetricFamilies families;
+  families.Begin(prometheus::MetricType::Histogram, "h", "help");
+  families.Histogram({}, kBounds, histogram);
+  const prometheus::ClientMetric::Histogram written =
+      families.Take().front().metric.front().histogram;
+  ASSERT_EQ(written.bucket.size(), 3u);
+  EXPECT_EQ(written.bucket[0].cumulative_count, 2u);
+  EXPECT_EQ(written.bucket[1].cumulative_count, 3u);
+  EXPECT_EQ(written.bucket[2].cumulative_count, 4u);
+  EXPECT_EQ(written.sample_count, 4u);
+  EXPECT_EQ(written.sample_sum, 12.0);
+}
+
+}  // namespace
+}  // namespace escan
