@@ -1,0 +1,124 @@
+#include "ctl/commands.h"
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "ctl/format.h"
+
+namespace escan::ctl {
+namespace {
+
+CommandResult Failure(int exit_status, const std::string& message) {
+  return {.exit_status = exit_status, .error = message};
+}
+
+CommandResult Failure(const absl::Status& status) {
+  const bool unreachable = status.code() == absl::StatusCode::kUnavailable ||
+                           status.code() == absl::StatusCode::kDeadlineExceeded;
+  return Failure(unreachable ? kUnreachable : kRefused, std::string(status.message()));
+}
+
+absl::StatusOr<std::string> ReadPlan(const std::string& file) {
+  std::string content;
+  if (file == "-") {
+    content.assign(std::istreambuf_iterator<char>(std::cin), {});
+    return content;
+  }
+  std::ifstream input(file, std::ios::binary);
+  if (input) content.assign(std::istreambuf_iterator<char>(input), {});
+  if (!input) return absl::NotFoundError(absl::StrCat(file, ": ", std::strerror(errno)));
+  return content;
+}
+
+// Runs one command; a call operator for each kind.
+class Executor {
+ public:
+  Executor(AdminClient& client, absl::Duration timeout, bool json)
+      : client_(client), timeout_(timeout), json_(json) {}
+
+  CommandResult operator()(const StatusCommand&) {
+    return Show(client_.GetStatus(timeout_), FormatStatus);
+  }
+
+  CommandResult operator()(const HealthCommand&) {
+    const absl::StatusOr<v1::GetHealthResponse> health = client_.GetHealth(timeout_);
+    CommandResult result = Show(health, FormatHealth);
+    if (health.ok() && !health->ready()) result.exit_status = kRefused;
+    // That it refuses to say how it is does not make a daemon reachable.
+    if (!health.ok()) result.exit_status = kUnreachable;
+    return result;
+  }
+
+  CommandResult operator()(const PlanShowCommand& command) {
+    v1::GetPlanRequest request;
+    request.set_model(command.model);
+    return Show(client_.GetPlan(request, timeout_), FormatPlan);
+  }
+
+  CommandResult operator()(const PlanSetCommand& command) {
+    absl::StatusOr<std::string> plan = ReadPlan(command.file);
+    if (!plan.ok()) return Failure(kUnreachable, std::string(plan.status().message()));
+    v1::SetPlanRequest request;
+    request.set_model(command.model);
+    request.set_plan_yaml(*std::move(plan));
+    request.set_source(command.file == "-" ? "standard input" : command.file);
+    return Show(client_.SetPlan(request, timeout_), FormatPlanChange);
+  }
+
+  CommandResult operator()(const ThresholdsSetCommand& command) {
+    v1::SetThresholdsRequest request;
+    request.set_model(command.model);
+    for (const auto& [stage, threshold] : command.thresholds) {
+      (*request.mutable_thresholds())[stage] = threshold;
+    }
+    return Show(client_.SetThresholds(request, timeout_), [](const v1::SetThresholdsResponse&) {
+      return std::string("thresholds in effect\n");
+    });
+  }
+
+  CommandResult operator()(const DrainCommand& command) {
+    const absl::StatusOr<v1::DrainResponse> drain = client_.Drain(timeout_);
+    if (drain.ok() && command.wait) client_.WaitUntilGone();
+    return Show(drain, [&](const v1::DrainResponse& response) {
+      return command.wait ? std::string("drained, the daemon has ended\n") : FormatDrain(response);
+    });
+  }
+
+ private:
+  template <typename Response, typename Formatter>
+  CommandResult Show(const absl::StatusOr<Response>& response, Formatter format) {
+    if (!response.ok()) return Failure(response.status());
+    return {.output = json_ ? FormatJson(*response) : format(*response)};
+  }
+
+  AdminClient& client_;
+  const absl::Duration timeout_;
+  const bool json_;
+};
+
+}  // namespace
+
+CommandResult Execute(const Command& command, AdminClient& client, absl::Duration timeout,
+                      bool json) {
+  return std::visit(Executor(client, timeout, json), command);
+}
+
+absl::StatusOr<std::pair<std::string, float>> ParseThreshold(const std::string& text) {
+  const size_t equals = text.find('=');
+  float value = 0;
+  if (equals == 0 || equals == std::string::npos ||
+      !absl::SimpleAtof(text.substr(equals + 1), &value) || !std::isfinite(value)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", text, "' is not STAGE=VALUE with a number, as small=0.94 is"));
+  }
+  return std::pair(text.substr(0, equals), value);
+}
+
+}  // namespace escan::ctl

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <variant>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "ctl/admin_client.h"
+
+namespace escan::ctl {
+
+enum ExitStatus : int {
+  kDone = 0,
+  kRefused = 1,      // the daemon refused, or is not ready
+  kUnreachable = 2,  // no daemon answered, or escanctl was used wrongly
+};
+
+struct StatusCommand {};
+struct HealthCommand {};
+
+struct PlanShowCommand {
+  std::string model;
+};
+
+struct PlanSetCommand {
+  std::string model;
+  std::string file;  // "-" is standard input
+};
+
+struct ThresholdsSetCommand {
+  std::string model;
+  std::map<std::string, float> thresholds;  // by stage
+};
+
+struct DrainCommand {
+  bool wait = false;  // until the daemon has ended
+};
+
+using Command = std::variant<StatusCommand, HealthCommand, PlanShowCommand, PlanSetCommand,
+                             ThresholdsSetCommand, DrainCommand>;
+
+// What a command says: `output` for standard output, `error` (one line) for standard error.
+struct CommandResult {
+  int exit_status = kDone;
+  std::string output;
+  std::string error;
+};
+
+// Asks the daemon and blocks until it answered, for at most `timeout` a call.
+CommandResult Execute(const Command& command, AdminClient& client, absl::Duration timeout,
+                      bool json);
+
+// "small=0.94" -> {"small", 0.94}. Errors say what was expected.
+absl::StatusOr<std::pair<std::string, float>> ParseThreshold(const std::string& text);
+
+}  // namespace escan::ctl

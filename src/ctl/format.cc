@@ -1,0 +1,157 @@
+#include "ctl/format.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+#include "ctl/text_table.h"
+
+namespace escan::ctl {
+namespace {
+
+constexpr auto kLeft = TextTable::Align::kLeft;
+constexpr auto kRight = TextTable::Align::kRight;
+constexpr char kAbsent[] = "-";
+
+absl::Duration ToAbsl(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+}
+
+std::string DurationText(const google::protobuf::Duration& duration, absl::Duration unit) {
+  return absl::FormatDuration(absl::Trunc(ToAbsl(duration), unit));
+}
+
+// 12 -> "12 requests", 1 -> "1 request"
+std::string Count(int64_t count, const std::string& noun) {
+  return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
+}
+
+std::string ExitRatioText(const v1::StageStatus& stage) {
+  if (stage.window_reached() == 0) return kAbsent;
+  return absl::StrFormat("%.1f %% of %d",
+                         100.0 * static_cast<double>(stage.window_exited()) /
+                             static_cast<double>(stage.window_reached()),
+                         stage.window_reached());
+}
+
+std::string StageTable(const v1::CascadeStatus& cascade) {
+  TextTable table({{"STAGE", kLeft},
+                   {"WORKERS", kRight},
+                   {"THRESHOLD", kRight},
+                   {"EXIT RATIO", kRight},
+                   {"QUEUED", kRight},
+                   {"IN FLIGHT", kRight},
+                   {"MAX BATCH", kRight},
+                   {"MAX DELAY", kRight},
+                   {"MEAN BATCH", kRight},
+                   {"MEAN STEP", kRight},
+                   {"EXECUTED", kRight},
+                   {"EXITED", kRight},
+                   {"FAILED", kRight}});
+  for (const v1::StageStatus& stage : cascade.stages()) {
+    const bool executed = stage.samples_executed() > 0;
+    table.AddRow({absl::StrCat(stage.name(), stage.speculate() ? " (speculated)" : ""),
+                  absl::StrCat(stage.ready_workers()),
+                  stage.has_threshold() ? absl::StrFormat("%.4g", stage.threshold()) : kAbsent,
+                  ExitRatioText(stage), absl::StrCat(stage.queued()),
+                  absl::StrCat(stage.in_flight()), absl::StrCat(stage.max_batch()),
+                  DurationText(stage.max_delay(), absl::Microseconds(1)),
+                  executed ? absl::StrFormat("%.1f", stage.mean_batch_rows()) : kAbsent,
+                  executed ? DurationText(stage.mean_step_time(), absl::Microseconds(1)) : kAbsent,
+                  absl::StrCat(stage.samples_executed()), absl::StrCat(stage.samples_exited()),
+                  absl::StrCat(stage.samples_failed())});
+  }
+  return table.ToString("  ");
+}
+
+std::string WorkerState(const v1::WorkerStatus& worker) {
+  const bool preparing = worker.progress_done() < worker.progress_total();
+  return preparing ? absl::StrFormat("%s %d/%d", worker.state(), worker.progress_done(),
+                                     worker.progress_total())
+                   : worker.state();
+}
+
+std::string WorkerTable(const v1::CascadeStatus& cascade) {
+  TextTable table({{"WORKER", kRight},
+                   {"PID", kRight},
+                   {"STATE", kLeft},
+                   {"DEVICE", kLeft},
+                   {"THREADS", kRight},
+                   {"CREDITS", kRight},
+                   {"STAGES", kLeft},
+                   {"RESTARTS", kRight},
+                   {"LAST END", kLeft}});
+  for (const v1::WorkerStatus& worker : cascade.workers()) {
+    table.AddRow(
+        {absl::StrCat(worker.id()), worker.pid() > 0 ? absl::StrCat(worker.pid()) : kAbsent,
+         WorkerState(worker), worker.device(), absl::StrCat(worker.thread_percent(), " %"),
+         absl::StrCat(worker.credits()), absl::StrJoin(worker.stages(), ","),
+         absl::StrCat(worker.restarts()), worker.last_end().empty() ? kAbsent : worker.last_end()});
+  }
+  return table.ToString("  ");
+}
+
+std::string CascadeHeading(const v1::CascadeStatus& cascade) {
+  std::string heading =
+      absl::StrFormat("cascade %s: %s inside, %d of %d slots in use, %s", cascade.name(),
+                      Count(cascade.requests(), "request"), cascade.slots_in_use(), cascade.slots(),
+                      Count(static_cast<int64_t>(cascade.plan_changes()), "plan change"));
+  if (cascade.plan_change_in_progress()) absl::StrAppend(&heading, ", one in progress");
+  if (cascade.plan_differs_from_file())
+    absl::StrAppend(&heading, "; the plan differs from the file");
+  if (cascade.thresholds_differ_from_file()) {
+    absl::StrAppend(&heading, "; the thresholds differ from the file");
+  }
+  return heading + "\n";
+}
+
+}  // namespace
+
+std::string FormatStatus(const v1::GetStatusResponse& status) {
+  const char* state = status.draining() ? "draining" : status.ready() ? "ready" : "not ready";
+  std::string text = absl::StrFormat("escand %s, %s, up for %s\n", status.version(), state,
+                                     DurationText(status.uptime(), absl::Seconds(1)));
+  for (const v1::CascadeStatus& cascade : status.cascades()) {
+    absl::StrAppend(&text, "\n", CascadeHeading(cascade), StageTable(cascade), "\n",
+                    WorkerTable(cascade));
+  }
+  return text;
+}
+
+std::string FormatHealth(const v1::GetHealthResponse& health) {
+  return health.ready() ? "ready\n" : absl::StrCat("not ready: ", health.reason(), "\n");
+}
+
+std::string FormatPlan(const v1::GetPlanResponse& plan) {
+  return absl::StrCat(plan.differs_from_file() ? "# differs from the configuration file\n" : "",
+                      plan.plan_yaml(),
+                      !plan.plan_yaml().empty() && plan.plan_yaml().back() == '\n' ? "" : "\n");
+}
+
+std::string FormatPlanChange(const v1::SetPlanResponse& change) {
+  return absl::StrFormat("plan in effect after %s: %s started, %s stopped\n",
+                         DurationText(change.took(), absl::Milliseconds(1)),
+                         Count(change.workers_started(), "worker"),
+                         Count(change.workers_stopped(), "worker"));
+}
+
+std::string FormatDrain(const v1::DrainResponse& drain) {
+  return absl::StrFormat("draining, %s inside\n", Count(drain.requests(), "request"));
+}
+
+std::string FormatJson(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.always_print_primitive_fields = true;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  // Fails only for messages that hold google.protobuf.Any.
+  (void)google::protobuf::util::MessageToJsonString(message, &json, options);
+  return json;
+}
+
+}  // namespace escan::ctl

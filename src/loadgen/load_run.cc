@@ -1,0 +1,180 @@
+#include "loadgen/load_run.h"
+
+#include <sys/prctl.h>
+#include <time.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace escan::loadgen {
+namespace {
+
+Duration ProcessCpuTime() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+}  // namespace
+
+LoadRun::LoadRun(const RowChunks& chunks, const LoadLimits& limits, const Pace& pace,
+                 absl::Span<const int64_t> labels, Transport* transport)
+    : pace_(pace), labels_(labels), transport_(transport), workload_(chunks, limits) {
+  for (int i = 0; i < transport->lanes(); ++i) lanes_.push_back(std::make_unique<Lane>());
+  transport->SetListener(this);
+}
+
+LoadRun::~LoadRun() {
+  if (sender_.joinable()) sender_.join();
+}
+
+void LoadRun::Start() {
+  start_ = Clock::now();
+  if (const auto* open = std::get_if<OpenLoop>(&pace_)) {
+    sender_ = std::thread([this, open] { SendOnSchedule(*open); });
+    return;
+  }
+  const int concurrency = std::get<ClosedLoop>(pace_).concurrency;
+  for (int i = 0; i < concurrency; ++i) {
+    if (!SendNext(i % transport_->connections())) break;
+  }
+  Release();
+}
+
+void LoadRun::Stop() {
+  workload_.Stop(Clock::now() - start_);
+  MutexLock lock(mutex_);
+  stopping_ = true;
+  changed_.NotifyAll();
+}
+
+bool LoadRun::WaitUntil(TimePoint deadline) {
+  MutexLock lock(mutex_);
+  while (!over_) {
+    if (!changed_.WaitUntil(mutex_, deadline)) return over_;
+  }
+  return true;
+}
+
+RunProgress LoadRun::progress() const {
+  return {.elapsed = Clock::now() - start_,
+          .answered = answered_.load(std::memory_order_relaxed),
+          .failed = failed_.load(std::memory_order_relaxed),
+          .in_flight = in_flight_.load(std::memory_order_relaxed),
+          .not_sent = not_sent_outstanding_.load(std::memory_order_relaxed) +
+                      not_sent_late_.load(std::memory_order_relaxed),
+          .p99 = histogram_.Percentile(99)};
+}
+
+Outcome LoadRun::Finish() {
+  if (sender_.joinable()) sender_.join();
+  Outcome outcome{.tally = {},
+                  .not_sent = {.outstanding = not_sent_outstanding_, .late = not_sent_late_},
+
+                  .lateness = std::move(lateness_),
+                  .schedule_span = workload_.measured_span(),
+                  .interrupted = workload_.stopped_early()};
+  outcome.elapsed = outcome.schedule_span;
+  const std::optional<Duration> measurement_start = workload_.measurement_start();
+  if (!measurement_start) return outcome;
+  outcome.cpu = ProcessCpuTime() - Duration(cpu_at_start_ns_.load());
+  for (const std::unique_ptr<Lane>& lane : lanes_) {
+    outcome.elapsed =
+        std::max<Duration>(outcome.elapsed, lane->last_answer - (start_ + *measurement_start));
+    outcome.tally.Merge(std::move(lane->tally));
+  }
+  return outcome;
+}
+
+void LoadRun::OnAnswer(int lane_index, const OutgoingRequest& request, const absl::Status& status,
+                       const AnswerTensors& tensors) {
+  const TimePoint now = Clock::now();
+  const Duration latency = now - request.due;
+  if (request.ticket.measured) {
+    Lane& lane = *lanes_[static_cast<size_t>(lane_index)];
+    lane.last_answer = now;
+    if (status.ok()) {
+      const auto first = static_cast<size_t>(request.ticket.first_row);
+      const auto rows = static_cast<size_t>(request.ticket.rows);
+      lane.tally.AddAnswer(
+          latency, request.ticket.rows, tensors,
+          labels_.empty() ? absl::Span<const int64_t>() : labels_.subspan(first, rows));
+    } else {
+      lane.tally.AddError(status);
+    }
+  }
+  answered_.fetch_add(1, std::memory_order_relaxed);
+  if (status.ok()) {
+    histogram_.Add(latency);
+  } else {
+    failed_.fetch_add(1, std::memory_order_relaxed);
+  }
+  in_flight_.fetch_sub(1, std::memory_order_relaxed);
+  if (std::holds_alternative<ClosedLoop>(pace_)) SendNext(request.connection);
+  Release();
+}
+
+std::optional<Ticket> LoadRun::Take(Duration at) {
+  const std::optional<Ticket> ticket = workload_.Take(at);
+  if (ticket && ticket->first_measured) cpu_at_start_ns_.store(ProcessCpuTime().count());
+  return ticket;
+}
+
+bool LoadRun::SendNext(int connection) {
+  const TimePoint now = Clock::now();
+  const std::optional<Ticket> ticket = Take(now - start_);
+  if (ticket) Send({.ticket = *ticket, .connection = connection, .due = now});
+  return ticket.has_value();
+}
+
+void LoadRun::Send(const OutgoingRequest& request) {
+  active_.fetch_add(1, std::memory_order_relaxed);
+  in_flight_.fetch_add(1, std::memory_order_relaxed);
+  transport_->Send(request);
+}
+
+void LoadRun::SendOnSchedule(const OpenLoop& pace) {
+  prctl(PR_SET_TIMERSLACK, 1UL);  // nanoseconds; by default a sleep is 50 us longer than asked for
+  ArrivalSchedule schedule(pace.arrivals, pace.rate, pace.seed);
+  const int connections = transport_->connections();
+  for (int connection = 0;; connection = (connection + 1) % connections) {
+    const Duration at = schedule.Next();
+    const std::optional<Ticket> ticket = Take(at);
+    if (!ticket || !SleepUntil(start_ + at)) break;
+    SendOrRefuse(pace, {.ticket = *ticket, .connection = connection, .due = start_ + at});
+  }
+  Release();
+}
+
+void LoadRun::SendOrRefuse(const OpenLoop& pace, const OutgoingRequest& request) {
+  const Duration lateness = Clock::now() - request.due;
+  const bool measured = request.ticket.measured;
+  if (lateness > pace.max_lateness) {
+    not_sent_late_ += measured;
+    return;
+  }
+  if (in_flight_.load(std::memory_order_relaxed) >= pace.max_outstanding) {
+    not_sent_outstanding_ += measured;
+    return;
+  }
+  if (measured) lateness_.push_back(lateness);
+  Send(request);
+}
+
+bool LoadRun::SleepUntil(TimePoint due) {
+  if (Clock::now() >= due) return true;
+  MutexLock lock(mutex_);
+  while (!stopping_) {
+    if (!changed_.WaitUntil(mutex_, due)) return true;
+  }
+  return false;
+}
+
+void LoadRun::Release() {
+  if (active_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  MutexLock lock(mutex_);
+  over_ = true;
+  changed_.NotifyAll();
+}
+
+}  // namespace escan::loadgen

@@ -1,0 +1,222 @@
+#include "loadgen/options.h"
+
+#include <CLI/CLI.hpp>
+
+#include "absl/time/time.h"
+
+namespace escan::loadgen {
+namespace {
+
+constexpr int kUsageError = 2;
+constexpr char kPoisson[] = "poisson";
+constexpr char kConstant[] = "constant";
+
+// "1.5s", "200ms"
+Duration ParseDuration(const std::string& option, const std::string& text) {
+  absl::Duration duration;
+  if (!absl::ParseDuration(text, &duration) || duration < absl::ZeroDuration() ||
+      duration > absl::Hours(24 * 365)) {
+    throw CLI::ValidationError(option, "'" + text + "' is not a duration, as 10s or 250ms are");
+  }
+  return absl::ToChronoNanoseconds(duration);
+}
+
+InputFile ParseInputFile(const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == 0 || equals == std::string::npos || equals + 1 == text.size()) {
+    throw CLI::ValidationError("--input-file", "'" + text + "' is not NAME=FILE");
+  }
+  return {.input = text.substr(0, equals), .file = text.substr(equals + 1)};
+}
+
+// CLI11's view of the command line, before the parts are put together.
+class CommandLine {
+ public:
+  CommandLine() {
+    app_.set_version_flag("--version", "escan-loadgen " ESCAN_VERSION);
+    app_.option_defaults()->always_capture_default();
+    AddServerOptions();
+    AddSampleOptions();
+    AddPaceOptions();
+    AddLimitOptions();
+    app_.add_option("--json", options_.output.json,
+                    "Write the report as JSON to this file; - is standard output, where the "
+                    "readable report is then left out")
+        ->type_name("FILE")
+        ->group("Report");
+    app_.add_flag("--quiet", options_.output.quiet, "Neither progress nor a readable report")
+        ->group("Report");
+  }
+
+  ParsedOptions Parse(int argc, const char* const* argv) {
+    try {
+      app_.parse(argc, argv);
+      return Assemble();
+    } catch (const CLI::ParseError& error) {
+      return app_.exit(error) == 0 ? 0 : kUsageError;
+    }
+  }
+
+ private:
+  CLI::Option* AddDuration(const std::string& name, Duration* value, const std::string& help) {
+    return app_
+        .add_option_function<std::string>(
+            name, [name, value](const std::string& text) { *value = ParseDuration(name, text); },
+            help)
+        ->type_name("DURATION")
+        ->default_str(absl::FormatDuration(absl::FromChrono(*value)));
+  }
+
+  void AddServerOptions() {
+    ServerOptions& server = options_.server;
+    const std::string group = "Server";
+    app_.add_option("--target", server.target, "Address of the server")
+        ->type_name("ADDR:PORT")
+        ->group(group);
+    app_.add_option("--model", server.model, "Model to ask; may be left out if there is only one")
+        ->type_name("NAME")
+        ->group(group);
+    app_.add_option("--channels", server.channels, "Connections")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1024))
+        ->group(group);
+    app_.add_option("--threads", server.threads, "Threads that receive answers")
+        ->type_name("N")
+        ->check(CLI::Range(1, 256))
+        ->group(group);
+    AddDuration("--connect-timeout", &server.connect_timeout, "How long to wait for the server")
+        ->group(group);
+    AddDuration("--deadline", &server.deadline, "Deadline of each request")->group(group);
+  }
+
+  void AddSampleOptions() {
+    SampleOptions& samples = options_.samples;
+    const std::string group = "Samples (random unless files are given)";
+    samples_ = app_.add_option("--samples", samples_file_,
+                               "IDX or .npy file, plain or gzip, for a model with one input")
+                   ->type_name("FILE")
+                   ->group(group);
+    app_.add_option("--input-file", input_files_, "The same for an input of that name; repeatable")
+        ->type_name("NAME=FILE")
+        ->default_str("")
+        ->excludes(samples_)
+        ->group(group);
+    app_.add_option("--labels", samples.labels,
+                    "IDX or .npy file with the right class of every sample, to report accuracy")
+        ->type_name("FILE")
+        ->group(group);
+    app_.add_option("--label-output", samples.label_output,
+                    "FP32 output whose largest element is the class")
+        ->type_name("NAME")
+        ->group(group);
+    app_.add_option("--rows", samples.rows_per_request, "Samples in a request")
+        ->type_name("N")
+        ->check(CLI::Range(1, 65536))
+        ->group(group);
+    app_.add_option("--seed", samples.seed, "Seed of random samples and arrivals")
+        ->type_name("N")
+        ->group(group);
+  }
+
+  void AddPaceOptions() {
+    const std::string group = "Pace";
+    rate_ = app_.add_option("--rate", open_.rate, "Open loop: requests per second")
+                ->type_name("R")
+                ->default_str("")
+                ->check(CLI::PositiveNumber)
+                ->group(group);
+    app_.add_option("--arrivals", arrivals_, "Open loop: how requests are spaced")
+        ->check(CLI::IsMember({kPoisson, kConstant}))
+        ->needs(rate_)
+        ->group(group);
+    app_.add_option("--max-outstanding", open_.max_outstanding,
+                    "Open loop: a request due while so many wait is counted as not sent")
+        ->type_name("N")
+        ->check(CLI::PositiveNumber)
+        ->needs(rate_)
+        ->group(group);
+    app_.add_option("--concurrency", closed_.concurrency,
+                    "Closed loop (the default): requests under way at the same time")
+        ->type_name("N")
+        ->check(CLI::Range(1, 65536))
+        ->excludes(rate_)
+        ->group(group);
+  }
+
+  void AddLimitOptions() {
+    const std::string group = "Length";
+    duration_ = AddDuration("--duration", &length_, "Measure for so long")->group(group);
+    requests_ = app_.add_option("--requests", request_count_, "Measure so many requests")
+                    ->type_name("N")
+                    ->default_str("")
+                    ->check(CLI::PositiveNumber)
+                    ->excludes(duration_)
+                    ->group(group);
+    app_.add_flag("--once", options_.once, "Measure every sample once")
+        ->excludes(duration_)
+        ->excludes(requests_)
+        ->group(group);
+    CLI::Option* warmup =
+        AddDuration("--warmup", &warmup_length_, "Send for so long before measuring")->group(group);
+    warmup_requests_ =
+        app_.add_option("--warmup-requests", options_.limits.warmup_requests,
+                        "Send so many requests before measuring, instead of --warmup")
+            ->type_name("N")
+            ->check(CLI::NonNegativeNumber)
+            ->excludes(warmup)
+            ->group(group);
+  }
+
+  Options Assemble() {
+    SampleOptions& samples = options_.samples;
+    if (!samples_file_.empty()) samples.files.push_back({.input = "", .file = samples_file_});
+    for (const std::string& text : input_files_) samples.files.push_back(ParseInputFile(text));
+    if (samples.files.empty() && !samples.labels.empty()) {
+      throw CLI::ValidationError("--labels", "needs --samples or --input-file");
+    }
+    if (samples.files.empty() && options_.once) {
+      throw CLI::ValidationError("--once", "needs --samples or --input-file");
+    }
+    if (rate_->count() > 0) {
+      open_.arrivals = arrivals_ == kConstant ? Arrivals::kConstant : Arrivals::kPoisson;
+      open_.seed = samples.seed;
+      open_.max_lateness = options_.server.deadline;
+      options_.pace = open_;
+    } else {
+      options_.pace = closed_;
+    }
+    LoadLimits& limits = options_.limits;
+    if (requests_->count() > 0) limits.requests = request_count_;
+    if (!limits.requests && !options_.once) limits.duration = length_;
+    if (warmup_requests_->count() == 0) limits.warmup = warmup_length_;
+    return options_;
+  }
+
+  CLI::App app_{
+      "Puts load on a server of the Open Inference Protocol and reports latency, rate, errors, "
+      "exits per stage and accuracy.",
+      "escan-loadgen"};
+  Options options_;
+  std::string samples_file_;
+  std::vector<std::string> input_files_;
+  std::string arrivals_ = kPoisson;
+  OpenLoop open_{.max_outstanding = 4096};
+  ClosedLoop closed_{.concurrency = 16};
+  Duration length_ = std::chrono::seconds(10);
+  Duration warmup_length_ = std::chrono::seconds(2);
+  int64_t request_count_ = 0;
+
+  CLI::Option* samples_ = nullptr;
+  CLI::Option* rate_ = nullptr;
+  CLI::Option* duration_ = nullptr;
+  CLI::Option* requests_ = nullptr;
+  CLI::Option* warmup_requests_ = nullptr;
+};
+
+}  // namespace
+
+ParsedOptions ParseCommandLine(int argc, const char* const* argv) {
+  return CommandLine().Parse(argc, argv);
+}
+
+}  // namespace escan::loadgen

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "escan/time.h"
+#include "loadgen/load_run.h"
+#include "loadgen/sample_set.h"
+#include "loadgen/workload.h"
+
+namespace escan::loadgen {
+
+struct ServerOptions {
+  std::string target = "127.0.0.1:8001";
+  std::string model;  // empty: the server's only one
+  int channels = 4;
+  int threads = 2;
+  Duration connect_timeout = std::chrono::seconds(5);
+  Duration deadline = std::chrono::seconds(1);
+};
+
+struct SampleOptions {
+  std::vector<InputFile> files;  // empty: random samples
+  std::filesystem::path labels;  // empty: no accuracy
+  std::string label_output = "probabilities";
+  int rows_per_request = 1;
+  uint64_t seed = 1;
+};
+
+struct OutputOptions {
+  std::string json;  // file, "-" for standard output; empty: none
+  bool quiet = false;
+};
+
+// The command line of escan-loadgen, checked.
+struct Options {
+  ServerOptions server;
+  SampleOptions samples;
+  Pace pace;
+  LoadLimits limits;
+  bool once = false;  // limits.requests follows from the number of samples
+  OutputOptions output;
+};
+
+// The exit status with which the program ends at once: after --help, --version or a mistake, which
+// is explained on standard error.
+using ParsedOptions = std::variant<Options, int>;
+
+ParsedOptions ParseCommandLine(int argc, const char* const* argv);
+
+}  // namespace escan::loadgen

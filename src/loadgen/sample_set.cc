@@ -1,0 +1,138 @@
+#include "loadgen/sample_set.h"
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "loadgen/array_file.h"
+
+namespace escan::loadgen {
+namespace {
+
+std::string InputNames(absl::Span<const TensorSpec> inputs) {
+  return absl::StrJoin(inputs, ", ", [](std::string* out, const TensorSpec& spec) {
+    absl::StrAppend(out, spec.name);
+  });
+}
+
+// The file of every input, in the model's order.
+absl::StatusOr<std::vector<std::filesystem::path>> MatchFiles(absl::Span<const TensorSpec> inputs,
+                                                              absl::Span<const InputFile> files) {
+  std::vector<std::filesystem::path> matched(inputs.size());
+  for (const InputFile& file : files) {
+    const auto input =
+        file.input.empty() && inputs.size() == 1
+            ? inputs.begin()
+            : std::find_if(inputs.begin(), inputs.end(),
+                           [&](const TensorSpec& spec) { return spec.name == file.input; });
+    if (input == inputs.end()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          file.file.native(), ": ",
+          file.input.empty() ? std::string("names no input")
+                             : absl::StrCat("the model has no input '", file.input, "'"),
+          "; its inputs are ", InputNames(inputs)));
+    }
+    std::filesystem::path& place = matched[static_cast<size_t>(input - inputs.begin())];
+    if (!place.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat("input '", input->name, "' has two files: ",
+                                                     place.native(), " and ", file.file.native()));
+    }
+    place = file.file;
+  }
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (matched[i].empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "input '", inputs[i].name, "' has no file; the model's inputs are ", InputNames(inputs)));
+    }
+  }
+  return matched;
+}
+
+absl::Status CheckAgainst(const TensorSpec& spec, const std::filesystem::path& file,
+                          const Array& array) {
+  const std::vector<int64_t> row_shape(array.shape.begin() + 1, array.shape.end());
+  if (array.datatype == spec.datatype && row_shape == spec.shape) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "%s: holds %s %s, expected %s %s for input '%s'", file.native(), Name(array.datatype),
+      ShapeString(array.shape), Name(spec.datatype), BatchedShapeString(spec.shape), spec.name));
+}
+
+// Bits of one random element; the lowest ByteSize(datatype) bytes count.
+uint64_t RandomElement(Datatype datatype, std::mt19937_64& random) {
+  const uint64_t bits = random();
+  switch (datatype) {
+    case Datatype::kBool:
+      return bits & 1;
+    case Datatype::kFp16:  // sign 0, exponent of [0.5, 1), random fraction
+      return 0x3800 | (bits & 0x3FF);
+    case Datatype::kBf16:
+      return 0x3F00 | (bits & 0x7F);
+    case Datatype::kFp32: {
+      const float value = static_cast<float>(bits >> 40) * 0x1p-24f;
+      uint32_t encoded;
+      std::memcpy(&encoded, &value, sizeof(value));
+      return encoded;
+    }
+    case Datatype::kFp64: {
+      const double value = static_cast<double>(bits >> 11) * 0x1p-53;
+      uint64_t encoded;
+      std::memcpy(&encoded, &value, sizeof(value));
+      return encoded;
+    }
+    default:
+      return bits;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<SampleSet> SampleSet::FromFiles(absl::Span<const TensorSpec> inputs,
+                                               absl::Span<const InputFile> files) {
+  absl::StatusOr<std::vector<std::filesystem::path>> matched = MatchFiles(inputs, files);
+  if (!matched.ok()) return matched.status();
+  SampleSet samples;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const std::filesystem::path& file = (*matched)[i];
+    absl::StatusOr<Array> array = ReadArrayFile(file);
+    if (!array.ok()) return array.status();
+    if (absl::Status status = CheckAgainst(inputs[i], file, *array); !status.ok()) return status;
+    if (i > 0 && array->shape[0] != samples.rows_) {
+      return absl::InvalidArgumentError(absl::StrCat(file.native(), ": holds ", array->shape[0],
+                                                     " rows, expected ", samples.rows_, " as in ",
+                                                     (*matched)[0].native()));
+    }
+    samples.rows_ = array->shape[0];
+    samples.inputs_.push_back({inputs[i].row_bytes(), std::move(array->bytes)});
+  }
+  return samples;
+}
+
+SampleSet SampleSet::Random(absl::Span<const TensorSpec> inputs, int64_t rows, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  SampleSet samples;
+  samples.rows_ = rows;
+  for (const TensorSpec& spec : inputs) {
+    const size_t element_size = ByteSize(spec.datatype);
+    std::string bytes(static_cast<size_t>(rows) * spec.row_bytes(), '\0');
+    for (size_t at = 0; at < bytes.size(); at += element_size) {
+      const uint64_t element = RandomElement(spec.datatype, random);
+      std::memcpy(bytes.data() + at, &element, element_size);
+    }
+    samples.inputs_.push_back({spec.row_bytes(), std::move(bytes)});
+  }
+  return samples;
+}
+
+std::string_view SampleSet::Rows(int input, int64_t first, int count) const {
+  const Input& source = inputs_[static_cast<size_t>(input)];
+  return std::string_view(source.bytes)
+      .substr(static_cast<size_t>(first) * source.row_bytes,
+              static_cast<size_t>(count) * source.row_bytes);
+}
+
+}  // namespace escan::loadgen

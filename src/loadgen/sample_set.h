@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "escan/tensor.h"
+
+namespace escan::loadgen {
+
+// Where the rows of an input come from.
+struct InputFile {
+  std::string input;  // may be empty when the model has one input
+  std::filesystem::path file;
+};
+
+// The samples that are sent: the same number of rows for every input of the model, in the model's
+// order. Immutable, so any thread may read it; requests refer to its bytes without copying them.
+class SampleSet {
+ public:
+  // Reads one file for every input. Errors name the file, what it holds and what the model expects.
+  static absl::StatusOr<SampleSet> FromFiles(absl::Span<const TensorSpec> inputs,
+                                             absl::Span<const InputFile> files);
+
+  // `rows` rows of every input: integers and truth values over the datatype's whole range,
+  // floating-point numbers in [0, 1).
+  static SampleSet Random(absl::Span<const TensorSpec> inputs, int64_t rows, uint64_t seed);
+
+  int64_t rows() const { return rows_; }
+  int input_count() const { return static_cast<int>(inputs_.size()); }
+
+  // Raw contents of rows [first, first + count) of an input. Valid as long as this object.
+  std::string_view Rows(int input, int64_t first, int count) const;
+
+ private:
+  struct Input {
+    size_t row_bytes = 0;
+    std::string bytes;
+  };
+
+  std::vector<Input> inputs_;
+  int64_t rows_ = 0;
+};
+
+}  // namespace escan::loadgen

@@ -1,0 +1,103 @@
+#include "loadgen/tally.h"
+
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "escan/cascade.h"
+
+namespace escan::loadgen {
+namespace {
+
+template <typename T>
+T Element(std::string_view bytes, size_t index) {
+  T value;
+  std::memcpy(&value, bytes.data() + index * sizeof(T), sizeof(T));
+  return value;
+}
+
+// Index of the row's largest score; the first of equal ones.
+int64_t ArgMax(std::string_view scores, size_t row, size_t classes) {
+  size_t best = 0;
+  for (size_t i = 1; i < classes; ++i) {
+    if (Element<float>(scores, row * classes + i) > Element<float>(scores, row * classes + best)) {
+      best = i;
+    }
+  }
+  return static_cast<int64_t>(best);
+}
+
+// Says what is wrong with an answer's tensors; empty when they are as expected.
+std::string Defect(const AnswerTensors& tensors, size_t rows, bool labelled) {
+  const std::string_view exits = tensors.exit_stages;
+  if (!exits.empty() && exits.size() != rows * sizeof(int32_t)) {
+    return absl::StrFormat("%s has %d bytes, expected %d", kExitStageOutput, exits.size(),
+                           rows * sizeof(int32_t));
+  }
+  for (size_t row = 0; row < exits.size() / sizeof(int32_t); ++row) {
+    const auto stage = Element<int32_t>(exits, row);
+    if (stage < 1 || stage > kMaxStages) {
+      return absl::StrFormat("%s is %d, expected 1 to %d", kExitStageOutput, stage, kMaxStages);
+    }
+  }
+  const size_t scores = tensors.scores.size();
+  if (labelled && (scores == 0 || scores % (rows * sizeof(float)) != 0)) {
+    return absl::StrCat("the label output has ", scores, " raw bytes, expected FP32 for ", rows,
+                        " rows");
+  }
+  return {};
+}
+
+}  // namespace
+
+void Tally::AddAnswer(Duration latency, int rows, const AnswerTensors& tensors,
+                      absl::Span<const int64_t> labels) {
+  const auto row_count = static_cast<size_t>(rows);
+  if (const std::string defect = Defect(tensors, row_count, !labels.empty()); !defect.empty()) {
+    CountError(std::string(kBadAnswer), defect, 1);
+    return;
+  }
+  latencies_.push_back(latency);
+  samples_ += rows;
+  const size_t classes = tensors.scores.size() / sizeof(float) / row_count;
+  for (size_t row = 0; row < row_count; ++row) {
+    const bool correct = !labels.empty() && ArgMax(tensors.scores, row, classes) == labels[row];
+    correct_ += correct;
+    if (tensors.exit_stages.empty()) continue;
+    StageCount& stage = exits_[Element<int32_t>(tensors.exit_stages, row)];
+    ++stage.samples;
+    stage.correct += correct;
+  }
+}
+
+void Tally::AddError(const absl::Status& status) {
+  CountError(absl::StatusCodeToString(status.code()), std::string(status.message()), 1);
+}
+
+void Tally::CountError(const std::string& code, const std::string& message, int64_t count) {
+  ErrorCount& error = errors_[code];
+  if (error.count == 0) error.first_message = message;
+  error.count += count;
+}
+
+void Tally::Merge(Tally&& other) {
+  latencies_.insert(latencies_.end(), other.latencies_.begin(), other.latencies_.end());
+  samples_ += other.samples_;
+  correct_ += other.correct_;
+  for (const auto& [stage, count] : other.exits_) {
+    exits_[stage].samples += count.samples;
+    exits_[stage].correct += count.correct;
+  }
+  for (const auto& [code, error] : other.errors_) {
+    CountError(code, error.first_message, error.count);
+  }
+}
+
+int64_t Tally::failed() const {
+  int64_t failed = 0;
+  for (const auto& [code, error] : errors_) failed += error.count;
+  return failed;
+}
+
+}  // namespace escan::loadgen

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "escan/time.h"
+
+namespace escan::loadgen {
+
+// What is read of an answer: raw contents, empty where the answer has no such output.
+struct AnswerTensors {
+  std::string_view exit_stages;  // INT32 [rows], 1 = first stage
+  std::string_view scores;       // FP32 [rows, classes]
+};
+
+struct ErrorCount {
+  int64_t count = 0;
+  std::string first_message;
+};
+
+struct StageCount {
+  int64_t samples = 0;
+  int64_t correct = 0;
+};
+
+// Counts and latencies of the measured requests. Each thread that receives answers fills one of its
+// own; they are merged at the end.
+class Tally {
+ public:
+  // Name under which answers are counted that have the status OK but not the expected tensors.
+  static constexpr std::string_view kBadAnswer = "BAD_ANSWER";
+
+  // A request of `rows` samples was answered with OK. `labels` has one class a row, or is empty
+  // where accuracy is not asked for; with labels, scores are required.
+  void AddAnswer(Duration latency, int rows, const AnswerTensors& tensors,
+                 absl::Span<const int64_t> labels);
+
+  void AddError(const absl::Status& status);
+
+  void Merge(Tally&& other);
+
+  const std::vector<Duration>& latencies() const { return latencies_; }  // of successes
+  int64_t succeeded() const { return static_cast<int64_t>(latencies_.size()); }
+  int64_t failed() const;
+  int64_t samples() const { return samples_; }  // in answers that succeeded
+  int64_t correct() const { return correct_; }
+  const std::map<int, StageCount>& exits() const { return exits_; }  // empty: none reported
+  const std::map<std::string, ErrorCount>& errors() const { return errors_; }
+
+ private:
+  void CountError(const std::string& code, const std::string& message, int64_t count);
+
+  std::vector<Duration> latencies_;
+  int64_t samples_ = 0;
+  int64_t correct_ = 0;
+  std::map<int, StageCount> exits_;
+  std::map<std::string, ErrorCount> errors_;
+};
+
+}  // namespace escan::loadgen

@@ -1,0 +1,106 @@
+#include "ctl/format.h"
+
+#include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
+#include <gtest/gtest.h>
+
+namespace escan::ctl {
+namespace {
+
+using testing::HasSubstr;
+
+v1::GetStatusResponse Status(const std::string& text) {
+  v1::GetStatusResponse status;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &status));
+  return status;
+}
+
+constexpr char kServing[] = R"(
+  version: "0.1.0" uptime { seconds: 3725 nanos: 900000000 } ready: true
+  cascades {
+    name: "digits" slots: 1024 slots_in_use: 12 requests: 1 plan_changes: 2
+    stages {
+      name: "small" max_batch: 16 max_delay { nanos: 1000000 } threshold: 0.94 ready_workers: 2
+      queued: 5 in_flight: 4 samples_executed: 1000 samples_exited: 700 samples_failed: 1
+      mean_batch_rows: 7.25 mean_step_time { nanos: 180000 }
+      window_reached: 400 window_exited: 300
+    }
+    stages { name: "large" max_batch: 8 max_delay { nanos: 4000000 } speculate: true }
+    workers {
+      id: 0 pid: 4711 state: "ready" progress_done: 8 progress_total: 8 device: "cpu"
+      thread_percent: 50 credits: 2 stages: "small" stages: "large" restarts: 3
+      last_end: "killed by signal 9"
+    }
+    workers {
+      id: 1 state: "warming" progress_done: 3 progress_total: 8 device: "cpu" thread_percent: 50
+      credits: 1 stages: "large"
+    }
+  })";
+
+TEST(FormatStatus, ShowsStagesAndWorkersInTables) {
+  EXPECT_EQ(
+      FormatStatus(Status(kServing)),
+      "escand 0.1.0, ready, up for 1h2m5s\n"
+      "\n"
+      "cascade digits: 1 request inside, 12 of 1024 slots in use, 2 plan changes\n"
+      "  STAGE               WORKERS  THRESHOLD     EXIT RATIO  QUEUED  IN FLIGHT  MAX BATCH  "
+      "MAX DELAY  MEAN BATCH  MEAN STEP  EXECUTED  EXITED  FAILED\n"
+      "  small                     2       0.94  75.0 % of 400       5          4         16  "
+      "      1ms         7.2      180us      1000     700       1\n"
+      "  large (speculated)        0          -              -       0          0          8  "
+      "      4ms           -          -         0       0       0\n"
+      "\n"
+      "  WORKER   PID  STATE        DEVICE  THREADS  CREDITS  STAGES       RESTARTS  LAST END\n"
+      "       0  4711  ready        cpu        50 %        2  small,large         3  killed by "
+      "signal 9\n"
+      "       1     -  warming 3/8  cpu        50 %        1  large               0  -\n");
+}
+
+TEST(FormatStatus, SaysWhatDiffersFromTheFile) {
+  EXPECT_THAT(FormatStatus(Status(R"(cascades {
+      name: "digits" plan_differs_from_file: true thresholds_differ_from_file: true
+      plan_changes: 1 plan_change_in_progress: true })")),
+              HasSubstr("1 plan change, one in progress; the plan differs from the file; the "
+                        "thresholds differ from the file\n"));
+}
+
+TEST(FormatStatus, SaysThatItIsDrainingOrNotReady) {
+  EXPECT_THAT(FormatStatus(Status("ready: false draining: true")), HasSubstr(", draining, "));
+  EXPECT_THAT(FormatStatus(Status("ready: false")), HasSubstr(", not ready, "));
+}
+
+TEST(FormatHealth, IsOneLineWithTheReason) {
+  v1::GetHealthResponse health;
+  health.set_reason("stage large of digits has no ready worker");
+  EXPECT_EQ(FormatHealth(health), "not ready: stage large of digits has no ready worker\n");
+  health.set_ready(true);
+  EXPECT_EQ(FormatHealth(health), "ready\n");
+}
+
+TEST(FormatPlan, StaysYaml) {
+  v1::GetPlanResponse plan;
+  plan.set_plan_yaml("workers: []\n");
+  EXPECT_EQ(FormatPlan(plan), "workers: []\n");
+  plan.set_differs_from_file(true);
+  plan.set_plan_yaml("workers: []");
+  EXPECT_EQ(FormatPlan(plan), "# differs from the configuration file\nworkers: []\n");
+}
+
+TEST(FormatPlanChange, SaysWhatHappened) {
+  v1::SetPlanResponse change;
+  change.set_workers_started(2);
+  change.set_workers_stopped(1);
+  change.mutable_took()->set_seconds(1);
+  change.mutable_took()->set_nanos(234567890);
+  EXPECT_EQ(FormatPlanChange(change),
+            "plan in effect after 1.234s: 2 workers started, 1 worker stopped\n");
+}
+
+TEST(FormatJson, HasEveryFieldByItsProtocolName) {
+  EXPECT_THAT(
+      FormatJson(v1::SetPlanResponse()),
+      testing::AllOf(HasSubstr("\"workers_started\": 0"), HasSubstr("\"workers_stopped\": 0")));
+}
+
+}  // namespace
+}  // namespace escan::ctl

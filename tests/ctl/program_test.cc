@@ -1,0 +1,219 @@
+// The program as an operator calls it, against a daemon's admin interface inside the test.
+#include <gmock/gmock.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <thread>
+
+#include "escan/v1/admin.grpc.pb.h"
+
+namespace escan::ctl {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+struct Ended {
+  int exit_status = -1;
+  std::string output;  // standard output and error
+};
+
+Ended RunShell(const std::string& command) {
+  FILE* pipe = popen(command.c_str(), "re");
+  Ended ended;
+  char block[4096];
+  size_t count;
+  while ((count = fread(block, 1, sizeof(block), pipe)) > 0) ended.output.append(block, count);
+  const int status = pclose(pipe);
+  if (WIFEXITED(status)) ended.exit_status = WEXITSTATUS(status);
+  return ended;
+}
+
+Ended RunProgram(const std::string& arguments) {
+  return RunShell(std::string(ESCANCTL_PROGRAM) + " " + arguments + " 2>&1");
+}
+
+class FakeDaemon : public v1::AdminService::Service {
+ public:
+  grpc::Status GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
+                         v1::GetStatusResponse* response) override {
+    response->set_version("9.9");
+    response->add_cascades()->set_name("digits");
+    return grpc::Status::OK;
+  }
+
+  grpc::Status GetHealth(grpc::ServerContext*, const v1::GetHealthRequest*,
+                         v1::GetHealthResponse* response) override {
+    response->set_live(true);
+    response->set_ready(ready);
+    response->set_reason(ready ? "" : "draining");
+    return grpc::Status::OK;
+  }
+
+  grpc::Status GetPlan(grpc::ServerContext*, const v1::GetPlanRequest* request,
+                       v1::GetPlanResponse* response) override {
+    response->set_plan_yaml("# of " + request->model() + "\n");
+    return grpc::Status::OK;
+  }
+
+  grpc::Status SetPlan(grpc::ServerContext*, const v1::SetPlanRequest* request,
+                       v1::SetPlanResponse* response) override {
+    set_plan = *request;
+    if (request->plan_yaml() == "bad") {
+      return {grpc::StatusCode::INVALID_ARGUMENT, request->source() + ":1: not a mapping"};
+    }
+    response->set_workers_started(3);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status SetThresholds(grpc::ServerContext*, const v1::SetThresholdsRequest* request,
+                             v1::SetThresholdsResponse*) override {
+    set_thresholds = *request;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status Drain(grpc::ServerContext*, const v1::DrainRequest*,
+                     v1::DrainResponse* response) override {
+    response->set_requests(2);
+    drained.set_value();
+    return grpc::Status::OK;
+  }
+
+  bool ready = true;
+  v1::SetPlanRequest set_plan;
+  v1::SetThresholdsRequest set_thresholds;
+  std::promise<void> drained;
+};
+
+class Program : public testing::Test {
+ protected:
+  Program() {
+    std::string name = testing::TempDir() + "/ctl_test.XXXXXX";
+    folder_ = mkdtemp(name.data());
+    address_ = "unix:" + (folder_ / "admin.sock").native();
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(address_, grpc::InsecureServerCredentials());
+    builder.RegisterService(&daemon_);
+    server_ = builder.BuildAndStart();
+  }
+
+  ~Program() override {
+    server_->Shutdown();
+    std::filesystem::remove_all(folder_);
+  }
+
+  Ended Ctl(const std::string& arguments) {
+    return RunProgram("--admin " + address_ + " " + arguments);
+  }
+
+  std::string Write(const std::string& content) {
+    const std::filesystem::path file = folder_ / "plan.yaml";
+    std::ofstream(file) << content;
+    return file;
+  }
+
+  FakeDaemon daemon_;
+  std::filesystem::path folder_;
+  std::string address_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+TEST_F(Program, ShowsTheStatusAsTextAndJson) {
+  EXPECT_THAT(Ctl("status").output, StartsWith("escand 9.9, not ready, "));
+  EXPECT_THAT(Ctl("status --json").output, HasSubstr("\"plan_changes\": \"0\""));
+}
+
+TEST_F(Program, TakesTheAddressFromTheEnvironment) {
+  const Ended ended = RunShell("ESCAN_ADMIN=" + address_ + " " + ESCANCTL_PROGRAM + " health");
+  EXPECT_EQ(ended.exit_status, 0);
+  EXPECT_EQ(ended.output, "ready\n");
+}
+
+TEST_F(Program, HealthTellsByItsExitStatus) {
+  EXPECT_EQ(Ctl("health").exit_status, 0);
+  daemon_.ready = false;
+  const Ended not_ready = Ctl("health");
+  EXPECT_EQ(not_ready.exit_status, 1);
+  EXPECT_EQ(not_ready.output, "not ready: draining\n");
+  const Ended unreachable = RunProgram("--admin unix:" + (folder_ / "none").native() + " health");
+  EXPECT_EQ(unreachable.exit_status, 2);
+  EXPECT_THAT(unreachable.output, StartsWith("escanctl: no daemon answers at unix:"));
+  EXPECT_EQ(std::count(unreachable.output.begin(), unreachable.output.end(), '\n'), 1);
+}
+
+TEST_F(Program, ShowsThePlanOfAModel) {
+  const Ended ended = Ctl("plan show --model digits");
+  EXPECT_EQ(ended.exit_status, 0);
+  EXPECT_EQ(ended.output, "# of digits\n");
+}
+
+TEST_F(Program, SetsAPlanFromAFileOrStandardInput) {
+  const std::string file = Write("workers: []");
+  EXPECT_EQ(Ctl("plan set " + file + " --model digits").output,
+            "plan in effect after 0: 3 workers started, 0 workers stopped\n");
+  EXPECT_EQ(daemon_.set_plan.plan_yaml(), "workers: []");
+  EXPECT_EQ(daemon_.set_plan.source(), file);
+  EXPECT_EQ(daemon_.set_plan.model(), "digits");
+  EXPECT_EQ(Ctl("plan set - < " + file).exit_status, 0);
+  EXPECT_EQ(daemon_.set_plan.source(), "standard input");
+}
+
+TEST_F(Program, ShowsTheDaemonsReasonForRefusingAPlan) {
+  const std::string file = Write("bad");
+  const Ended ended = Ctl("plan set " + file);
+  EXPECT_EQ(ended.exit_status, 1);
+  EXPECT_EQ(ended.output, "escanctl: " + file + ":1: not a mapping\n");
+}
+
+TEST_F(Program, NamesAPlanFileThatCannotBeRead) {
+  const Ended ended = Ctl("plan set /nonexistent/plan.yaml");
+  EXPECT_EQ(ended.exit_status, 2);
+  EXPECT_EQ(ended.output, "escanctl: /nonexistent/plan.yaml: No such file or directory\n");
+}
+
+TEST_F(Program, SetsThresholdsOfSeveralStages) {
+  const Ended ended = Ctl("thresholds set small=0.5 medium=0.75");
+  EXPECT_EQ(ended.exit_status, 0) << ended.output;
+  EXPECT_EQ(daemon_.set_thresholds.thresholds().size(), 2u);
+  EXPECT_EQ(daemon_.set_thresholds.thresholds().at("medium"), 0.75f);
+}
+
+TEST_F(Program, AWrongCommandLineEndsWithTwo) {
+  EXPECT_EQ(Ctl("").exit_status, 2);
+  EXPECT_EQ(Ctl("plan").exit_status, 2);
+  EXPECT_EQ(Ctl("thresholds set small").exit_status, 2);
+  EXPECT_EQ(Ctl("thresholds set small=0.5 small=0.6").exit_status, 2);
+  EXPECT_EQ(Ctl("--timeout soon health").exit_status, 2);
+}
+
+TEST_F(Program, HasHelpAndAVersion) {
+  EXPECT_EQ(RunProgram("--version").output, "escanctl " ESCAN_VERSION "\n");
+  EXPECT_EQ(RunProgram("--help").exit_status, 0);
+  EXPECT_EQ(RunProgram("plan set --help").exit_status, 0);
+}
+
+TEST_F(Program, DrainSaysWhatIsStillInside) {
+  EXPECT_EQ(Ctl("drain").output, "draining, 2 requests inside\n");
+}
+
+TEST_F(Program, DrainWaitsUntilTheDaemonHasEnded) {
+  std::thread daemon_end([this] {
+    daemon_.drained.get_future().wait();
+    server_->Shutdown();
+  });
+  const Ended ended = Ctl("drain --wait");
+  daemon_end.join();
+  EXPECT_EQ(ended.exit_status, 0);
+  EXPECT_EQ(ended.output, "drained, the daemon has ended\n");
+}
+
+}  // namespace
+}  // namespace escan::ctl

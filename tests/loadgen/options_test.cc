@@ -1,0 +1,76 @@
+#include "loadgen/options.h"
+
+#include <gtest/gtest.h>
+
+namespace escan::loadgen {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+ParsedOptions Parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "escan-loadgen");
+  return ParseCommandLine(static_cast<int>(arguments.size()), arguments.data());
+}
+
+TEST(Options, ByDefaultAClosedLoopRunsForTenSeconds) {
+  const Options options = std::get<Options>(Parse({}));
+  EXPECT_EQ(options.server.target, "127.0.0.1:8001");
+  EXPECT_EQ(std::get<ClosedLoop>(options.pace).concurrency, 16);
+  EXPECT_EQ(options.limits.duration, seconds(10));
+  EXPECT_EQ(options.limits.warmup, seconds(2));
+  EXPECT_FALSE(options.limits.requests.has_value());
+}
+
+TEST(Options, ARateMakesAnOpenLoopThatGivesUpAfterTheDeadline) {
+  const Options options = std::get<Options>(
+      Parse({"--rate", "2500", "--arrivals", "constant", "--seed", "9", "--deadline", "250ms"}));
+  const auto& pace = std::get<OpenLoop>(options.pace);
+  EXPECT_EQ(pace.rate, 2500);
+  EXPECT_EQ(pace.arrivals, Arrivals::kConstant);
+  EXPECT_EQ(pace.seed, 9u);
+  EXPECT_EQ(pace.max_lateness, milliseconds(250));
+  EXPECT_EQ(options.server.deadline, milliseconds(250));
+}
+
+TEST(Options, RequestsReplaceTheDurationAndTheirWarmupTheTime) {
+  const Options options =
+      std::get<Options>(Parse({"--requests", "500", "--warmup-requests", "20"}));
+  EXPECT_EQ(options.limits.requests, 500);
+  EXPECT_FALSE(options.limits.duration.has_value());
+  EXPECT_EQ(options.limits.warmup_requests, 20);
+  EXPECT_EQ(options.limits.warmup, Duration::zero());
+}
+
+TEST(Options, FilesAreNamedByInput) {
+  const Options options =
+      std::get<Options>(Parse({"--input-file", "a=x.npy", "--input-file", "b=y=z.npy"}));
+  ASSERT_EQ(options.samples.files.size(), 2u);
+  EXPECT_EQ(options.samples.files[0].input, "a");
+  EXPECT_EQ(options.samples.files[1].input, "b");
+  EXPECT_EQ(options.samples.files[1].file, "y=z.npy");
+}
+
+TEST(Options, HelpAndVersionEndWithSuccess) {
+  EXPECT_EQ(std::get<int>(Parse({"--help"})), 0);
+  EXPECT_EQ(std::get<int>(Parse({"--version"})), 0);
+}
+
+class OptionsMistake : public testing::TestWithParam<std::vector<const char*>> {};
+
+TEST_P(OptionsMistake, EndsWithTwo) { EXPECT_EQ(std::get<int>(Parse(GetParam())), 2); }
+
+INSTANTIATE_TEST_SUITE_P(
+    All, OptionsMistake,
+    testing::Values(
+        std::vector<const char*>{"--rate", "10", "--concurrency", "4"},
+        std::vector<const char*>{"--rate", "0"}, std::vector<const char*>{"--arrivals", "poisson"},
+        std::vector<const char*>{"--rate", "1", "--arrivals", "bursts"},
+        std::vector<const char*>{"--duration", "10"},
+        std::vector<const char*>{"--duration", "1s", "--requests", "5"},
+        std::vector<const char*>{"--once"}, std::vector<const char*>{"--labels", "x.npy"},
+        std::vector<const char*>{"--input-file", "x.npy"}, std::vector<const char*>{"--rows", "0"},
+        std::vector<const char*>{"--bogus"}, std::vector<const char*>{"stray"}));
+
+}  // namespace
+}  // namespace escan::loadgen

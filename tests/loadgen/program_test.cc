@@ -1,0 +1,108 @@
+// The program as a user calls it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "loadgen/fake_inference_server.h"
+#include "loadgen/temporary_folder.h"
+
+namespace escan::loadgen {
+namespace {
+
+using testing::HasSubstr;
+
+struct Ended {
+  int exit_status = -1;
+  std::string output;  // standard output and error
+};
+
+Ended RunProgram(const std::string& arguments) {
+  const std::string command = std::string(ESCAN_LOADGEN_PROGRAM) + " " + arguments + " 2>&1";
+  FILE* pipe = popen(command.c_str(), "re");
+  Ended ended;
+  char block[4096];
+  size_t count;
+  while ((count = fread(block, 1, sizeof(block), pipe)) > 0) ended.output.append(block, count);
+  const int status = pclose(pipe);
+  if (WIFEXITED(status)) ended.exit_status = WEXITSTATUS(status);
+  return ended;
+}
+
+std::string Target(const FakeInferenceServer& server) { return "--target " + server.target(); }
+
+TEST(Program, SendsEverySampleOnceAndReportsAccuracyAndExits) {
+  const FakeInferenceServer server;
+  const TemporaryFolder folder;
+  const std::string samples =
+      folder.Write("x.npy", Npy("|u1", "(3, 4)", std::string("\0\1\0\0\1\1\0\0\2\2\0\0", 12)));
+  const std::string labels = folder.Write("y.npy", Npy("|u1", "(3,)", std::string("\0\1\0", 3)));
+  const std::string report = folder.path("report.json");
+  const Ended ended = RunProgram(Target(server) + " --samples " + samples + " --labels " + labels +
+                                 " --once --rows 2 --warmup 0s --json " + report);
+  EXPECT_EQ(ended.exit_status, 0) << ended.output;
+  EXPECT_THAT(ended.output, HasSubstr("accuracy      66.67 % (2 of 3)"));
+  const auto json = nlohmann::json::parse(std::ifstream(report));
+  EXPECT_EQ(json["requests"]["succeeded"], 2);
+  EXPECT_EQ(json["samples"], 3);
+  EXPECT_EQ(json["correct"], 2);
+  EXPECT_EQ(json["exits"].size(), 2u);
+}
+
+TEST(Program, WritesNothingButJsonToStandardOutputWhenAskedTo) {
+  const FakeInferenceServer server([](const auto&) {
+    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "no slot is free");
+  });
+  const Ended ended = RunProgram(
+      Target(server) + " --rate 1000 --requests 20 --warmup-requests 0 --model digits --json -");
+  EXPECT_EQ(ended.exit_status, 1);  // no request succeeded
+  const auto json = nlohmann::json::parse(ended.output);
+  EXPECT_EQ(json["loop"], "open");
+  EXPECT_EQ(json["errors"][0]["code"], "RESOURCE_EXHAUSTED");
+  EXPECT_EQ(json["errors"][0]["count"], 20);
+}
+
+TEST(Program, SaysWhichServerIsNotThere) {
+  const Ended ended = RunProgram("--target 127.0.0.1:1 --connect-timeout 10ms");
+  EXPECT_EQ(ended.exit_status, 1);
+  EXPECT_THAT(ended.output, HasSubstr("escan-loadgen: no connection to 127.0.0.1:1 within 10ms"));
+}
+
+TEST(Program, SaysWhichModelIsNotThere) {
+  const FakeInferenceServer server;
+  const Ended ended = RunProgram(Target(server) + " --model letters");
+  EXPECT_EQ(ended.exit_status, 1);
+  EXPECT_THAT(ended.output, HasSubstr("no model 'letters'"));
+}
+
+TEST(Program, RefusesSamplesThatDoNotFit) {
+  const FakeInferenceServer server;
+  const TemporaryFolder folder;
+  const std::string samples = folder.Write("x.npy", Npy("|u1", "(1, 3)", "abc"));
+  const Ended ended = RunProgram(Target(server) + " --samples " + samples);
+  EXPECT_EQ(ended.exit_status, 2);
+  EXPECT_EQ(ended.output, "escan-loadgen: " + samples +
+                              ": holds UINT8 [1,3], expected UINT8 [N,4] for input 'image'\n");
+  EXPECT_EQ(server.requests(), 0);
+}
+
+TEST(Program, RefusesLabelsThatDoNotFit) {
+  const FakeInferenceServer server;
+  const TemporaryFolder folder;
+  const std::string files = " --samples " +
+                            folder.Write("x.npy", Npy("|u1", "(1, 4)", "abcd")).native() +
+                            " --labels " + folder.Write("y.npy", Npy("|u1", "(2,)", "ab")).native();
+  EXPECT_THAT(RunProgram(Target(server) + files).output,
+              HasSubstr("holds 2 labels, expected one for each of 1 samples"));
+  EXPECT_THAT(RunProgram(Target(server) + files + " --label-output exit_stage").output,
+              HasSubstr("--label-output: 'exit_stage' is INT32, expected FP32"));
+  EXPECT_THAT(RunProgram(Target(server) + files + " --label-output logits").output,
+              HasSubstr("no output 'logits'; its outputs are probabilities, exit_stage"));
+}
+
+}  // namespace
+}  // namespace escan::loadgen

@@ -1,0 +1,169 @@
+#include "loadgen/report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace escan::loadgen {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::HasSubstr;
+using testing::Not;
+
+RunDescription ClosedRun() {
+  return {.target = "127.0.0.1:8001",
+          .model = "digits",
+          .pace = ClosedLoop{.concurrency = 16},
+          .rows_per_request = 2,
+          .connections = 4,
+          .threads = 2,
+          .labelled = true};
+}
+
+RunDescription OpenRun() {
+  RunDescription run = ClosedRun();
+  run.pace = OpenLoop{.arrivals = Arrivals::kConstant, .rate = 100, .seed = 1};
+  run.labelled = false;
+  return run;
+}
+
+template <typename T>
+std::string Bytes(std::initializer_list<T> values) {
+  return {reinterpret_cast<const char*>(std::data(values)), values.size() * sizeof(T)};
+}
+
+Outcome TenAnswersAndTwoErrors() {
+  Outcome outcome;
+  const int64_t labels[] = {0, 0};
+  for (int i = 1; i <= 10; ++i) {
+    outcome.tally.AddAnswer(milliseconds(i), 2,
+                            {Bytes<int32_t>({1, 2}), Bytes<float>({.9f, .1f, .1f, .9f})}, labels);
+  }
+  outcome.tally.AddError(absl::UnavailableError("gone"));
+  outcome.tally.AddError(absl::UnavailableError("still gone"));
+  outcome.schedule_span = seconds(2);
+  outcome.elapsed = seconds(4);
+  outcome.cpu = milliseconds(120);
+  return outcome;
+}
+
+TEST(Report, ComputesRatesFromSuccessesOverTheElapsedTime) {
+  const Report report = BuildReport(ClosedRun(), TenAnswersAndTwoErrors());
+  EXPECT_EQ(report.sent, 12);
+  EXPECT_EQ(report.failed, 2);
+  EXPECT_DOUBLE_EQ(report.achieved.requests, 2.5);
+  EXPECT_DOUBLE_EQ(report.achieved.samples, 5.0);
+  EXPECT_FALSE(report.offered.has_value());
+}
+
+TEST(Report, WhatWasNotSentIsPartOfTheOfferedRate) {
+  Outcome outcome = TenAnswersAndTwoErrors();
+  outcome.not_sent = {.outstanding = 5, .late = 3};
+  const Report report = BuildReport(OpenRun(), std::move(outcome));
+  EXPECT_DOUBLE_EQ(report.offered->requests, 10.0);
+  EXPECT_DOUBLE_EQ(report.offered->samples, 20.0);
+}
+
+TEST(Report, TheTextShowsEverything) {
+  const std::string text = ToText(BuildReport(ClosedRun(), TenAnswersAndTwoErrors()));
+  EXPECT_EQ(text,
+            "target        127.0.0.1:8001, model digits\n"
+            "load          closed loop, concurrency 16, 2 rows a request, 4 channels\n"
+            "measured      4.000 s\n"
+            "requests      12 sent, 10 succeeded, 2 failed\n"
+            "achieved             2.5 requests/s         5.0 samples/s\n"
+            "latency ms    mean 5.500  p50 5.000  p90 9.000  p95 10.000  p99 10.000  p99.9 10.000  "
+            "max 10.000\n"
+            "exit 1                10 samples   50.00 %  accuracy 100.00 %\n"
+            "exit 2                10 samples   50.00 %  accuracy 0.00 %\n"
+            "accuracy      50.00 % (10 of 20)\n"
+            "error         2 UNAVAILABLE: gone\n"
+            "generator     0.120 CPU s, 10000.0 us a request\n");
+}
+
+TEST(Report, TheTextNamesRequestsThatWereNotSent) {
+  Outcome outcome = TenAnswersAndTwoErrors();
+  outcome.not_sent = {.outstanding = 5, .late = 3};
+  outcome.interrupted = true;
+  EXPECT_THAT(ToText(BuildReport(OpenRun(), std::move(outcome))),
+              testing::AllOf(HasSubstr("5 not sent (too many outstanding), 3 not sent (generator "
+                                       "too late)\n"),
+                             HasSubstr("4.000 s (interrupted)\n"), HasSubstr("offered "),
+                             Not(HasSubstr("accuracy"))));
+}
+
+TEST(Report, WarnsWhenTheGeneratorWasLate) {
+  Outcome punctual = TenAnswersAndTwoErrors();
+  punctual.lateness = {microseconds(900)};
+  EXPECT_FALSE(GeneratorWasLate(BuildReport(OpenRun(), std::move(punctual))));
+  Outcome late = TenAnswersAndTwoErrors();
+  late.lateness = {milliseconds(2)};
+  const Report report = BuildReport(OpenRun(), std::move(late));
+  EXPECT_TRUE(GeneratorWasLate(report));
+  EXPECT_THAT(ToText(report), HasSubstr("warning "));
+}
+
+TEST(Report, TheJsonHasStableKeys) {
+  Outcome outcome = TenAnswersAndTwoErrors();
+  outcome.lateness = {milliseconds(1)};
+  outcome.not_sent.late = 4;
+  RunDescription run = OpenRun();
+  run.labelled = true;
+  const auto json = nlohmann::json::parse(ToJson(BuildReport(run, std::move(outcome))));
+  EXPECT_EQ(json["target"], "127.0.0.1:8001");
+  EXPECT_EQ(json["model"], "digits");
+  EXPECT_EQ(json["loop"], "open");
+  EXPECT_EQ(json["arrivals"], "constant");
+  EXPECT_EQ(json["rate_requests_per_s"], 100.0);
+  EXPECT_EQ(json["seed"], 1);
+  EXPECT_EQ(json["rows_per_request"], 2);
+  EXPECT_EQ(json["channels"], 4);
+  EXPECT_EQ(json["threads"], 2);
+  EXPECT_EQ(json["interrupted"], false);
+  EXPECT_EQ(json["elapsed_s"], 4.0);
+  EXPECT_EQ(json["requests"]["sent"], 12);
+  EXPECT_EQ(json["requests"]["succeeded"], 10);
+  EXPECT_EQ(json["requests"]["failed"], 2);
+  EXPECT_EQ(json["requests"]["not_sent_outstanding"], 0);
+  EXPECT_EQ(json["requests"]["not_sent_late"], 4);
+  EXPECT_EQ(json["samples"], 20);
+  EXPECT_EQ(json["offered_requests_per_s"], 8.0);
+  EXPECT_EQ(json["offered_samples_per_s"], 16.0);
+  EXPECT_EQ(json["achieved_requests_per_s"], 2.5);
+  EXPECT_EQ(json["achieved_samples_per_s"], 5.0);
+  EXPECT_EQ(json["latency_ms"]["mean"], 5.5);
+  EXPECT_EQ(json["latency_ms"]["p99_9"], 10.0);
+  EXPECT_EQ(json["exits"][1]["stage"], 2);
+  EXPECT_EQ(json["exits"][1]["samples"], 10);
+  EXPECT_EQ(json["exits"][1]["share"], 0.5);
+  EXPECT_EQ(json["exits"][1]["accuracy"], 0.0);
+  EXPECT_EQ(json["accuracy"], 0.5);
+  EXPECT_EQ(json["correct"], 10);
+  EXPECT_EQ(json["errors"][0]["code"], "UNAVAILABLE");
+  EXPECT_EQ(json["errors"][0]["count"], 2);
+  EXPECT_EQ(json["errors"][0]["first_message"], "gone");
+  EXPECT_EQ(json["send_lateness_ms"]["max"], 1.0);
+  EXPECT_EQ(json["generator_was_late"], false);
+  EXPECT_EQ(json["generator_cpu_s"], 0.12);
+}
+
+TEST(Report, NothingMeasuredIsNotDividedByZero) {
+  const Report report = BuildReport(ClosedRun(), Outcome());
+  EXPECT_EQ(report.achieved.requests, 0);
+  EXPECT_TRUE(nlohmann::json::parse(ToJson(report))["latency_ms"].is_null());
+  EXPECT_THAT(ToText(report), Not(HasSubstr("nan")));
+}
+
+TEST(Report, TheProgressLineShowsTheRateSinceTheLastOne) {
+  const RunProgress before{.elapsed = seconds(1), .answered = 100};
+  const RunProgress now{
+      .elapsed = seconds(3), .answered = 500, .failed = 2, .in_flight = 16, .p99 = milliseconds(4)};
+  EXPECT_EQ(ToLine(before, now), "3.0 s  200 answers/s  16 in flight  2 failed  p99 4.00 ms");
+}
+
+}  // namespace
+}  // namespace escan::loadgen
