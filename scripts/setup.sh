@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Installs what is missing to build and run ESCAN on Debian 12 or Ubuntu 24.04, and nothing else.
+# Safe to run again: a second run only looks. docs/installation.md says what goes where.
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+build_packages=(
+  ca-certificates cmake dataset-fashion-mnist g++ libabsl-dev libbenchmark-dev libcli11-dev
+  libgmock-dev libgrpc++-dev libgtest-dev libprotobuf-dev libspdlog-dev libsystemd-dev
+  libyaml-cpp-dev ninja-build nlohmann-json3-dev pkgconf prometheus-cpp-dev protobuf-compiler
+  protobuf-compiler-grpc python3 python3-venv zlib1g-dev
+)
+ci_packages=(clang clang-format-14 git libclang-rt-dev shellcheck systemd)
+
+# The fewest wheels with which a C++ program links and runs libtorch on the CPU.
+torch_wheels=(torch==2.11.0 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
+
+usage() {
+  cat <<USAGE
+usage: $(basename "$0") [--tests | --ci]
+Installs Debian packages and libtorch; --tests adds the Python clients of the integration tests,
+--ci those and the tools of .ci/run. Files outside of the package manager go to
+$escan_cache
+USAGE
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    die "not root and no sudo here: run as root: $*"
+  fi
+}
+
+is_installed() {
+  [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+install_packages() {
+  local package missing=()
+  for package in "$@"; do
+    is_installed "$package" || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  step "installing Debian packages: ${missing[*]}"
+  as_root apt-get -o Acquire::Retries=3 update
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get -o Acquire::Retries=3 install --yes --no-install-recommends "${missing[@]}"
+}
+
+# The folder appears under its name when it is complete: an interrupted run leaves nothing half.
+install_torch() {
+  local stamp=$escan_torch/.complete partial=$escan_torch.partial
+  if [ "$(cat "$stamp" 2>/dev/null)" = "${torch_wheels[*]}" ] &&
+    [ -e "$escan_torch/torch/lib/libtorch_cpu.so" ]; then
+    return 0
+  fi
+  step "installing from PyPI (545 MB to download, 1.2 GB unpacked) into $escan_torch:" \
+    "${torch_wheels[*]}"
+  rm -rf "$partial" "$escan_torch"
+  "$system_python" -m venv "$partial/venv"
+  "$partial/venv/bin/python" -m pip install --no-cache-dir --no-compile --no-deps \
+    --target "$partial/site" "${torch_wheels[@]}"
+  printf '%s\n' "${torch_wheels[*]}" >"$partial/site/.complete"
+  mv "$partial/site" "$escan_torch"
+  rm -rf "$partial"
+}
+
+install_test_environment() {
+  local environment
+  environment=$(test_environment)
+  [ ! -e "$environment/.complete" ] || return 0
+  step "installing the test clients from PyPI into $environment"
+  "$system_python" -m venv --clear "$environment"
+  "$environment/bin/python" -m pip install --no-cache-dir --requirement "$escan_requirements"
+  touch "$environment/.complete"
+}
+
+main() {
+  local packages=("${build_packages[@]}") tests=false
+  case "${1:-}" in
+    "") ;;
+    --tests) tests=true ;;
+    --ci)
+      tests=true
+      packages+=("${ci_packages[@]}")
+      ;;
+    --help)
+      usage
+      return 0
+      ;;
+    *)
+      usage >&2
+      return 2
+      ;;
+  esac
+  install_packages "${packages[@]}"
+  leave_sudo "$@"
+
+  mkdir -p "$escan_cache"
+  exec {lock}>"$escan_cache/lock"
+  flock "$lock"
+  install_torch
+  if $tests; then install_test_environment; fi
+  step "set-up is complete"
+}
+
+main "$@"
