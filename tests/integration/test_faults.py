@@ -86,8 +86,11 @@ class DaemonEnds(unittest.TestCase):
                        "requests are refused or the daemon ends")
             self.assertEqual(daemon.process.wait(PATIENCE), 0)
             client.finish()
-            for error in client.errors:
-                self.assertIn("UNAVAILABLE", error)
+            # gRPC itself cancels a call that arrives in the moment in which its server stops.
+            refused = [error for error in client.errors if "UNAVAILABLE" not in error]
+            self.assertLessEqual(len(refused), 1, refused)
+            for error in refused:
+                self.assertIn("CANCELLED", error)
             self.assertFalse(any(alive(pid) for pid in workers))
 
     def test_a_killed_daemon_leaves_no_worker_and_no_shared_memory(self):

@@ -26,7 +26,7 @@ class Plans(unittest.TestCase):
     def test_workers_change_under_load_without_a_failed_request(self):
         with Daemon(CONFIG) as daemon:
             clients = [Client(daemon.address()) for _ in range(3)]
-            for name in ("pipeline", "replicas", "all_parallel", "sequential"):
+            for name in ("pipeline", "replicas", "default", "sequential"):
                 before = set(daemon.worker_pids())
                 answered = sum(client.answered for client in clients)
                 said = daemon.ctl("plan", "set", str(FASHION_MNIST / "plans" / f"{name}.yaml"))
@@ -150,7 +150,7 @@ class LoadGenerator(unittest.TestCase):
             figures = json.loads(pathlib.Path(report).read_text())
             executed = int(daemon.cascade()["stages"][0]["samples_executed"])
         self.assertEqual(executed, 10_000)
-        self.assertGreater(figures["accuracy"]["overall"], 0.93)
+        self.assertGreater(figures["accuracy"], 0.93)
 
 
 if __name__ == "__main__":
