@@ -2,22 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "spdlog/spdlog.h"
 
 namespace escan {
-namespace {
-
-std::string StageNames(const CascadeSpec& cascade, const std::vector<int>& stages) {
-  return absl::StrJoin(stages, ",", [&](std::string* out, int stage) {
-    absl::StrAppend(out, cascade.stages[static_cast<size_t>(stage)].name);
-  });
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<EngineLoop>> EngineLoop::Create(const Environment& environment,
                                                                const Plan& plan) {
@@ -37,6 +26,8 @@ EngineLoop::EngineLoop(const Environment& environment, const Plan& plan,
       scheduler_(*environment.cascade, plan, environment.slots->next(), this,
                  environment.options->scheduler),
       fleet_(this, environment.options->fleet),
+      links_(*environment.cascade, *environment.layout, *environment.slab,
+             environment.options->worker, poller_.get()),
       completions_(static_cast<size_t>(environment.slots->slots())) {}
 
 void EngineLoop::Run() {
@@ -80,7 +71,7 @@ void EngineLoop::Complete(const RequestKey& key, const Outcome& outcome) {
 void EngineLoop::Settled(const RequestKey& key) { environment_.slots->Drop(key); }
 
 void EngineLoop::Dispatch(const Batch& batch) {
-  WorkerLink& link = *links_.at(batch.worker);
+  WorkerLink& link = *links_.Find(batch.worker);
   batch_frame_.header.incarnation = link.incarnation();
   batch_frame_.sequence = batch.sequence;
   batch_frame_.stage = static_cast<uint32_t>(batch.stage);
@@ -89,7 +80,7 @@ void EngineLoop::Dispatch(const Batch& batch) {
   std::copy(batch.slots.begin(), batch.slots.end(), batch_frame_.slots.begin());
   // A peer that is gone is told by its process descriptor; the batch is replayed then.
   const absl::Status sent = link.process().socket().Send(batch_frame_);
-  if (absl::IsResourceExhausted(sent)) Condemn(link, "it stopped reading its socket");
+  if (absl::IsResourceExhausted(sent)) links_.Condemn(link, "it stopped reading its socket");
 }
 
 // --- time
@@ -106,7 +97,7 @@ TimePoint EngineLoop::Decide(TimePoint now) {
 
 bool EngineLoop::TellDrained(TimePoint now) {
   bool told = false;
-  for (const auto& [worker, link] : links_) {
+  for (const auto& [worker, link] : links_.all()) {
     const Fleet::Member* member = fleet_.Find(worker);
     if (member == nullptr || member->state != FleetState::kDraining) continue;
     // At the end nobody waits for what a worker still holds: it is asked to end right after that.
@@ -119,13 +110,13 @@ bool EngineLoop::TellDrained(TimePoint now) {
 
 TimePoint EngineLoop::CheckWorkers(TimePoint now) {
   TimePoint next = TimePoint::max();
-  for (auto& [worker, link] : links_) {
+  for (const auto& [worker, link] : links_.all()) {
     if (link->condemned()) continue;
     const TimePoint hang = scheduler_.HangDeadline(worker);
     if (now >= hang) {
-      Condemn(*link, "it did not answer a batch in time");
+      links_.Condemn(*link, "it did not answer a batch in time");
     } else if (now >= link->deadline()) {
-      Condemn(*link, link->overdue_reason());
+      links_.Condemn(*link, link->overdue_reason());
     } else {
       next = std::min({next, hang, link->deadline()});
     }
@@ -135,72 +126,30 @@ TimePoint EngineLoop::CheckWorkers(TimePoint now) {
 
 // --- workers
 
-void EngineLoop::Condemn(WorkerLink& link, const std::string& reason) {
-  if (!link.socket_closed()) poller_->Remove(link.process().socket().fd());
-  link.Condemn(reason);
-}
-
 CpuShare EngineLoop::FreeShare(const WorkerGroup& role) const {
   std::vector<CpuShare> taken;
-  for (const auto& [worker, link] : links_) {
-    const Fleet::Member* member = fleet_.Find(worker);
-    if (member != nullptr && !member->outgoing && !member->leaving) {
-      taken.push_back(link->cpu_share());
-    }
+  for (const Fleet::Member& member : fleet_.members()) {
+    const WorkerLink* link = links_.Find(member.id);
+    if (link != nullptr && !member.outgoing && !member.leaving) taken.push_back(link->cpu_share());
   }
   return ShareOfCpus(environment_.options->cpus, role.thread_percent, taken);
 }
 
 void EngineLoop::StartWorker(WorkerId worker, uint32_t incarnation, const WorkerGroup& role) {
-  const CpuShare share = FreeShare(role);
-  absl::StatusOr<WorkerProcess> process = Spawn(worker, incarnation, role, share);
-  if (!process.ok()) {
-    failed_starts_.push_back({worker, incarnation, std::string(process.status().message())});
-    return;
+  const absl::Status started = links_.Start(worker, incarnation, role, FreeShare(role));
+  if (!started.ok()) {
+    failed_starts_.push_back({worker, incarnation, std::string(started.message())});
   }
-  spdlog::info("worker starting model={} worker={} pid={} stages={} thread_percent={} threads={}",
-               environment_.cascade->name, worker, process->pid(),
-               StageNames(*environment_.cascade, role.stages), role.thread_percent, share.threads);
-  links_[worker] =
-      std::make_unique<WorkerLink>(std::move(*process), incarnation, share, Clock::now());
-}
-
-absl::StatusOr<WorkerProcess> EngineLoop::Spawn(WorkerId worker, uint32_t incarnation,
-                                                const WorkerGroup& role, const CpuShare& share) {
-  const WorkerSpec spec{
-      .cascade = environment_.cascade->name,
-      .worker = worker,
-      .incarnation = incarnation,
-      .slots = environment_.layout->slots,
-      .stride = environment_.layout->stride,
-      .credits = role.credits,
-      .threads = share.threads,
-      .cpus = share.cpus,
-      .stages = WorkerStagesOf(*environment_.cascade, *environment_.layout, role.stages),
-  };
-  absl::StatusOr<WorkerProcess> process =
-      WorkerProcess::Spawn(environment_.options->worker, spec, *environment_.slab);
-  if (!process.ok()) return process;
-  absl::Status watched =
-      poller_->Add(process->pidfd(), {.source = Poller::Source::kProcess, .owner = worker});
-  if (watched.ok()) {
-    watched =
-        poller_->Add(process->socket().fd(), {.source = Poller::Source::kSocket, .owner = worker});
-  }
-  if (!watched.ok()) return watched;
-  return process;
 }
 
 void EngineLoop::DrainWorker(WorkerId worker) { scheduler_.WorkerDraining(worker, Clock::now()); }
 
 void EngineLoop::StopWorker(WorkerId worker) {
-  const auto found = links_.find(worker);
-  if (found != links_.end()) found->second->Stop();
+  if (WorkerLink* link = links_.Find(worker)) link->Stop();
 }
 
 void EngineLoop::KillWorker(WorkerId worker) {
-  const auto found = links_.find(worker);
-  if (found != links_.end()) found->second->Retire();
+  if (WorkerLink* link = links_.Find(worker)) link->Retire();
 }
 
 void EngineLoop::HandleEvent(const Poller::Event& event, TimePoint now) {
@@ -208,22 +157,21 @@ void EngineLoop::HandleEvent(const Poller::Event& event, TimePoint now) {
     environment_.mailbox->Woken();
     return;
   }
-  const auto found = links_.find(event.owner);
-  if (found == links_.end()) return;  // its end was handled before in this round
-  ReadFrames(event.owner, *found->second, now);
+  WorkerLink* const link = links_.Find(event.owner);
+  if (link == nullptr) return;  // its end was handled before in this round
+  ReadFrames(event.owner, *link, now);
   if (event.source == Poller::Source::kProcess) HandleEnd(event.owner, now);
 }
 
 void EngineLoop::ReadFrames(WorkerId worker, WorkerLink& link, TimePoint now) {
-  while (!link.socket_closed() && !link.condemned()) {
+  while (link.readable()) {
     const absl::StatusOr<FrameSocket::Frame> frame = link.process().socket().Receive(false);
     if (absl::IsUnavailable(frame.status())) {
-      poller_->Remove(link.process().socket().fd());
-      link.SocketClosed();
+      links_.SocketClosed(link);
       return;
     }
     if (!frame.ok()) {
-      Condemn(link, absl::StrCat("it sent what is no frame: ", frame.status().message()));
+      links_.Condemn(link, absl::StrCat("it sent what is no frame: ", frame.status().message()));
       return;
     }
     if (std::holds_alternative<FrameSocket::Empty>(*frame)) return;
@@ -233,7 +181,7 @@ void EngineLoop::ReadFrames(WorkerId worker, WorkerLink& link, TimePoint now) {
     } else if (const auto* state = std::get_if<StateFrame>(&*frame)) {
       HandleState(worker, link, *state, now);
     } else {
-      Condemn(link, "it sent a frame that only the daemon sends");
+      links_.Condemn(link, "it sent a frame that only the daemon sends");
     }
   }
 }
@@ -256,8 +204,8 @@ void EngineLoop::HandleResult(WorkerId worker, WorkerLink& link, const ResultFra
       .execute_time = std::chrono::nanoseconds(frame.execute_ns),
   };
   if (!scheduler_.BatchDone(worker, result, now)) {
-    Condemn(link, absl::StrCat("it answered ", frame.rows, " rows of batch ", frame.sequence,
-                              ", which it was not asked"));
+    links_.Condemn(link, absl::StrCat("it answered ", frame.rows, " rows of batch ", frame.sequence,
+                                      ", which it was not asked"));
   }
 }
 
@@ -281,8 +229,7 @@ void EngineLoop::HandleState(WorkerId worker, WorkerLink& link, const StateFrame
 }
 
 void EngineLoop::HandleEnd(WorkerId worker, TimePoint now) {
-  const auto found = links_.find(worker);
-  WorkerLink& link = *found->second;
+  WorkerLink& link = *links_.Find(worker);
   const std::optional<WorkerExit> exit = link.process().Reap();
   if (!exit.has_value()) return;
   const std::string how = link.DescribeEnd(*exit);
@@ -293,9 +240,7 @@ void EngineLoop::HandleEnd(WorkerId worker, TimePoint now) {
     spdlog::warn("worker ended model={} worker={} pid={} how=\"{}\"", environment_.cascade->name,
                  worker, link.process().pid(), how);
   }
-  if (!link.socket_closed()) poller_->Remove(link.process().socket().fd());
-  poller_->Remove(link.process().pidfd());
-  links_.erase(found);
+  links_.Remove(worker);
   scheduler_.WorkerGone(worker, end, now);
   fleet_.Exited(worker, incarnation, how, now);
 }
@@ -395,13 +340,11 @@ EngineStatus EngineLoop::Status() const {
                       .ready = ready()};
   for (const Fleet::Member& member : fleet_.members()) {
     EngineStatus::Worker worker{.member = member};
-    const auto found = links_.find(member.id);
-    if (found != links_.end()) {
-      const WorkerLink& link = *found->second;
-      worker.pid = link.process().pid();
-      worker.reported = link.reported().state;
-      worker.progress_done = static_cast<int>(link.reported().done);
-      worker.progress_total = static_cast<int>(link.reported().total);
+    if (const WorkerLink* link = links_.Find(member.id)) {
+      worker.pid = link->process().pid();
+      worker.reported = link->reported().state;
+      worker.progress_done = static_cast<int>(link->reported().done);
+      worker.progress_total = static_cast<int>(link->reported().total);
     }
     status.workers.push_back(std::move(worker));
   }

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,8 +15,7 @@
 #include "engine/mailbox.h"
 #include "engine/poller.h"
 #include "engine/slot_pool.h"
-#include "engine/worker_link.h"
-#include "ipc/slab.h"
+#include "engine/worker_links.h"
 
 namespace escan {
 
@@ -94,9 +92,6 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void HandleResult(WorkerId worker, WorkerLink& link, const ResultFrame& frame, TimePoint now);
   void HandleState(WorkerId worker, WorkerLink& link, const StateFrame& frame, TimePoint now);
   void HandleEnd(WorkerId worker, TimePoint now);
-  absl::StatusOr<WorkerProcess> Spawn(WorkerId worker, uint32_t incarnation,
-                                      const WorkerGroup& role, const CpuShare& share);
-  void Condemn(WorkerLink& link, const std::string& reason);
   CpuShare FreeShare(const WorkerGroup& role) const;
 
   Environment environment_;
@@ -104,7 +99,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   std::unique_ptr<Poller> poller_;
   Scheduler scheduler_;
   Fleet fleet_;
-  std::map<WorkerId, std::unique_ptr<WorkerLink>> links_;
+  WorkerLinks links_;
   std::vector<FailedStart> failed_starts_;
   std::vector<Completion*> completions_;  // by first slot
   std::vector<Completer::Finished> finished_;

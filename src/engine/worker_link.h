@@ -36,7 +36,8 @@ class WorkerLink {
 
   // The process closed its socket: it is ending, or else is condemned after a while.
   void SocketClosed() { socket_closed_ = true; }
-  bool socket_closed() const { return socket_closed_; }
+  // It still says something that is listened to.
+  bool readable() const { return !socket_closed_ && !condemned(); }
 
   // When silence, or a closed socket without an end, becomes a reason to condemn it.
   TimePoint deadline() const { return last_heard_ + kHeartbeatTimeout; }
