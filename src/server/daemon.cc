@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -25,7 +26,7 @@ constexpr Duration kFarewell = std::chrono::seconds(1);
 int PollTimeout(TimePoint until) {
   if (until == TimePoint::max()) return -1;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
-  return static_cast<int>(std::max<int64_t>(left.count(), 0));
+  return static_cast<int>(std::clamp<int64_t>(left.count(), 0, std::numeric_limits<int>::max()));
 }
 
 bool ReadSignal(int signal_fd) {
@@ -63,6 +64,11 @@ Daemon::~Daemon() {
 }
 
 absl::Status Daemon::StartEngines() {
+  const std::filesystem::path& worker = options_.worker.program;
+  if (access(worker.c_str(), X_OK) != 0) {
+    return absl::ErrnoToStatus(errno,
+                               absl::StrCat("cannot run the worker program ", worker.string()));
+  }
   std::vector<std::unique_ptr<ServedModel>> models;
   for (const CascadeConfig& cascade : options_.config.cascades) {
     EngineOptions options;
@@ -115,6 +121,7 @@ Daemon::Addresses Daemon::addresses() const {
 
 Daemon::Ending Daemon::Run(int signal_fd) {
   PublishReadiness();
+  int signals = 0;
   while (!drained_.load()) {
     const Phase phase = state_->phase();
     const bool leaving = phase == Phase::kLeaving;
@@ -125,7 +132,7 @@ Daemon::Ending Daemon::Run(int signal_fd) {
       eventfd_read(wake_fd_.get(), &ignored);
     }
     const bool signalled = polled[0].revents != 0 && ReadSignal(signal_fd);
-    if (signalled && phase != Phase::kServing) {
+    if (signalled && ++signals > 1) {
       spdlog::warn("ending at once");
       admin_->RemoveSocket();
       return Ending::kForced;

@@ -9,8 +9,7 @@
 namespace escan {
 
 // Reads what the engines and the front end counted whenever Prometheus asks; nothing is done per
-// request. Names and labels are listed in docs. `state` outlives the collector. Any thread; blocks
-// until each engine has answered.
+// request. `state` outlives the collector. Any thread; blocks until each engine has answered.
 class MetricsCollector final : public prometheus::Collectable {
  public:
   explicit MetricsCollector(const ServerState* state) : state_(state) {}

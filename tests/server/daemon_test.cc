@@ -42,6 +42,7 @@ grpc::Status Call(Stub& stub,
 }
 
 TEST_F(DaemonTest, ATakenPortIsAnErrorThatNamesIt) {
+  config_.server.metrics = "127.0.0.1:0";
   TestDaemon daemon(config_, "good");
   TestFolder other;
   Config second = TestConfig(other);
@@ -54,6 +55,15 @@ TEST_F(DaemonTest, ATakenPortIsAnErrorThatNamesIt) {
   status = StartSecond(second);
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(status.message()), HasSubstr(daemon.addresses().metrics));
+}
+
+TEST_F(DaemonTest, AMissingWorkerProgramIsAnErrorThatNamesIt) {
+  const absl::Status status = Daemon::Start({.config = config_,
+                                             .worker = {.program = folder_.path() / "no-worker"},
+                                             .notify = [](const std::string&) {}})
+                                  .status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no-worker"));
 }
 
 TEST_F(DaemonTest, AnAdminSocketInUseIsLeftToItsOwner) {
@@ -200,8 +210,17 @@ TEST_F(DaemonTest, TheAdminServiceDrainsAsASignalDoes) {
   EXPECT_EQ(daemon.WaitEnded(), Daemon::Ending::kDrained);
 }
 
+TEST_F(DaemonTest, AFirstSignalDoesNotCutShortADrainThatAnOperatorBegan) {
+  config_.shutdown.grace = std::chrono::milliseconds(100);
+  TestDaemon daemon(config_, "good");
+  v1::DrainResponse response;
+  ASSERT_TRUE(
+      Call(daemon.admin(), &v1::AdminService::Stub::Drain, v1::DrainRequest(), &response).ok());
+  daemon.Signal();
+  EXPECT_EQ(daemon.WaitEnded(), Daemon::Ending::kDrained);
+}
+
 TEST_F(DaemonTest, WhileDrainingNewRequestsAreRefusedAndTheDrainIsBounded) {
-  config_.shutdown.drain_timeout = std::chrono::milliseconds(300);
   TestDaemon daemon(config_, "hang");
   daemon.WaitReady();
   auto inside = std::async(std::launch::async, [&] { return daemon.Infer(TestRequest({1})); });

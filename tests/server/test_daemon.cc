@@ -40,10 +40,10 @@ TestFolder::~TestFolder() { std::filesystem::remove_all(path_); }
 Config TestConfig(const TestFolder& folder) {
   Config config;
   config.server = {.listen = "127.0.0.1:0",
-                   .metrics = "127.0.0.1:0",
+                   .metrics = "",
                    .admin = "unix:" + (folder.path() / "run" / "admin.sock").string()};
   config.devices = {Device{}};
-  config.shutdown = {.grace = Duration::zero(), .drain_timeout = kPatience};
+  config.shutdown = {.grace = Duration::zero(), .drain_timeout = std::chrono::milliseconds(100)};
   CascadeConfig& cascade = config.cascades.emplace_back();
   cascade.spec.name = "test";
   cascade.spec.max_rows = 16;
