@@ -11,7 +11,8 @@ build_packages=(
   libyaml-cpp-dev ninja-build nlohmann-json3-dev pkgconf prometheus-cpp-dev protobuf-compiler
   protobuf-compiler-grpc python3 python3-venv zlib1g-dev
 )
-ci_packages=(clang clang-format-14 git libclang-rt-dev shellcheck systemd)
+test_packages=(systemd)  # for systemd-analyze, which checks the unit
+ci_packages=(clang clang-format-14 git libclang-rt-dev shellcheck)
 
 # The fewest wheels with which a C++ program links and runs libtorch on the CPU.
 torch_wheels=(torch==2.11.0 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
@@ -83,10 +84,13 @@ main() {
   local packages=("${build_packages[@]}") tests=false
   case "${1:-}" in
     "") ;;
-    --tests) tests=true ;;
+    --tests)
+      tests=true
+      packages+=("${test_packages[@]}")
+      ;;
     --ci)
       tests=true
-      packages+=("${ci_packages[@]}")
+      packages+=("${test_packages[@]}" "${ci_packages[@]}")
       ;;
     --help)
       usage
