@@ -51,7 +51,7 @@ test_preset() {
   shift
   build_preset "$preset"
   step "testing preset $preset"
-  (cd "$escan_root" && ctest --preset "$preset" "$@")
+  (cd "$escan_root" && ctest --preset "$preset" --parallel "$(nproc)" "$@")
 }
 
 # listening_address LOG: where the daemon with this log answers clients.

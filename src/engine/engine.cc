@@ -96,7 +96,7 @@ void Engine::Release(const RequestKey& key) { slots_->Drop(key); }
 
 EngineStatus Engine::Status() {
   std::promise<EngineStatus> promise;
-  if (!mailbox_->Post([&] { promise.set_value(loop_->Status()); })) return {};
+  if (!mailbox_->Post([&] { promise.set_value(loop_->Status()); })) return loop_->last_status();
   return promise.get_future().get();
 }
 

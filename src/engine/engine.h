@@ -135,8 +135,9 @@ class Engine {
   const Slab slab_;
   const std::unique_ptr<SlotPool> slots_;
   const std::unique_ptr<Mailbox> mailbox_;
-  const std::unique_ptr<Completer> completer_;
   std::unique_ptr<EngineLoop> loop_;
+  // Goes before the loop: what waits in it still reads answers there.
+  const std::unique_ptr<Completer> completer_;
   std::thread thread_;  // runs loop_
 };
 

@@ -4,9 +4,16 @@
 #include <array>
 
 #include "absl/strings/str_cat.h"
+#include "engine/status_parts.h"
 #include "spdlog/spdlog.h"
 
 namespace escan {
+namespace {
+
+// Waking up so much later than asked for is not the scheduling of a busy machine.
+constexpr Duration kPause = std::chrono::seconds(1);
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<EngineLoop>> EngineLoop::Create(const Environment& environment,
                                                                const Plan& plan) {
@@ -37,13 +44,24 @@ void EngineLoop::Run() {
     const TimePoint next = Decide(Clock::now());
     environment_.completer->Push(finished_);
     PublishReady();
-
     const bool sleep = environment_.mailbox->PrepareToSleep();
     if (stopping_ && sleep && fleet_.empty()) break;
-    for (const Poller::Event& event : poller_->Wait(sleep ? next : TimePoint::min())) {
-      HandleEvent(event, Clock::now());
-    }
+    WaitAndHandle(sleep ? next : TimePoint::min());
   }
+}
+
+// Workers are checked right after all that they said was read, against the time before: what was
+// due then and is not there now is late. Waking up much later than asked for means that this
+// process, and perhaps the workers too, did not run (it was stopped, or its machine was): they get
+// their time anew.
+void EngineLoop::WaitAndHandle(TimePoint next) {
+  const TimePoint before = Clock::now();
+  for (const Poller::Event& event : poller_->Wait(next)) HandleEvent(event, Clock::now());
+  const TimePoint after = Clock::now();
+  if (next != TimePoint::max() && after - std::max(before, next) > kPause) {
+    patient_until_ = after + kHeartbeatTimeout;
+  }
+  CheckWorkers(before);
 }
 
 // --- requests
@@ -78,9 +96,11 @@ void EngineLoop::Dispatch(const Batch& batch) {
   batch_frame_.rows = static_cast<uint32_t>(batch.slots.size());
   batch_frame_.threshold = batch.threshold;
   std::copy(batch.slots.begin(), batch.slots.end(), batch_frame_.slots.begin());
-  // A peer that is gone is told by its process descriptor; the batch is replayed then.
   const absl::Status sent = link.process().socket().Send(batch_frame_);
-  if (absl::IsResourceExhausted(sent)) links_.Condemn(link, "it stopped reading its socket");
+  if (!sent.ok()) {
+    unsent_.push_back(
+        {.worker = batch.worker, .sequence = batch.sequence, .ending = absl::IsUnavailable(sent)});
+  }
 }
 
 // --- time
@@ -89,8 +109,18 @@ TimePoint EngineLoop::Decide(TimePoint now) {
   for (const FailedStart& failed : std::exchange(failed_starts_, {})) {
     fleet_.Exited(failed.worker, failed.incarnation, failed.reason, now);
   }
-  TimePoint next = std::min(CheckWorkers(now), scheduler_.Advance(now));
-  next = std::min(next, fleet_.Advance(now));
+  TimePoint next = scheduler_.Advance(now);
+  // Rows that a worker could not be given have no part in its end.
+  for (const UnsentBatch& unsent : std::exchange(unsent_, {})) {
+    if (unsent.ending) {
+      scheduler_.WorkerDraining(unsent.worker, now);
+    } else {
+      Distrust(unsent.worker, *links_.Find(unsent.worker), "it does not read its socket", now);
+    }
+    scheduler_.BatchUnsent(unsent.worker, unsent.sequence, now);
+    next = now;
+  }
+  next = std::min({next, fleet_.Advance(now), NextCheck()});
   AdvanceChange(now);
   return TellDrained(now) || !failed_starts_.empty() ? now : next;
 }
@@ -108,20 +138,32 @@ bool EngineLoop::TellDrained(TimePoint now) {
   return told;
 }
 
-TimePoint EngineLoop::CheckWorkers(TimePoint now) {
+TimePoint EngineLoop::NextCheck() const {
   TimePoint next = TimePoint::max();
   for (const auto& [worker, link] : links_.all()) {
-    if (link->condemned()) continue;
-    const TimePoint hang = scheduler_.HangDeadline(worker);
-    if (now >= hang) {
-      links_.Condemn(*link, "it did not answer a batch in time");
-    } else if (now >= link->deadline()) {
-      links_.Condemn(*link, link->overdue_reason());
-    } else {
-      next = std::min({next, hang, link->deadline()});
+    if (!link->condemned()) {
+      next = std::min({next, scheduler_.HangDeadline(worker), link->deadline()});
     }
   }
-  return next;
+  return next == TimePoint::max() ? next : std::max(next, patient_until_);
+}
+
+void EngineLoop::CheckWorkers(TimePoint now) {
+  if (now < patient_until_) return;
+  for (const auto& [worker, link] : links_.all()) {
+    if (link->condemned()) continue;
+    if (now >= scheduler_.HangDeadline(worker)) {
+      Distrust(worker, *link, "it did not answer a batch in time", now);
+    } else if (now >= link->deadline()) {
+      Distrust(worker, *link, link->overdue_reason(), now);
+    }
+  }
+}
+
+void EngineLoop::Distrust(WorkerId worker, WorkerLink& link, const std::string& reason,
+                          TimePoint now) {
+  links_.Condemn(link, reason);
+  scheduler_.WorkerDraining(worker, now);
 }
 
 // --- workers
@@ -167,11 +209,13 @@ void EngineLoop::ReadFrames(WorkerId worker, WorkerLink& link, TimePoint now) {
   while (link.readable()) {
     const absl::StatusOr<FrameSocket::Frame> frame = link.process().socket().Receive(false);
     if (absl::IsUnavailable(frame.status())) {
-      links_.SocketClosed(link);
+      links_.SocketClosed(link, now);
+      scheduler_.WorkerDraining(worker, now);
       return;
     }
     if (!frame.ok()) {
-      links_.Condemn(link, absl::StrCat("it sent what is no frame: ", frame.status().message()));
+      Distrust(worker, link, absl::StrCat("it sent what is no frame: ", frame.status().message()),
+               now);
       return;
     }
     if (std::holds_alternative<FrameSocket::Empty>(*frame)) return;
@@ -181,7 +225,7 @@ void EngineLoop::ReadFrames(WorkerId worker, WorkerLink& link, TimePoint now) {
     } else if (const auto* state = std::get_if<StateFrame>(&*frame)) {
       HandleState(worker, link, *state, now);
     } else {
-      links_.Condemn(link, "it sent a frame that only the daemon sends");
+      Distrust(worker, link, "it sent a frame that only the daemon sends", now);
     }
   }
 }
@@ -204,8 +248,10 @@ void EngineLoop::HandleResult(WorkerId worker, WorkerLink& link, const ResultFra
       .execute_time = std::chrono::nanoseconds(frame.execute_ns),
   };
   if (!scheduler_.BatchDone(worker, result, now)) {
-    links_.Condemn(link, absl::StrCat("it answered ", frame.rows, " rows of batch ", frame.sequence,
-                                      ", which it was not asked"));
+    Distrust(worker, link,
+             absl::StrCat("it answered ", frame.rows, " rows of batch ", frame.sequence,
+                          ", which it was not asked"),
+             now);
   }
 }
 
@@ -300,6 +346,7 @@ void EngineLoop::SetThreshold(int stage, float threshold) {
 
 void EngineLoop::Stop() {
   if (stopping_) return;
+  last_status_ = Status();
   stopping_ = true;
   environment_.mailbox->Close();
   const TimePoint now = Clock::now();
@@ -330,38 +377,16 @@ void EngineLoop::PublishReady() {
 }
 
 EngineStatus EngineLoop::Status() const {
-  EngineStatus status{.plan = plan_,
-                      .slots = environment_.slots->slots(),
-                      .slots_in_use = environment_.slots->in_use(),
-                      .requests = scheduler_.requests(),
-                      .worker_restarts = worker_restarts_,
-                      .plan_changes = plan_changes_,
-                      .plan_change_in_progress = change_.has_value(),
-                      .ready = ready()};
-  for (const Fleet::Member& member : fleet_.members()) {
-    EngineStatus::Worker worker{.member = member};
-    if (const WorkerLink* link = links_.Find(member.id)) {
-      worker.pid = link->process().pid();
-      worker.reported = link->reported().state;
-      worker.progress_done = static_cast<int>(link->reported().done);
-      worker.progress_total = static_cast<int>(link->reported().total);
-    }
-    status.workers.push_back(std::move(worker));
-  }
-  for (int stage = 0; stage < environment_.cascade->stage_count(); ++stage) {
-    EngineStatus::Stage& entry = status.stages.emplace_back();
-    entry.policy = plan_.stages[static_cast<size_t>(stage)];
-    entry.threshold = scheduler_.threshold(stage);
-    entry.queued = scheduler_.queued(stage);
-    entry.in_flight = scheduler_.in_flight(stage);
-    entry.statistics = scheduler_.statistics(stage);
-    entry.ready_workers = static_cast<int>(
-        std::count_if(fleet_.members().begin(), fleet_.members().end(), [&](const auto& member) {
-          return member.state == FleetState::kReady &&
-                 std::count(member.role.stages.begin(), member.role.stages.end(), stage) > 0;
-        }));
-  }
-  return status;
+  return {.stages = StagesStatus(plan_, scheduler_, fleet_),
+          .workers = WorkersStatus(fleet_, links_),
+          .plan = plan_,
+          .slots = environment_.slots->slots(),
+          .slots_in_use = environment_.slots->in_use(),
+          .requests = scheduler_.requests(),
+          .worker_restarts = worker_restarts_,
+          .plan_changes = plan_changes_,
+          .plan_change_in_progress = change_.has_value(),
+          .ready = ready()};
 }
 
 }  // namespace escan

@@ -42,6 +42,8 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   // Returns after Stop() once every worker has ended.
   void Run();
 
+  // As of Stop(). To be read by whom the mailbox has refused.
+  const EngineStatus& last_status() const { return last_status_; }                   // any thread
   bool ready() const { return ready_.load(std::memory_order_acquire); }              // any thread
   const SampleAnswer& answer(SlotId slot) const { return scheduler_.answer(slot); }  // see Engine
 
@@ -57,8 +59,12 @@ class EngineLoop : private SchedulerActions, private FleetActions {
     Plan plan;
     PlanChanged done;
     TimePoint started;
-    int workers_before = 0;
     bool switched = false;
+  };
+  struct UnsentBatch {
+    WorkerId worker;
+    uint64_t sequence;
+    bool ending;  // the worker is; else it does not read
   };
   struct FailedStart {
     WorkerId worker;
@@ -80,7 +86,10 @@ class EngineLoop : private SchedulerActions, private FleetActions {
 
   void TakeMail(TimePoint now);
   TimePoint Decide(TimePoint now);
-  TimePoint CheckWorkers(TimePoint now);
+  void WaitAndHandle(TimePoint next);
+  TimePoint NextCheck() const;
+  void CheckWorkers(TimePoint now);
+  void Distrust(WorkerId worker, WorkerLink& link, const std::string& reason, TimePoint now);
   bool TellDrained(TimePoint now);
   void AdvanceChange(TimePoint now);
   void FinishChange(absl::StatusOr<PlanChange> result);
@@ -101,6 +110,9 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   Fleet fleet_;
   WorkerLinks links_;
   std::vector<FailedStart> failed_starts_;
+  std::vector<UnsentBatch> unsent_;
+  // Nobody is condemned for being late before this: the daemon itself was not running.
+  TimePoint patient_until_{};
   std::vector<Completion*> completions_;  // by first slot
   std::vector<Completer::Finished> finished_;
   Mailbox::Contents mail_;
@@ -111,6 +123,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   uint64_t worker_restarts_ = 0;
   uint64_t plan_changes_ = 0;
   bool stopping_ = false;
+  EngineStatus last_status_;
 };
 
 }  // namespace escan

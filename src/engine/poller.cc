@@ -24,6 +24,11 @@ Poller::Event Unpack(const epoll_data_t& data) {
 absl::StatusOr<std::unique_ptr<Poller>> Poller::Create() {
   UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll) return absl::ErrnoToStatus(errno, "epoll_create1");
+  const timespec none{};
+  epoll_event event{};
+  if (::epoll_pwait2(epoll.get(), &event, 1, &none, nullptr) < 0) {
+    return absl::ErrnoToStatus(errno, "epoll_pwait2, which needs Linux 5.11");
+  }
   return std::unique_ptr<Poller>(new Poller(std::move(epoll)));
 }
 

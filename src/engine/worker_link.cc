@@ -6,11 +6,8 @@
 
 namespace escan {
 
-WorkerLink::WorkerLink(WorkerProcess process, uint32_t incarnation, CpuShare share, TimePoint now)
-    : process_(std::move(process)),
-      incarnation_(incarnation),
-      share_(std::move(share)),
-      last_heard_(now) {}
+WorkerLink::WorkerLink(WorkerProcess process, uint32_t incarnation, CpuShare share)
+    : process_(std::move(process)), incarnation_(incarnation), share_(std::move(share)) {}
 
 void WorkerLink::Condemn(std::string reason) {
   if (condemned()) return;
@@ -28,6 +25,11 @@ void WorkerLink::Stop() {
 void WorkerLink::Retire() {
   stop_asked_ = true;
   process_.Kill();
+}
+
+void WorkerLink::SocketClosed(TimePoint now) {
+  socket_closed_ = true;
+  deadline_ = now + kHeartbeatTimeout;
 }
 
 std::string WorkerLink::overdue_reason() const {

@@ -14,7 +14,7 @@ namespace escan {
 // Used by the engine's thread only.
 class WorkerLink {
  public:
-  WorkerLink(WorkerProcess process, uint32_t incarnation, CpuShare share, TimePoint now);
+  WorkerLink(WorkerProcess process, uint32_t incarnation, CpuShare share);
 
   uint32_t incarnation() const { return incarnation_; }
   const CpuShare& cpu_share() const { return share_; }
@@ -22,7 +22,7 @@ class WorkerLink {
   const WorkerProcess& process() const { return process_; }
   const StateFrame& reported() const { return reported_; }
 
-  void Heard(TimePoint now) { last_heard_ = now; }
+  void Heard(TimePoint now) { deadline_ = now + kHeartbeatTimeout; }
   void Reported(const StateFrame& frame) { reported_ = frame; }
 
   // Ends the process because it cannot be trusted any more; the first reason stays.
@@ -35,12 +35,13 @@ class WorkerLink {
   bool expected_to_end() const { return stop_asked_; }
 
   // The process closed its socket: it is ending, or else is condemned after a while.
-  void SocketClosed() { socket_closed_ = true; }
+  void SocketClosed(TimePoint now);
   // It still says something that is listened to.
   bool readable() const { return !socket_closed_ && !condemned(); }
 
-  // When silence, or a closed socket without an end, becomes a reason to condemn it.
-  TimePoint deadline() const { return last_heard_ + kHeartbeatTimeout; }
+  // When silence, or a closed socket without an end, becomes a reason to condemn it. Never before
+  // its first word: how long a start may take is the fleet's to say.
+  TimePoint deadline() const { return deadline_; }
   std::string overdue_reason() const;
 
   // Once the process is gone: what is to be believed of the rows it held, and how it ended.
@@ -51,7 +52,7 @@ class WorkerLink {
   WorkerProcess process_;
   uint32_t incarnation_;
   CpuShare share_;
-  TimePoint last_heard_;
+  TimePoint deadline_ = TimePoint::max();
   StateFrame reported_;
   std::string condemned_;
   bool stop_asked_ = false;

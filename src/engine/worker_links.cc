@@ -42,8 +42,7 @@ absl::Status WorkerLinks::Start(WorkerId worker, uint32_t incarnation, const Wor
   spdlog::info("worker starting model={} worker={} pid={} stages={} thread_percent={} threads={}",
                cascade_.name, worker, process->pid(), absl::StrJoin(stages, ","),
                role.thread_percent, share.threads);
-  links_[worker] =
-      std::make_unique<WorkerLink>(std::move(*process), incarnation, share, Clock::now());
+  links_[worker] = std::make_unique<WorkerLink>(std::move(*process), incarnation, share);
   return absl::OkStatus();
 }
 
@@ -57,9 +56,9 @@ void WorkerLinks::Condemn(WorkerLink& link, std::string reason) {
   link.Condemn(std::move(reason));
 }
 
-void WorkerLinks::SocketClosed(WorkerLink& link) {
+void WorkerLinks::SocketClosed(WorkerLink& link, TimePoint now) {
   StopReading(link);
-  link.SocketClosed();
+  link.SocketClosed(now);
 }
 
 void WorkerLinks::StopReading(WorkerLink& link) {

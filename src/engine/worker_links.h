@@ -30,7 +30,7 @@ class WorkerLinks {
   // Ends a process that cannot be trusted any more, and reads nothing of it from now on.
   void Condemn(WorkerLink& link, std::string reason);
   // The process closed its socket: it is ending, or is condemned after a while.
-  void SocketClosed(WorkerLink& link);
+  void SocketClosed(WorkerLink& link, TimePoint now);
   // Forgets a process that has ended.
   void Remove(WorkerId worker);
 

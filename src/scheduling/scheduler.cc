@@ -26,6 +26,9 @@ bool Scheduler::idle(WorkerId worker) const { return core_->idle(worker); }
 bool Scheduler::BatchDone(WorkerId worker, const BatchResult& result, TimePoint now) {
   return core_->BatchDone(worker, result, now);
 }
+void Scheduler::BatchUnsent(WorkerId worker, uint64_t sequence, TimePoint now) {
+  core_->BatchUnsent(worker, sequence, now);
+}
 void Scheduler::WorkerGone(WorkerId worker, WorkerEnd end, TimePoint now) {
   core_->WorkerGone(worker, end, now);
 }

@@ -133,6 +133,9 @@ class Scheduler {
   // False when `sequence` is not in flight at `worker`, or the spans are not of its size: the first
   // answer wins, and what is wrong changes nothing.
   bool BatchDone(WorkerId worker, const BatchResult& result, TimePoint now);
+  // The batch could not be given to its worker: its rows go back as they were. Drain the worker
+  // before, or it is given them again.
+  void BatchUnsent(WorkerId worker, uint64_t sequence, TimePoint now);
   // The process is gone, or never was ready. Its rows are replayed.
   void WorkerGone(WorkerId worker, WorkerEnd end, TimePoint now);
   // When a batch at `worker` has taken max(10 x p99 of its stage, 1 s) and the worker should be

@@ -99,6 +99,12 @@ bool Scheduler::Core::BatchDone(WorkerId id, const BatchResult& result, TimePoin
   return true;
 }
 
+void Scheduler::Core::BatchUnsent(WorkerId id, uint64_t sequence, TimePoint now) {
+  Worker* worker = workers_.Find(id);
+  const Flight* flight = worker == nullptr ? nullptr : worker->Find(sequence);
+  if (flight != nullptr) ReturnBatch(*worker, *flight, WorkerEnd::kBlameless, now);
+}
+
 void Scheduler::Core::WorkerGone(WorkerId id, WorkerEnd end, TimePoint now) {
   Worker* worker = workers_.Find(id);
   if (worker == nullptr) return;
@@ -120,10 +126,15 @@ TimePoint Scheduler::Core::HangDeadline(WorkerId id) const {
 // returned so far.
 void Scheduler::Core::ReturnBatches(Worker& worker, WorkerEnd end, TimePoint now) {
   while (const Flight* flight = worker.newest()) {
-    worker.Land(*flight, now);
-    for (size_t row = flight->samples().size(); row-- > 0;) {
-      ReturnRow(*flight, flight->slots[row], end);
-    }
+    ReturnBatch(worker, *flight, end, now);
+  }
+}
+
+void Scheduler::Core::ReturnBatch(Worker& worker, const Flight& flight, WorkerEnd end,
+                                  TimePoint now) {
+  worker.Land(flight, now);
+  for (size_t row = flight.samples().size(); row-- > 0;) {
+    ReturnRow(flight, flight.slots[row], end);
   }
 }
 
@@ -181,7 +192,10 @@ void Scheduler::Core::LandRow(const Landing& landing, size_t row, const BatchRes
   const int frontier = sample.frontier();
   const bool exits = result.exits[row] != 0 && !std::isnan(result.scores[row]);
   if (failed) {
-    requests_.Failed(slot, stage, result.message);
+    // The message is about the first failed row, which may be another client's.
+    const auto first = std::find(result.failed.begin(), result.failed.end(), uint8_t{1});
+    const bool is_first = first == result.failed.begin() + static_cast<ptrdiff_t>(row);
+    requests_.Failed(slot, stage, is_first ? result.message : "the model failed on this row");
   } else if (exits || stage + 1 == stage_count()) {
     requests_.Passed(slot, stage, result.scores[row]);
   } else {

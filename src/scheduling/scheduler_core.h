@@ -28,6 +28,7 @@ class Scheduler::Core {
   void WorkerDraining(WorkerId id, TimePoint now);
   bool idle(WorkerId id) const;
   bool BatchDone(WorkerId id, const BatchResult& result, TimePoint now);
+  void BatchUnsent(WorkerId id, uint64_t sequence, TimePoint now);
   void WorkerGone(WorkerId id, WorkerEnd end, TimePoint now);
   TimePoint HangDeadline(WorkerId id) const;
 
@@ -62,6 +63,7 @@ class Scheduler::Core {
   void QueueSpeculative(SlotId slot, int stage, TimePoint now);
 
   void ReturnBatches(Worker& worker, WorkerEnd end, TimePoint now);
+  void ReturnBatch(Worker& worker, const Flight& flight, WorkerEnd end, TimePoint now);
   void ReturnRow(const Flight& flight, SlotId slot, WorkerEnd end);
 
   int stage_count() const { return static_cast<int>(stages_.size()); }

@@ -6,6 +6,7 @@ import pathlib
 import signal
 import subprocess
 import threading
+import time
 import unittest
 
 import grpc
@@ -15,6 +16,9 @@ from tritonclient.utils import InferenceServerException
 import fashion_mnist
 from daemon import BIN, PATIENCE, Daemon, wait_until
 from fashion_mnist import CONFIG, MODEL, image_input
+
+
+LONGER_THAN_THE_HEARTBEAT_TIMEOUT = 6  # seconds
 
 
 class Client(threading.Thread):
@@ -73,6 +77,24 @@ class WorkersKilled(unittest.TestCase):
             self.assertEqual([error for client in clients for error in client.errors], [])
             self.assertGreaterEqual(
                 sum(worker["restarts"] for worker in daemon.cascade()["workers"]), 6)
+
+
+class EverythingPaused(unittest.TestCase):
+    def test_a_pause_of_daemon_and_workers_ends_no_worker(self):
+        with Daemon(CONFIG) as daemon:
+            client = Client(daemon.address())
+            wait_until(lambda: client.answered > 20, "the client is served")
+            processes = [daemon.process.pid, *daemon.worker_pids()]
+            for pid in processes:
+                os.kill(pid, signal.SIGSTOP)
+            time.sleep(LONGER_THAN_THE_HEARTBEAT_TIMEOUT)
+            for pid in processes:
+                os.kill(pid, signal.SIGCONT)
+            answered = client.answered
+            wait_until(lambda: client.answered > answered + 20, "the client is served again")
+            client.finish()
+            self.assertEqual(client.errors, [])
+            self.assertEqual(processes[1:], daemon.worker_pids())
 
 
 class DaemonEnds(unittest.TestCase):

@@ -35,6 +35,31 @@ TEST_F(SchedulerFaults, RowsOfABlamelessWorkerGoBackInTheirOldOrder) {
   EXPECT_THAT(Take().slots, ElementsAre(0u, 1u, 2u, 3u));
 }
 
+TEST_F(SchedulerFaults, RowsThatWereNeverSentHaveNoPartInTheirWorkersEnd) {
+  Ready(0, {0, 1});
+  Admit({0, 1});
+  Advance();
+  const Sent unsent = Take();
+  scheduler_->WorkerDraining(0, now_);
+  scheduler_->BatchUnsent(0, unsent.sequence, now_);
+  EXPECT_EQ(scheduler_->queued(0), 2);
+  scheduler_->WorkerGone(0, WorkerEnd::kSuspect, now_);
+  Ready(1, {0, 1});
+  Advance();
+  EXPECT_THAT(Take().slots, ElementsAre(0u, 1u)) << "they are no suspects";
+}
+
+TEST_F(SchedulerFaults, OnlyTheFirstFailedRowOfABatchIsToldTheModelsWords) {
+  Ready(0, {0, 1});
+  Admit({0});
+  Admit({1});
+  Advance();
+  Result(Take(), {0, 0}, {1, 1}, "row 0 is bad");
+  ASSERT_EQ(actions_.completed.size(), 2u);
+  EXPECT_EQ(actions_.completed[0].outcome.message, "row 0 is bad");
+  EXPECT_EQ(actions_.completed[1].outcome.message, "the model failed on this row");
+}
+
 TEST_F(SchedulerFaults, RowsOfASuspectEndAreTriedOneByOne) {
   Ready(0, {0, 1}, 2);
   Admit({0, 1});

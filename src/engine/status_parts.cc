@@ -1,0 +1,45 @@
+#include "engine/status_parts.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace escan {
+
+std::vector<EngineStatus::Worker> WorkersStatus(const Fleet& fleet, const WorkerLinks& links) {
+  std::vector<EngineStatus::Worker> workers;
+  for (const Fleet::Member& member : fleet.members()) {
+    EngineStatus::Worker worker{.member = member};
+    if (const WorkerLink* link = links.Find(member.id)) {
+      worker.pid = link->process().pid();
+      worker.reported = link->reported().state;
+      worker.progress_done = static_cast<int>(link->reported().done);
+      worker.progress_total = static_cast<int>(link->reported().total);
+    }
+    workers.push_back(std::move(worker));
+  }
+  return workers;
+}
+
+std::vector<EngineStatus::Stage> StagesStatus(const Plan& plan, const Scheduler& scheduler,
+                                              const Fleet& fleet) {
+  const auto hosts = [](const Fleet::Member& member, int stage) {
+    const std::vector<int>& stages = member.role.stages;
+    return std::find(stages.begin(), stages.end(), stage) != stages.end();
+  };
+  std::vector<EngineStatus::Stage> entries;
+  for (int stage = 0; stage < static_cast<int>(plan.stages.size()); ++stage) {
+    EngineStatus::Stage& entry = entries.emplace_back();
+    entry.policy = plan.stages[static_cast<size_t>(stage)];
+    entry.threshold = scheduler.threshold(stage);
+    entry.queued = scheduler.queued(stage);
+    entry.in_flight = scheduler.in_flight(stage);
+    entry.statistics = scheduler.statistics(stage);
+    entry.ready_workers = static_cast<int>(std::count_if(
+        fleet.members().begin(), fleet.members().end(), [&](const Fleet::Member& member) {
+          return member.state == FleetState::kReady && hosts(member, stage);
+        }));
+  }
+  return entries;
+}
+
+}  // namespace escan

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/worker_links.h"
+#include "scheduling/scheduler.h"
+#include "workers/fleet.h"
+
+namespace escan {
+
+// EngineStatus::workers: every member of the fleet with what its process, if any, last said.
+std::vector<EngineStatus::Worker> WorkersStatus(const Fleet& fleet, const WorkerLinks& links);
+
+// EngineStatus::stages, one for each policy of `plan`.
+std::vector<EngineStatus::Stage> StagesStatus(const Plan& plan, const Scheduler& scheduler,
+                                              const Fleet& fleet);
+
+}  // namespace escan

@@ -1,0 +1,71 @@
+#include "engine/worker_link.h"
+
+#include <poll.h>
+
+#include <optional>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "workers/misbehaving_worker.h"
+
+namespace escan {
+namespace {
+
+class WorkerLinkTest : public testing::Test {
+ protected:
+  static WorkerLink Start(const std::string& mode) {
+    const SlabLayout layout{.slots = 1, .stride = 64};
+    const Slab slab = *Slab::Create(layout);
+    return WorkerLink(*WorkerProcess::Spawn(MisbehavingWorker(mode),
+                                            {.slots = layout.slots, .stride = layout.stride}, slab),
+                      /*incarnation=*/1, CpuShare{});
+  }
+  static WorkerExit EndOf(WorkerLink& link) {
+    pollfd ended{.fd = link.process().pidfd(), .events = POLLIN};
+    EXPECT_EQ(poll(&ended, 1, 60'000), 1);
+    return *link.process().Reap();
+  }
+
+  const TimePoint now_{std::chrono::hours(1)};
+};
+
+TEST_F(WorkerLinkTest, IsNotLateBeforeItsFirstWord) {
+  WorkerLink link = Start("never-ready");
+  EXPECT_EQ(link.deadline(), TimePoint::max());
+  link.Heard(now_);
+  EXPECT_EQ(link.deadline(), now_ + kHeartbeatTimeout);
+}
+
+TEST_F(WorkerLinkTest, IsLateSomeTimeAfterItClosedItsSocket) {
+  WorkerLink link = Start("never-ready");
+  link.SocketClosed(now_);
+  EXPECT_FALSE(link.readable());
+  EXPECT_EQ(link.deadline(), now_ + kHeartbeatTimeout);
+  EXPECT_EQ(link.overdue_reason(), "it closed its socket and did not end");
+}
+
+TEST_F(WorkerLinkTest, MakesSuspectsOfItsRowsWhenItWasCondemned) {
+  WorkerLink link = Start("never-ready");
+  link.Condemn("it lied");
+  link.Condemn("a later reason");
+  const WorkerExit exit = EndOf(link);
+  EXPECT_EQ(link.EndOf(exit), WorkerEnd::kSuspect);
+  EXPECT_EQ(link.DescribeEnd(exit), "ended by the daemon because it lied");
+}
+
+TEST_F(WorkerLinkTest, BlamesNoRowWhenItWasRetired) {
+  WorkerLink link = Start("never-ready");
+  link.Retire();
+  EXPECT_EQ(link.EndOf(EndOf(link)), WorkerEnd::kBlameless);
+  EXPECT_TRUE(link.expected_to_end());
+}
+
+TEST_F(WorkerLinkTest, MakesSuspectsOfItsRowsWhenItExitsByItself) {
+  WorkerLink link = Start("die-at-start");
+  const WorkerExit exit = EndOf(link);
+  EXPECT_EQ(link.EndOf(exit), WorkerEnd::kSuspect);
+  EXPECT_THAT(link.DescribeEnd(exit), testing::HasSubstr("exit status 7"));
+}
+
+}  // namespace
+}  // namespace escan
