@@ -94,7 +94,7 @@ TEST_F(DispatchChoice, LooksOnlyAtTheStagesAllowed) {
   EXPECT_EQ(ChooseStage(offers_, StageBit(2), kNow), std::nullopt);
 }
 
-TEST_F(DispatchChoice, NothingToDo) { EXPECT_EQ(ChooseStage(offers_, kAll, kNow), std::nullopt); }
+TEST_F(DispatchChoice, NothingWaits) { EXPECT_EQ(ChooseStage(offers_, kAll, kNow), std::nullopt); }
 
 }  // namespace
 }  // namespace escan
