@@ -1,24 +1,43 @@
 #include "config/files.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 #include <system_error>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
 namespace escan {
 
-absl::StatusOr<std::string> ReadFile(const std::filesystem::path& file) {
-  std::error_code error;
-  const std::filesystem::file_status status = std::filesystem::status(file, error);
-  if (!std::filesystem::exists(status)) {
+namespace {
+
+absl::Status CannotBeRead(const std::filesystem::path& file, int error) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(file.string(), " cannot be read: ", std::strerror(error)));
+}
+
+}  // namespace
+
+absl::Status CheckReadable(const std::filesystem::path& file) {
+  struct stat info {};
+  if (stat(file.c_str(), &info) != 0) {
+    if (errno != ENOENT && errno != ENOTDIR) return CannotBeRead(file, errno);
     return absl::NotFoundError(absl::StrCat("there is no file ", file.string()));
   }
-  if (std::filesystem::is_directory(status)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(file.string(), " is a folder, expected a YAML file"));
+  if (S_ISDIR(info.st_mode)) {
+    return absl::InvalidArgumentError(absl::StrCat(file.string(), " is a folder, expected a file"));
   }
+  if (faccessat(AT_FDCWD, file.c_str(), R_OK, AT_EACCESS) != 0) return CannotBeRead(file, errno);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ReadFile(const std::filesystem::path& file) {
+  if (absl::Status status = CheckReadable(file); !status.ok()) return status;
   std::ifstream stream(file, std::ios::binary);
   std::ostringstream text;
   if (!stream ||

@@ -3,11 +3,16 @@
 #include <filesystem>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace escan {
 
-// The text of a file. NotFound when there is none, else InvalidArgument; messages name the file.
+// Whether there is a file, not a folder, that this process may read. NotFound when there is none,
+// else InvalidArgument; messages name the file and say why.
+absl::Status CheckReadable(const std::filesystem::path& file);
+
+// The text of a file; errors as of CheckReadable.
 absl::StatusOr<std::string> ReadFile(const std::filesystem::path& file);
 
 // Where a name that is relative to `folder` lies.

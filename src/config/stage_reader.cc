@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -43,9 +42,8 @@ std::filesystem::path ReadModel(const NodeReader& node, const std::filesystem::p
   const std::optional<std::string> name = node.AsString();
   if (!name.has_value()) return {};
   const std::filesystem::path model = AbsolutePath(folder, *name);
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(model, error)) {
-    node.AddMistake(absl::StrCat("there is no file ", model.string()));
+  if (const absl::Status status = CheckReadable(model); !status.ok()) {
+    node.AddMistake(std::string(status.message()));
   }
   return model;
 }

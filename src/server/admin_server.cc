@@ -1,5 +1,6 @@
 #include "server/admin_server.h"
 
+#include <grpcpp/ext/health_check_service_server_builder_option.h>
 #include <grpcpp/resource_quota.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,6 +24,15 @@ constexpr mode_t kSocketMode = 0660;
 constexpr int kMaxThreads = 16;
 constexpr Duration kShutdownPatience = std::chrono::seconds(1);
 
+// Plugins, reflection among them, are registered for all servers of a process.
+class WithoutPlugins final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    plugins->clear();
+  }
+};
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
@@ -39,6 +49,8 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
   grpc::ResourceQuota quota("admin");
   quota.SetMaxThreads(kMaxThreads);
   builder.SetResourceQuota(quota);
+  builder.SetOption(std::make_unique<WithoutPlugins>());
+  builder.SetOption(std::make_unique<grpc::HealthCheckServiceServerBuilderOption>(nullptr));
   builder.RegisterService(server->service_.get());
   absl::StatusOr<GrpcListener> listener = Listen(builder, address);
   if (!listener.ok()) return listener.status();

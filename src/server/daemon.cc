@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/address_check.h"
 #include "workers/cpu_share.h"
 
 namespace escan {
@@ -22,6 +23,8 @@ namespace {
 
 // For the last answers to reach their clients once everything is answered.
 constexpr Duration kFarewell = std::chrono::seconds(1);
+// Without a new call for this long, the clients have noticed that the server leaves.
+constexpr Duration kQuiet = std::chrono::milliseconds(100);
 
 int PollTimeout(TimePoint until) {
   if (until == TimePoint::max()) return -1;
@@ -48,6 +51,7 @@ std::string ModelNames(const ServerState& state) {
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Options options) {
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(options)));
   if (!daemon->wake_fd_) return absl::ErrnoToStatus(errno, "cannot create an eventfd");
+  if (absl::Status status = daemon->CheckAddresses(); !status.ok()) return status;
   if (absl::Status status = daemon->StartEngines(); !status.ok()) return status;
   if (absl::Status status = daemon->StartServers(); !status.ok()) return status;
   return daemon;
@@ -61,6 +65,15 @@ Daemon::~Daemon() {
   if (state_ == nullptr) return;
   // Requests inside are answered before the servers that carry the answers go.
   for (const std::unique_ptr<ServedModel>& model : state_->models()) model->engine->Stop();
+}
+
+absl::Status Daemon::CheckAddresses() const {
+  const ServerConfig& config = options_.config.server;
+  for (const std::string& address : {config.listen, config.admin, config.metrics}) {
+    if (address.empty()) continue;
+    if (absl::Status status = CheckAddressIsFree(address); !status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Daemon::StartEngines() {
@@ -192,7 +205,17 @@ void Daemon::Drain(TimePoint deadline) {
     }
   }
   for (const std::unique_ptr<ServedModel>& model : state_->models()) model->engine->Stop();
-  inference_->Shutdown(Clock::now() + kFarewell);
+  const TimePoint end = Clock::now() + kFarewell;
+  RefuseUntilQuiet(end - kFarewell / 2);
+  inference_->Shutdown(end);
+}
+
+void Daemon::RefuseUntilQuiet(TimePoint deadline) const {
+  TimePoint quiet = Clock::now() + kQuiet;
+  while (Clock::now() < std::min(quiet, deadline)) {
+    std::this_thread::sleep_until(std::min(quiet, deadline));
+    quiet = std::max(quiet, state_->last_refusal() + kQuiet);
+  }
 }
 
 }  // namespace escan

@@ -28,7 +28,8 @@ class Daemon {
   };
 
   // Starts workers and servers; returns without waiting for the workers. An address that is taken
-  // is Unavailable.
+  // is Unavailable, an admin socket that somebody answers on AlreadyExists; no worker is started
+  // then.
   static absl::StatusOr<std::unique_ptr<Daemon>> Start(Options options);
   ~Daemon();
 
@@ -52,6 +53,7 @@ class Daemon {
  private:
   explicit Daemon(Options options);
 
+  absl::Status CheckAddresses() const;
   absl::Status StartEngines();
   absl::Status StartServers();
   void Wake();
@@ -59,6 +61,9 @@ class Daemon {
   void BeginLeaving();
   void BeginDraining();
   void Drain(TimePoint deadline);
+  // Until clients have stopped sending new calls, at the latest until `deadline`: those that reach
+  // gRPC while it shuts down would read CANCELLED in place of UNAVAILABLE.
+  void RefuseUntilQuiet(TimePoint deadline) const;
 
   const Options options_;
   const UniqueFd wake_fd_;  // eventfd

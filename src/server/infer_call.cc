@@ -11,7 +11,7 @@ grpc::ServerUnaryReactor* InferCall::Start(ServerState* server,
                                            const grpc::ByteBuffer& request,
                                            grpc::ByteBuffer* response) {
   auto* const call = new InferCall(server, response);
-  const absl::Status status = call->Prepare(request, ToMonotonic(context.deadline()));
+  const absl::Status status = call->Prepare(request, ToMonotonic(context.raw_deadline()));
   if (status.ok()) {
     call->handle_ = call->handle();
     call->Submit();

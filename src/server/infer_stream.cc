@@ -63,9 +63,14 @@ void OpenStreams::Drain() {
 
 InferStream* InferStream::Start(ServerState* server, OpenStreams* streams,
                                 const grpc::CallbackServerContext& context) {
-  auto* const stream = new InferStream(server, streams, ToMonotonic(context.deadline()));
+  auto* const stream = new InferStream(server, streams, ToMonotonic(context.raw_deadline()));
   streams->Add(stream);
   stream->mutex_.Lock();
+  // Added after the drain began, when nobody will drain it.
+  if (server->phase() == Phase::kDraining) {
+    server->NoteRefusal(Clock::now());
+    stream->draining_ = true;
+  }
   stream->PumpAndUnlock();
   return stream;
 }

@@ -32,6 +32,7 @@ absl::Status InferTask::Route(const grpc::ByteBuffer& message) {
   model_ = server_->FindOrNull(request_.header().model_name());
   if (model_ == nullptr) return server_->Find(request_.header().model_name()).status();
   if (server_->phase() == Phase::kDraining) {
+    server_->NoteRefusal(arrival_);
     return absl::UnavailableError("the server is draining and takes no new requests");
   }
   absl::StatusOr<CheckedRequest> checked =
@@ -144,9 +145,13 @@ grpc::ByteBuffer InferTask::FormAnswer() const {
   return grpc::ByteBuffer(&owner, 1);
 }
 
-TimePoint ToMonotonic(std::chrono::system_clock::time_point deadline) {
-  if (deadline == std::chrono::system_clock::time_point::max()) return TimePoint::max();
-  return Clock::now() + (deadline - std::chrono::system_clock::now());
+TimePoint ToMonotonic(gpr_timespec deadline) {
+  constexpr std::chrono::seconds kForever = std::chrono::hours(24 * 366);
+  const TimePoint now = Clock::now();
+  const gpr_timespec left = gpr_time_sub(deadline, gpr_now(deadline.clock_type));
+  if (left.tv_sec >= kForever.count()) return TimePoint::max();
+  if (left.tv_sec < 0) return now;
+  return now + std::chrono::seconds(left.tv_sec) + std::chrono::nanoseconds(left.tv_nsec);
 }
 
 }  // namespace escan

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <grpc/support/time.h>
 #include <grpcpp/support/byte_buffer.h>
 
 #include <memory>
@@ -72,7 +73,9 @@ class InferTask : private Completion {
   RequestKey key_;
 };
 
-// A gRPC call's deadline on the monotonic clock.
-TimePoint ToMonotonic(std::chrono::system_clock::time_point deadline);
+// A gRPC call's deadline on the monotonic clock; one more than about a year ahead is none. Such a
+// deadline may lie beyond the year 2262, where the nanoseconds of std::chrono::system_clock end, so
+// it is taken as gRPC's raw_deadline().
+TimePoint ToMonotonic(gpr_timespec deadline);
 
 }  // namespace escan

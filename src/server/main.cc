@@ -11,7 +11,9 @@
 #include <iostream>
 #include <optional>
 #include <string>
+#include <system_error>
 
+#include "absl/strings/str_cat.h"
 #include "config/address.h"
 #include "config/config.h"
 #include "server/daemon.h"
@@ -48,7 +50,8 @@ void Declare(CLI::App& app, Flags* flags) {
       ->capture_default_str();
   app.add_option("--worker", flags->worker, "Worker program [escan-worker beside escand]");
   app.footer(
-      "SIGTERM or SIGINT drains and ends the daemon; a second one ends it at once, with status 1.");
+      "SIGTERM or SIGINT drains and ends the daemon; a second one ends it at once, with status 1. "
+      "SIGHUP is ignored.");
 }
 
 // Replaces an address by the flag's. InvalidArgument naming the flag.
@@ -78,9 +81,19 @@ absl::StatusOr<Config> ReadConfig(const Flags& flags) {
   return config;
 }
 
-std::filesystem::path WorkerProgram(const Flags& flags) {
-  if (!flags.worker.empty()) return std::filesystem::absolute(flags.worker);
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "escan-worker";
+absl::StatusOr<std::filesystem::path> WorkerProgram(const Flags& flags) {
+  std::error_code error;
+  if (!flags.worker.empty()) {
+    const std::filesystem::path worker = std::filesystem::absolute(flags.worker, error);
+    if (!error) return worker;
+    return absl::ErrnoToStatus(error.value(),
+                               absl::StrCat("cannot find the worker program ", flags.worker));
+  }
+  constexpr char kSelf[] = "/proc/self/exe";
+  const std::filesystem::path self = std::filesystem::read_symlink(kSelf, error);
+  if (!error) return self.parent_path() / "escan-worker";
+  return absl::ErrnoToStatus(error.value(),
+                             absl::StrCat("cannot read ", kSelf, ", beside which escan-worker is"));
 }
 
 void SetUpLog(const std::string& level) {
@@ -91,6 +104,11 @@ void SetUpLog(const std::string& level) {
   RouteLibraryLogs();
 }
 
+int CannotStart(const absl::Status& status) {
+  spdlog::error("cannot start reason=\"{}\"", std::string(status.message()));
+  return kFailed;
+}
+
 int Serve(const Flags& flags, Config config) {
   // Before any thread is started, so that all of them leave these to the signalfd.
   sigset_t signals;
@@ -99,18 +117,18 @@ int Serve(const Flags& flags, Config config) {
   sigaddset(&signals, SIGINT);
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGHUP, SIG_IGN);  // a terminal that goes away is no reason to stop serving
   const UniqueFd signal_fd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
 
   SetUpLog(flags.log_level);
   spdlog::info("escand version={} config={}", ESCAN_VERSION, flags.config);
+  const absl::StatusOr<std::filesystem::path> worker = WorkerProgram(flags);
+  if (!worker.ok()) return CannotStart(worker.status());
   absl::StatusOr<std::unique_ptr<Daemon>> daemon =
       Daemon::Start({.config = std::move(config),
-                     .worker = {.program = WorkerProgram(flags), .arguments = {}},
+                     .worker = {.program = *worker, .arguments = {}},
                      .notify = [](const std::string& state) { sd_notify(0, state.c_str()); }});
-  if (!daemon.ok()) {
-    spdlog::error("cannot start reason=\"{}\"", std::string(daemon.status().message()));
-    return kFailed;
-  }
+  if (!daemon.ok()) return CannotStart(daemon.status());
   if ((*daemon)->Run(signal_fd.get()) == Daemon::Ending::kForced) std::_Exit(kFailed);
   return EXIT_SUCCESS;
 }

@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "config/config.h"
 #include "engine/engine.h"
+#include "escan/time.h"
 #include "server/answer_writer.h"
 #include "server/request_counters.h"
 #include "server/time_split.h"
@@ -58,6 +59,10 @@ class ServerState {
   std::string NotReadyReason(const ServedModel& model) const;
   std::string NotReadyReason() const;
 
+  // The latest inference call that was refused because the server drains; the clock's zero: none.
+  TimePoint last_refusal() const { return last_refusal_.load(std::memory_order_relaxed); }
+  void NoteRefusal(TimePoint now) { last_refusal_.store(now, std::memory_order_relaxed); }
+
   // Of the requests that belong to no model.
   RequestCounters& unrouted() { return unrouted_; }
   const RequestCounters& unrouted() const { return unrouted_; }
@@ -65,6 +70,7 @@ class ServerState {
  private:
   const std::vector<std::unique_ptr<ServedModel>> models_;
   std::atomic<Phase> phase_{Phase::kServing};
+  std::atomic<TimePoint> last_refusal_{TimePoint{}};
   RequestCounters unrouted_;
 };
 

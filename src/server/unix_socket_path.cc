@@ -20,7 +20,9 @@ constexpr mode_t kFolderMode = 0750;
 
 // Creates the folder and what is missing above it.
 absl::Status CreateFolder(const std::filesystem::path& folder) {
-  if (folder.empty() || std::filesystem::is_directory(folder)) return absl::OkStatus();
+  // What cannot be looked at is for mkdir to complain about.
+  std::error_code ignored;
+  if (folder.empty() || std::filesystem::is_directory(folder, ignored)) return absl::OkStatus();
   if (absl::Status status = CreateFolder(folder.parent_path()); !status.ok()) return status;
   if (mkdir(folder.c_str(), kFolderMode) == 0 || errno == EEXIST) return absl::OkStatus();
   return absl::ErrnoToStatus(errno, absl::StrCat("cannot create ", folder.string()));

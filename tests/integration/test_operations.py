@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -108,6 +109,14 @@ class Draining(unittest.TestCase):
             daemon.ctl("drain")
             self.assertEqual(daemon.process.wait(PATIENCE), 0)
             self.assertEqual(daemon.ctl("health", check=False).returncode, 2)
+
+
+class Hangup(unittest.TestCase):
+    def test_a_terminal_that_goes_away_does_not_end_the_daemon(self):
+        with Daemon(CONFIG) as daemon:
+            daemon.process.send_signal(signal.SIGHUP)
+            self.assertTrue(daemon.is_ready())
+            self.assertEqual(daemon.terminate(), 0)
 
 
 class CheckConfig(unittest.TestCase):

@@ -1,12 +1,14 @@
 // The daemon's life: starting, being asked, being operated, draining.
 #include "server/daemon.h"
 
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <sys/stat.h>
 
 #include <filesystem>
 #include <future>
 #include <string>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -55,6 +57,18 @@ TEST_F(DaemonTest, ATakenPortIsAnErrorThatNamesIt) {
   status = StartSecond(second);
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(status.message()), HasSubstr(daemon.addresses().metrics));
+}
+
+TEST_F(DaemonTest, ATakenPortIsFoundBeforeAnyWorkerIsStarted) {
+  TestDaemon daemon(config_, "good");
+  TestFolder other;
+  Config second = TestConfig(other);
+  second.server.listen = daemon.addresses().inference;
+  const absl::Status status = Daemon::Start({.config = second,
+                                             .worker = {.program = other.path() / "no-worker"},
+                                             .notify = [](const std::string&) {}})
+                                  .status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
 }
 
 TEST_F(DaemonTest, AMissingWorkerProgramIsAnErrorThatNamesIt) {
@@ -109,6 +123,34 @@ TEST_F(DaemonTest, ItIsNotReadyBeforeItsWorkersAre) {
   ASSERT_EQ(index.models_size(), 1);
   EXPECT_EQ(index.models(0).state(), "UNAVAILABLE");
   EXPECT_EQ(index.models(0).reason(), health.reason());
+}
+
+// The status with which a server answers an empty message to `method`.
+grpc::StatusCode CallUnknown(const std::string& address, const std::string& method) {
+  grpc::GenericStub stub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  context.set_wait_for_ready(true);
+  const grpc::Slice empty;
+  const grpc::ByteBuffer request(&empty, 1);
+  grpc::ByteBuffer response;
+  std::promise<grpc::StatusCode> code;
+  stub.UnaryCall(&context, method, grpc::StubOptions(), &request, &response,
+                 [&](const grpc::Status& status) { code.set_value(status.error_code()); });
+  return code.get_future().get();
+}
+
+TEST_F(DaemonTest, HealthAndReflectionAreForClientsAndNotOnTheAdminAddress) {
+  // The first server's settings must not reach those after it in the same process.
+  { TestDaemon first(config_, "good"); }
+  TestDaemon daemon(config_, "good");
+  for (const std::string method :
+       {"/grpc.health.v1.Health/Check",
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"}) {
+    EXPECT_NE(CallUnknown(daemon.addresses().inference, method), grpc::StatusCode::UNIMPLEMENTED)
+        << method;
+    EXPECT_EQ(CallUnknown(daemon.addresses().admin, method), grpc::StatusCode::UNIMPLEMENTED)
+        << method;
+  }
 }
 
 TEST_F(DaemonTest, UnsupportedMethodsSayWhy) {
@@ -230,6 +272,48 @@ TEST_F(DaemonTest, WhileDrainingNewRequestsAreRefusedAndTheDrainIsBounded) {
   const grpc::Status refused = daemon.Infer(TestRequest({1}));
   EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(inside.get().error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(daemon.WaitEnded(), Daemon::Ending::kDrained);
+}
+
+TEST_F(DaemonTest, AStreamOpenedWhileDrainingIsRefused) {
+  config_.shutdown.drain_timeout = std::chrono::minutes(1);
+  TestDaemon daemon(config_, "hang");
+  daemon.WaitReady();
+  grpc::ClientContext inside_context;
+  auto inside = std::async(std::launch::async, [&] {
+    inference::ModelInferResponse ignored;
+    return daemon.client().ModelInfer(&inside_context, TestRequest({1}), &ignored);
+  });
+  daemon.WaitFor([](const v1::CascadeStatus& status) { return status.requests() == 1; });
+  daemon.Signal();
+  daemon.WaitNotified("STATUS=draining");
+  grpc::ClientContext context;
+  const auto stream = daemon.client().ModelStreamInfer(&context);
+  inference::ModelStreamInferResponse response;
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  inside_context.TryCancel();
+  EXPECT_EQ(inside.get().error_code(), grpc::StatusCode::CANCELLED);
+  EXPECT_EQ(daemon.WaitEnded(), Daemon::Ending::kDrained);
+}
+
+TEST_F(DaemonTest, CallsThatArriveAtTheEndOfADrainAreRefusedAsUnavailable) {
+  TestDaemon daemon(config_, "good");
+  daemon.WaitReady();
+  daemon.Signal();
+  daemon.WaitNotified("STATUS=draining");
+  constexpr int kClients = 4;
+  constexpr int kCalls = 50;
+  std::vector<std::future<void>> clients;
+  for (int i = 0; i < kClients; ++i) {
+    clients.push_back(std::async(std::launch::async, [&] {
+      for (int call = 0; call < kCalls; ++call) {
+        const grpc::Status status = daemon.Infer(TestRequest({1}));
+        EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE) << status.error_message();
+      }
+    }));
+  }
+  for (std::future<void>& client : clients) client.get();
   EXPECT_EQ(daemon.WaitEnded(), Daemon::Ending::kDrained);
 }
 

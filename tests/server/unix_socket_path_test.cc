@@ -7,6 +7,7 @@
 #include <fstream>
 #include <string>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "ipc/unique_fd.h"
 #include "server/test_daemon.h"
@@ -54,6 +55,14 @@ TEST(UnixSocketPath, AFileThatIsNoSocketIsLeftAlone) {
   std::ofstream(path) << "precious";
   EXPECT_EQ(PrepareSocketPath(path).code(), absl::StatusCode::kAlreadyExists);
   EXPECT_TRUE(std::filesystem::exists(path));
+}
+
+TEST(UnixSocketPath, AFolderThatCannotBeLookedAtIsAnErrorThatNamesIt) {
+  TestFolder folder;
+  const std::filesystem::path loop = folder.path() / "loop";
+  std::filesystem::create_symlink(loop, loop);
+  EXPECT_THAT(std::string(PrepareSocketPath(loop / "run" / "s").message()),
+              testing::HasSubstr("cannot create " + (loop / "run").string()));
 }
 
 TEST(UnixSocketPath, APathTooLongForASocketIsRefused) {
