@@ -71,7 +71,9 @@ class WorkersKilled(unittest.TestCase):
                     os.kill(pid, signal.SIGKILL)
                 wait_until(lambda: sum(client.answered for client in clients) > answered + 20,
                            "the clients are answered after a kill")
-                wait_until(daemon.is_ready, "the worker is back")
+                wait_until(lambda: all(worker["state"] == "ready"
+                                       for worker in daemon.cascade()["workers"]),
+                           "the worker is back")
             for client in clients:
                 client.finish()
             self.assertEqual([error for client in clients for error in client.errors], [])
