@@ -8,12 +8,6 @@
 #include "spdlog/spdlog.h"
 
 namespace escan {
-namespace {
-
-// Waking up so much later than asked for is not the scheduling of a busy machine.
-constexpr Duration kPause = std::chrono::seconds(1);
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<EngineLoop>> EngineLoop::Create(const Environment& environment,
                                                                const Plan& plan) {
@@ -51,16 +45,13 @@ void EngineLoop::Run() {
 }
 
 // Workers are checked right after all that they said was read, against the time before: what was
-// due then and is not there now is late. Waking up much later than asked for means that this
-// process, and perhaps the workers too, did not run (it was stopped, or its machine was): they get
-// their time anew.
+// due then and is not there now is late. When this process did not run for a while, the workers
+// perhaps did not either: they get their time anew.
 void EngineLoop::WaitAndHandle(TimePoint next) {
   const TimePoint before = Clock::now();
   for (const Poller::Event& event : poller_->Wait(next)) HandleEvent(event, Clock::now());
   const TimePoint after = Clock::now();
-  if (next != TimePoint::max() && after - std::max(before, next) > kPause) {
-    patient_until_ = after + kHeartbeatTimeout;
-  }
+  if (pause_detector_.Paused(next, after)) patient_until_ = after + kHeartbeatTimeout;
   CheckWorkers(before);
 }
 

@@ -13,6 +13,7 @@
 #include "engine/completer.h"
 #include "engine/engine.h"
 #include "engine/mailbox.h"
+#include "engine/pause_detector.h"
 #include "engine/poller.h"
 #include "engine/slot_pool.h"
 #include "engine/worker_links.h"
@@ -111,6 +112,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   WorkerLinks links_;
   std::vector<FailedStart> failed_starts_;
   std::vector<UnsentBatch> unsent_;
+  PauseDetector pause_detector_{Clock::now()};
   // Nobody is condemned for being late before this: the daemon itself was not running.
   TimePoint patient_until_{};
   std::vector<Completion*> completions_;  // by first slot
