@@ -49,6 +49,39 @@ enum class ExecutorKind {
   kNull,  // built in: answers zeros at once, to measure everything around a model
 };
 
+// How a GPU computes a stage; the CPU always computes what the model's file says (kFp32).
+enum class Precision { kFp32, kFp16 };
+
+// In which order a GPU's convolutions see a tensor's dimensions.
+enum class MemoryLayout {
+  kAuto,  // whichever is measured to be faster when the stage is loaded
+  kContiguous,
+  kChannelsLast,
+};
+
+// How a GPU runs one step of a stage.
+enum class Execution {
+  kAuto,   // kGraph where the model can be captured, else kEager with a warning
+  kGraph,  // one CUDA graph for each bucket; a model that cannot be captured is an error
+  kEager,  // operation by operation, at the exact number of rows
+};
+
+std::string_view Name(Precision precision);  // "fp32", "fp16"
+std::string_view Name(MemoryLayout layout);  // "auto", "contiguous", "channels_last"
+std::string_view Name(Execution execution);  // "auto", "graph", "eager"
+std::optional<Precision> ParsePrecision(std::string_view name);
+std::optional<MemoryLayout> ParseMemoryLayout(std::string_view name);
+std::optional<Execution> ParseExecution(std::string_view name);
+
+// What a GPU worker does with a stage, where the model's file leaves a choice.
+struct GpuOptions {
+  Precision precision = Precision::kFp32;
+  MemoryLayout layout = MemoryLayout::kAuto;
+  Execution execution = Execution::kAuto;
+
+  friend bool operator==(const GpuOptions&, const GpuOptions&) = default;
+};
+
 // One model of a cascade.
 struct StageSpec {
   std::string name;
@@ -69,6 +102,8 @@ struct StageSpec {
   std::vector<int> buckets;
 
   ExitRule exit;
+
+  GpuOptions gpu;
 };
 
 // The tensors that the server adds to every answer of a cascade. Their names are reserved.

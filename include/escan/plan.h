@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "escan/time.h"
@@ -13,6 +14,7 @@ struct WorkerGroup {
   int thread_percent = 100;  // CUDA MPS active thread percentage; on the CPU the part of its cores
   int credits = 1;           // batches that may be in flight at one worker
   std::vector<int> stages;   // indices of the hosted stages, ascending
+  size_t memory_limit = 0;   // bytes of a GPU's memory that one worker may take; 0: no limit
 
   friend bool operator==(const WorkerGroup&, const WorkerGroup&) = default;
 };

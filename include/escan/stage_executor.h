@@ -38,11 +38,23 @@ class StageExecutor {
   // Takes up a batch. The batch's slots stay valid until Finish() returned for it.
   virtual absl::Status Start(const StageBatch& batch) = 0;
 
+  // Returns when Finish() would not block or `fd` is readable, whichever is first. An executor that
+  // works in Finish() has nothing to wait for.
+  virtual void AwaitDoneOrReadable(int fd) { (void)fd; }
+
   // Blocks until the outputs of the oldest unfinished batch lie in their slots. `results` has one
   // element a row. A model that throws on some rows marks these rows failed, puts why into
   // `first_failure`, computes all others, and returns OK. An error means that the executor cannot
-  // go on: the worker ends, and the batch is replayed elsewhere.
+  // go on: the worker ends, and the batch is replayed elsewhere. Aborted means that the device
+  // itself is in error, and with it every process that uses it (CUDA's sticky errors).
   virtual absl::Status Finish(std::span<RowResult> results, std::string* first_failure) = 0;
+
+  // What the process takes of a GPU. Any thread, once Prepare() has begun.
+  struct GpuUse {
+    int multiprocessors = 0;  // that this process is shown; 0: it uses no GPU
+    size_t memory_bytes = 0;  // that it holds
+  };
+  virtual GpuUse gpu_use() const { return {}; }
 };
 
 }  // namespace escan

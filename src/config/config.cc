@@ -61,12 +61,12 @@ std::vector<Device> ReadDevices(const NodeReader& node) {
   return devices;
 }
 
-MpsMode ReadMps(const NodeReader& node) {
+MpsConfig::Mode ReadMps(const NodeReader& node) {
   return MapReader(node, {"mode"})["mode"]
-      .AsOneOf<MpsMode>({{"managed", MpsMode::kManaged},
-                         {"external", MpsMode::kExternal},
-                         {"off", MpsMode::kOff}})
-      .value_or(MpsMode::kManaged);
+      .AsOneOf<MpsConfig::Mode>({{"managed", MpsConfig::Mode::kManaged},
+                                 {"external", MpsConfig::Mode::kExternal},
+                                 {"off", MpsConfig::Mode::kOff}})
+      .value_or(MpsConfig::Mode::kManaged);
 }
 
 ShutdownConfig ReadShutdown(const NodeReader& node) {
@@ -96,7 +96,7 @@ std::vector<CascadeConfig> ReadCascades(const NodeReader& node, const std::files
 
 }  // namespace
 
-absl::StatusOr<Config> LoadConfig(const std::filesystem::path& file) {
+absl::StatusOr<Config> LoadConfig(const std::filesystem::path& file, const std::vector<Device>&) {
   const absl::StatusOr<std::string> yaml = ReadFile(file);
   if (!yaml.ok()) return yaml.status();
   Mistakes mistakes(file.string());
@@ -105,7 +105,7 @@ absl::StatusOr<Config> LoadConfig(const std::filesystem::path& file) {
   Config config;
   config.server = ReadServer(map["server"]);
   config.devices = ReadDevices(map["devices"]);
-  config.mps = ReadMps(map["mps"]);
+  config.mps.mode = ReadMps(map["mps"]);
   config.shutdown = ReadShutdown(map["shutdown"]);
   config.cascades = ReadCascades(map.Required("cascades"), file.parent_path(),
                                  static_cast<int>(config.devices.size()));

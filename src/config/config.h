@@ -19,7 +19,20 @@ struct ServerConfig {
   std::string admin = "unix:/run/escan/admin.sock";  // unix:PATH or a loopback ADDR:PORT
 };
 
-enum class MpsMode { kManaged, kExternal, kOff };
+// Who runs NVIDIA's MPS daemon on the GPUs among the devices.
+struct MpsConfig {
+  enum class Mode {
+    kManaged,   // escand starts, checks, restarts and stops one of its own
+    kExternal,  // one that runs already is joined, and left running
+    kOff,       // nobody; worker processes take turns on a GPU
+  };
+  Mode mode = Mode::kManaged;
+  // kManaged: absolute; holds the daemon's pipes and logs, used by no other. Empty: the server
+  // chooses. kExternal: the daemon's pipe directory. Empty: CUDA's default.
+  std::filesystem::path directory;
+
+  friend bool operator==(const MpsConfig&, const MpsConfig&) = default;
+};
 
 struct ShutdownConfig {
   Duration grace = std::chrono::seconds(2);           // not ready, but still admitting
@@ -37,7 +50,8 @@ struct CascadeConfig {
 struct Config {
   ServerConfig server;
   std::vector<Device> devices;
-  MpsMode mps = MpsMode::kManaged;
+  MpsConfig mps;
+  std::filesystem::path cache;  // absolute; what workers found by trying. Empty: the server chooses
   ShutdownConfig shutdown;
   std::vector<CascadeConfig> cascades;
 };
@@ -45,8 +59,10 @@ struct Config {
 // Reads and validates a configuration. InvalidArgument has one line a mistake, all of them, each as
 //   FILE:LINE: cascades[0].stages[1].exit.threshold: 1.7 is not in [0, 1]
 // NotFound when the file does not exist. Model paths are relative to the file's folder and must
-// exist.
-absl::StatusOr<Config> LoadConfig(const std::filesystem::path& file);
+// exist. `gpus` are those of this machine: `auto` stands for all of them, or for the CPU where
+// there is none, and a UUID must be among them.
+absl::StatusOr<Config> LoadConfig(const std::filesystem::path& file,
+                                  const std::vector<Device>& gpus = {});
 
 // A plan alone, in the form of the configuration's `plan:`. `source` names it in messages.
 absl::StatusOr<Plan> ParsePlan(std::string_view yaml, std::string_view source,

@@ -35,13 +35,13 @@ void PutList(YAML::Emitter& out, const std::string& key, const std::vector<T>& v
   out << EndSeq;
 }
 
-std::string NameOf(MpsMode mode) {
+std::string NameOf(MpsConfig::Mode mode) {
   switch (mode) {
-    case MpsMode::kManaged:
+    case MpsConfig::Mode::kManaged:
       return "managed";
-    case MpsMode::kExternal:
+    case MpsConfig::Mode::kExternal:
       return "external";
-    case MpsMode::kOff:
+    case MpsConfig::Mode::kOff:
       return "off";
   }
   return "";
@@ -177,7 +177,7 @@ std::string ToYaml(const Config& config) {
   for (const Device& device : config.devices) devices.push_back(device.name);
   PutList(out, "devices", devices);
   PutKey(out, "mps") << Flow << BeginMap;
-  Put(out, "mode", NameOf(config.mps));
+  Put(out, "mode", NameOf(config.mps.mode));
   out << EndMap;
   PutKey(out, "shutdown") << Flow << BeginMap;
   Put(out, "grace", FormatDuration(config.shutdown.grace));

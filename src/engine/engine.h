@@ -62,6 +62,8 @@ struct EngineStatus {
     WorkerState reported = WorkerState::kStarting;  // the process's own word
     int progress_done = 0;
     int progress_total = 0;
+    int multiprocessors = 0;   // of its GPU, as it is shown them; 0: it uses none
+    size_t device_memory = 0;  // bytes of its GPU's memory that it takes
   };
   std::vector<Stage> stages;
   std::vector<Worker> workers;

@@ -10,6 +10,8 @@ std::string_view Name(WorkerState state) {
       return "loading";
     case WorkerState::kWarming:
       return "warming";
+    case WorkerState::kCapturing:
+      return "capturing";
     case WorkerState::kReady:
       return "ready";
     case WorkerState::kFailed:

@@ -16,7 +16,7 @@
 namespace escan {
 
 inline constexpr uint32_t kFrameMagic = 0x4e414353;  // "SCAN"
-inline constexpr uint16_t kFrameVersion = 1;
+inline constexpr uint16_t kFrameVersion = 2;
 
 enum class FrameType : uint16_t {
   kBatch = 1,   // daemon to worker: BatchFrame
@@ -65,10 +65,11 @@ struct ResultFrame {
 
 enum class WorkerState : uint32_t {
   kStarting = 0,
-  kLoading = 1,  // reading and optimising models
-  kWarming = 2,  // step `done` of `total` of preparing (stage, bucket) pairs
-  kReady = 3,
-  kFailed = 4,  // cannot become ready; `message` says why, and the process ends
+  kLoading = 1,    // reading and optimising models
+  kWarming = 2,    // on the CPU: step `done` of `total` of preparing (stage, bucket) pairs
+  kCapturing = 3,  // the same on a GPU, where a step is captured as a graph
+  kReady = 4,
+  kFailed = 5,  // cannot become ready, or go on; `message` says why, and the process ends
 };
 
 std::string_view Name(WorkerState state);
@@ -79,8 +80,12 @@ struct StateFrame {
   WorkerState state = WorkerState::kStarting;
   uint32_t done = 0;
   uint32_t total = 0;
+  // kFailed only, 1: the GPU itself is in error, and with it every process that uses it.
+  uint32_t device_fault = 0;
+  uint32_t multiprocessors = 0;  // of the GPU, as this process is shown them; 0: no GPU
   uint32_t reserved = 0;
-  std::array<char, 480> message{};  // NUL-terminated
+  uint64_t device_memory = 0;       // bytes of the GPU's memory that this process takes
+  std::array<char, 464> message{};  // NUL-terminated
 };
 
 struct StopFrame {

@@ -32,6 +32,7 @@ struct WorkerStage {
   std::vector<int> buckets;
   ExitScore score = ExitScore::kNone;
   int score_output = 0;  // index into outputs
+  GpuOptions gpu;
 
   friend bool operator==(const WorkerStage&, const WorkerStage&) = default;
 };
@@ -47,6 +48,8 @@ struct WorkerSpec {
   int credits = 1;           // batches that may be in flight
   int threads = 1;           // intra-op threads (CPU)
   std::vector<int> cpus;     // affinity; empty: leave as inherited
+  std::string gpu;           // UUID of the only GPU that the worker sees; empty: the CPU
+  std::string cache;         // folder for what was found by trying; empty: nothing is kept
   std::vector<WorkerStage> stages;
 
   friend bool operator==(const WorkerSpec&, const WorkerSpec&) = default;

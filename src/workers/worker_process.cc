@@ -5,10 +5,12 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -106,15 +108,35 @@ absl::Status SpawnError(const std::filesystem::path& program, int error) {
   }
 }
 
+std::string_view NameOf(std::string_view variable) {
+  return variable.substr(0, variable.find('='));
+}
+
+// This process's environment with `changes` in place of the variables of the same names.
+std::vector<std::string> EnvironmentWith(const std::vector<std::string>& changes) {
+  std::vector<std::string> variables = changes;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const bool changed = std::any_of(changes.begin(), changes.end(), [&](const std::string& c) {
+      return NameOf(c) == NameOf(*variable);
+    });
+    if (!changed) variables.emplace_back(*variable);
+  }
+  return variables;
+}
+
 absl::StatusOr<pid_t> SpawnWith(const WorkerCommand& command, const SpawnSettings& settings) {
   std::string program = command.program.string();
   std::vector<std::string> arguments = command.arguments;
   std::vector<char*> argv = {program.data()};
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
+  std::vector<std::string> environment = EnvironmentWith(command.environment);
+  std::vector<char*> envp;
+  for (std::string& variable : environment) envp.push_back(variable.data());
+  envp.push_back(nullptr);
   pid_t pid = -1;
   const int error = ::posix_spawn(&pid, program.c_str(), settings.actions(), settings.attributes(),
-                                  argv.data(), environ);
+                                  argv.data(), envp.data());
   if (error != 0) return SpawnError(command.program, error);
   return pid;
 }
@@ -196,7 +218,7 @@ void WorkerProcess::End() {
   exit_ = Wait(pidfd_.get(), 0);
 }
 
-void WorkerProcess::Kill() {
+void WorkerProcess::Kill() const {
   if (!exit_) SendSignal(pidfd_.get(), SIGKILL);
 }
 

@@ -27,6 +27,7 @@ struct WorkerExit {
 struct WorkerCommand {
   std::filesystem::path program;
   std::vector<std::string> arguments;
+  std::vector<std::string> environment;  // "NAME=VALUE", in place of what the daemon has or added
 };
 
 // One child process and the daemon's end of its socket. The child inherits nothing but its socket,
@@ -51,7 +52,7 @@ class WorkerProcess {
   const FrameSocket& socket() const { return socket_; }
 
   // SIGKILL; nothing when it has ended.
-  void Kill();
+  void Kill() const;
   // Not blocking; nullopt while the process runs. The same answer again after the first.
   std::optional<WorkerExit> Reap();
 

@@ -35,7 +35,7 @@ TEST(LoadConfig, FillsInTheDefaultsOfTheServer) {
   EXPECT_EQ(config.server.metrics, "127.0.0.1:8002");
   EXPECT_EQ(config.server.admin, "unix:/run/escan/admin.sock");
   EXPECT_THAT(config.devices, ElementsAre(Device{Device::Kind::kCpu, "cpu"}));
-  EXPECT_EQ(config.mps, MpsMode::kManaged);
+  EXPECT_EQ(config.mps.mode, MpsConfig::Mode::kManaged);
   EXPECT_EQ(config.shutdown.grace, seconds(2));
   EXPECT_EQ(config.shutdown.drain_timeout, seconds(30));
 }
@@ -52,7 +52,7 @@ shutdown: {grace: 0s, drain_timeout: 1.5m}
   EXPECT_EQ(config.server.metrics, "[::]:9001");
   EXPECT_EQ(config.server.admin, "[::1]:9002");
   EXPECT_THAT(config.devices, ElementsAre(Device{}));
-  EXPECT_EQ(config.mps, MpsMode::kExternal);
+  EXPECT_EQ(config.mps.mode, MpsConfig::Mode::kExternal);
   EXPECT_EQ(config.shutdown.grace, seconds(0));
   EXPECT_EQ(config.shutdown.drain_timeout, seconds(90));
 }

@@ -168,7 +168,7 @@ std::vector<BadFrame> BadFrames() {
       {"Long", std::vector<std::byte>(100000), "found magic 0 version 0"},
       {"Magic", Spoilt<BatchFrame>([](auto& f) { f.header.magic = 0xbad; }), "found magic bad"},
       {"Version", Spoilt<BatchFrame>([](auto& f) { f.header.version = 9; }),
-       "version 9, expected magic 4e414353 version 1"},
+       "version 9, expected magic 4e414353 version 2"},
       {"Type", Spoilt<BatchFrame>([](auto& f) { f.header.type = FrameType{5}; }), "found type 5"},
       {"TypeZero", Spoilt<BatchFrame>([](auto& f) { f.header.type = FrameType{0}; }),
        "found type 0"},
@@ -193,10 +193,10 @@ std::vector<BadFrame> BadFrames() {
        "found status 3 of row 0"},
       {"ResultMessageWithoutEnd", Spoilt<ResultFrame>([](auto& f) { f.message.fill('x'); }),
        "found no end of its message in 256 bytes"},
-      {"UnknownState", Spoilt<StateFrame>([](auto& f) { f.state = WorkerState{5}; }),
-       "found state 5, expected at most 4"},
+      {"UnknownState", Spoilt<StateFrame>([](auto& f) { f.state = WorkerState{6}; }),
+       "found state 6, expected at most 5"},
       {"StateMessageWithoutEnd", Spoilt<StateFrame>([](auto& f) { f.message.fill('x'); }),
-       "found no end of its message in 480 bytes"},
+       "found no end of its message in 464 bytes"},
   };
   return frames;
 }
