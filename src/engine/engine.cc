@@ -29,7 +29,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const CascadeSpec& cascade
                           .layout = &engine->layout_,
                           .slab = &engine->slab_,
                           .slots = engine->slots_.get(),
-                          .mailbox = engine->mailbox_.get(),
+                          .mailbox = engine->mailbox_,
                           .completer = engine->completer_.get()},
                          plan);
   if (!loop.ok()) return loop.status();
@@ -40,7 +40,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const CascadeSpec& cascade
 }
 
 Engine::Engine(const CascadeSpec& cascade, const EngineOptions& options, const SlabLayout& layout,
-               Slab slab, std::unique_ptr<Mailbox> mailbox)
+               Slab slab, std::shared_ptr<Mailbox> mailbox)
     : cascade_(cascade),
       options_(options),
       layout_(layout),
@@ -112,6 +112,15 @@ absl::StatusOr<PlanChange> Engine::SetPlan(const Plan& plan) {
   return promise.get_future().get();
 }
 
+void Engine::RenewWorkers(int device, std::function<void(absl::Status)> done) {
+  const bool posted = mailbox_->Post([this, device, done] { loop_->RenewWorkers(device, done); });
+  if (!posted) done(absl::UnavailableError("the daemon is shutting down"));
+}
+
+void Engine::DeviceFaulted(int device) {
+  mailbox_->Post([this, device] { loop_->DeviceFaulted(device); });
+}
+
 void Engine::SetThresholds(const std::vector<std::pair<int, float>>& thresholds) {
   std::promise<void> done;
   const bool posted = mailbox_->Post([&] {
@@ -131,6 +140,10 @@ void Engine::Stop() {
 
 void Engine::OnReadyChange(std::function<void(bool ready)> callback) {
   mailbox_->Post([this, callback = std::move(callback)] { loop_->OnReadyChange(callback); });
+}
+
+void Engine::OnDeviceFault(std::function<void(int device)> callback) {
+  mailbox_->Post([this, callback = std::move(callback)] { loop_->OnDeviceFault(callback); });
 }
 
 const CascadeSpec& Engine::cascade() const { return cascade_; }

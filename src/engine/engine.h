@@ -20,6 +20,7 @@
 #include "scheduling/scheduler.h"
 #include "scheduling/stage_statistics.h"
 #include "workers/fleet.h"
+#include "workers/worker_host.h"
 #include "workers/worker_process.h"
 
 namespace escan {
@@ -30,10 +31,11 @@ class Mailbox;
 class SlotPool;
 
 struct EngineOptions {
-  WorkerCommand worker;         // program for CPU workers
-  std::vector<Device> devices;  // what plans refer to
-  std::vector<int> cpus;        // that CPU workers may use
-  int completer_threads = 1;    // call Completion::OnComplete
+  std::shared_ptr<WorkerHost> host;  // runs the workers; not null
+  std::vector<Device> devices;       // what plans refer to
+  std::string cache;                 // folder for what workers found by trying; empty: none
+  std::vector<int> cpus;             // that CPU workers may use
+  int completer_threads = 1;         // call Completion::OnComplete
   FleetOptions fleet;
   SchedulerOptions scheduler;
 };
@@ -117,6 +119,13 @@ class Engine {
   // Puts a plan into effect; returns when it is (see Fleet). Aborted: another change is under way.
   // FailedPrecondition: workers could not be started; the plan before goes on.
   absl::StatusOr<PlanChange> SetPlan(const Plan& plan);
+  // Replaces the workers on a device by new ones of the same plan, as a plan change does. `done` is
+  // called on the engine's thread, once, with what became of it; must not block. Waits for a plan
+  // change that is under way. Does not block.
+  void RenewWorkers(int device, std::function<void(absl::Status)> done);
+  // The device is in error, as a worker of another engine says: all workers that use it are ended,
+  // and started anew. Does not block.
+  void DeviceFaulted(int device);
   void SetThresholds(const std::vector<std::pair<int, float>>& thresholds);
   // Waits until no request is inside, at most until `deadline`; false when some are left.
   bool WaitUntilIdle(TimePoint deadline);
@@ -124,19 +133,22 @@ class Engine {
   void Stop();
   // Called on the engine's thread whenever ready() may have changed; must not block.
   void OnReadyChange(std::function<void(bool ready)> callback);
+  // Called on the engine's thread when one of its own workers says that the device is in error;
+  // must not block.
+  void OnDeviceFault(std::function<void(int device)> callback);
 
   const CascadeSpec& cascade() const;
 
  private:
   Engine(const CascadeSpec& cascade, const EngineOptions& options, const SlabLayout& layout,
-         Slab slab, std::unique_ptr<Mailbox> mailbox);
+         Slab slab, std::shared_ptr<Mailbox> mailbox);
 
   const CascadeSpec cascade_;
   const EngineOptions options_;
   const SlabLayout layout_;
   const Slab slab_;
   const std::unique_ptr<SlotPool> slots_;
-  const std::unique_ptr<Mailbox> mailbox_;
+  const std::shared_ptr<Mailbox> mailbox_;
   std::unique_ptr<EngineLoop> loop_;
   // Goes before the loop: what waits in it still reads answers there.
   const std::unique_ptr<Completer> completer_;

@@ -22,17 +22,17 @@ absl::StatusOr<std::unique_ptr<EngineLoop>> EngineLoop::Create(const Environment
 EngineLoop::EngineLoop(const Environment& environment, const Plan& plan,
                        std::unique_ptr<Poller> poller)
     : environment_(environment),
-      plan_(plan),
       poller_(std::move(poller)),
       scheduler_(*environment.cascade, plan, environment.slots->next(), this,
                  environment.options->scheduler),
       fleet_(this, environment.options->fleet),
-      links_(*environment.cascade, *environment.layout, *environment.slab,
-             environment.options->worker, poller_.get()),
+      changer_(environment.cascade->name, plan, &fleet_, &scheduler_),
+      links_(*environment.cascade, *environment.layout, *environment.slab, *environment.options,
+             poller_.get()),
       completions_(static_cast<size_t>(environment.slots->slots())) {}
 
 void EngineLoop::Run() {
-  fleet_.SetGroups(plan_.workers, Clock::now());
+  changer_.Begin(Clock::now());
   while (true) {
     TakeMail(Clock::now());
     const TimePoint next = Decide(Clock::now());
@@ -112,7 +112,7 @@ TimePoint EngineLoop::Decide(TimePoint now) {
     next = now;
   }
   next = std::min({next, fleet_.Advance(now), NextCheck()});
-  AdvanceChange(now);
+  changer_.Advance(now);
   return TellDrained(now) || !failed_starts_.empty() ? now : next;
 }
 
@@ -165,13 +165,27 @@ CpuShare EngineLoop::FreeShare(const WorkerGroup& role) const {
     const WorkerLink* link = links_.Find(member.id);
     if (link != nullptr && !member.outgoing && !member.leaving) taken.push_back(link->cpu_share());
   }
+  // A GPU's worker needs a core now and then, any of them.
+  const Device& device = environment_.options->devices[static_cast<size_t>(role.device)];
+  if (device.kind == Device::Kind::kGpu) return {};
   return ShareOfCpus(environment_.options->cpus, role.thread_percent, taken);
 }
 
 void EngineLoop::StartWorker(WorkerId worker, uint32_t incarnation, const WorkerGroup& role) {
+  if (links_.Expelling(role.device)) {
+    held_starts_.push_back({worker, incarnation, role});
+    return;
+  }
   const absl::Status started = links_.Start(worker, incarnation, role, FreeShare(role));
   if (!started.ok()) {
     failed_starts_.push_back({worker, incarnation, std::string(started.message())});
+  }
+}
+
+// MPS takes no new clients on a device that is in error before all old ones have gone.
+void EngineLoop::ReleaseStarts() {
+  for (const HeldStart& held : std::exchange(held_starts_, {})) {
+    StartWorker(held.worker, held.incarnation, held.role);
   }
 }
 
@@ -182,7 +196,12 @@ void EngineLoop::StopWorker(WorkerId worker) {
 }
 
 void EngineLoop::KillWorker(WorkerId worker) {
-  if (WorkerLink* link = links_.Find(worker)) link->Retire();
+  if (WorkerLink* link = links_.Find(worker)) return link->Retire();
+  const auto held = std::find_if(held_starts_.begin(), held_starts_.end(),
+                                 [&](const HeldStart& start) { return start.worker == worker; });
+  if (held == held_starts_.end()) return;
+  failed_starts_.push_back({worker, held->incarnation, "its device is in error"});
+  held_starts_.erase(held);
 }
 
 void EngineLoop::HandleEvent(const Poller::Event& event, TimePoint now) {
@@ -256,13 +275,48 @@ void EngineLoop::HandleState(WorkerId worker, WorkerLink& link, const StateFrame
     spdlog::error("worker failed model={} worker={} pid={} reason=\"{}\"",
                   environment_.cascade->name, worker, link.process().pid(), frame.message.data());
   }
-  if (!became_ready) return;
+  if (frame.state == WorkerState::kFailed && frame.device_fault != 0) {
+    const int device = link.role().device;
+    if (ExpelFrom(device, now) && on_device_fault_) on_device_fault_(device);
+  }
+  if (became_ready && !link.expelled()) HandleReady(worker, link);
+}
+
+// It serves once its share of the device is known to be what was planned.
+void EngineLoop::HandleReady(WorkerId worker, const WorkerLink& link) {
+  environment_.options->host->Verify(
+      link.process(), link.role(), static_cast<int>(link.reported().multiprocessors),
+      [this, mailbox = std::weak_ptr(environment_.mailbox), worker,
+       incarnation = link.incarnation()](const absl::Status& status) {
+        if (const std::shared_ptr<Mailbox> open = mailbox.lock()) {
+          open->Post(
+              [this, worker, incarnation, status] { Verified(worker, incarnation, status); });
+        }
+      });
+}
+
+void EngineLoop::Verified(WorkerId worker, uint32_t incarnation, const absl::Status& status) {
+  WorkerLink* const link = links_.Find(worker);
+  if (link == nullptr || link->incarnation() != incarnation || link->expelled()) return;
+  const TimePoint now = Clock::now();
+  if (!status.ok()) return Distrust(worker, *link, std::string(status.message()), now);
   spdlog::info("worker ready model={} worker={} pid={}", environment_.cascade->name, worker,
-               link.process().pid());
-  fleet_.Ready(worker, link.incarnation(), now);
+               link->process().pid());
+  fleet_.Ready(worker, incarnation, now);
   const Fleet::Member* member = fleet_.Find(worker);
   if (member == nullptr || member->state != FleetState::kReady) return;
   scheduler_.WorkerReady(worker, member->role.stages, member->role.credits, now);
+}
+
+void EngineLoop::DeviceFaulted(int device) { ExpelFrom(device, Clock::now()); }
+
+bool EngineLoop::ExpelFrom(int device, TimePoint now) {
+  const std::vector<WorkerId> expelled = links_.Expel(device, now);
+  for (const WorkerId worker : expelled) scheduler_.WorkerDraining(worker, now);
+  if (expelled.empty()) return false;
+  spdlog::error("device in error, its workers are replaced model={} device={} workers={}",
+                environment_.cascade->name, device, expelled.size());
+  return true;
 }
 
 void EngineLoop::HandleEnd(WorkerId worker, TimePoint now) {
@@ -280,55 +334,19 @@ void EngineLoop::HandleEnd(WorkerId worker, TimePoint now) {
   links_.Remove(worker);
   scheduler_.WorkerGone(worker, end, now);
   fleet_.Exited(worker, incarnation, how, now);
+  ReleaseStarts();
 }
 
 // --- plans
 
-void EngineLoop::SetPlan(const Plan& plan, PlanChanged done) {
-  if (stopping_) {
-    done(absl::UnavailableError("the daemon is shutting down"));
-    return;
-  }
-  if (change_.has_value()) {
-    done(absl::AbortedError("another plan change is under way"));
-    return;
-  }
-  const TimePoint now = Clock::now();
-  change_ = PendingChange{.plan = plan, .done = std::move(done), .started = now};
-  fleet_.SetGroups(plan.workers, now);
+void EngineLoop::SetPlan(const Plan& plan, PlanChanger::PlanChanged done) {
+  if (stopping_) return done(absl::UnavailableError("the daemon is shutting down"));
+  changer_.SetPlan(plan, std::move(done), Clock::now());
 }
 
-void EngineLoop::AdvanceChange(TimePoint now) {
-  if (!change_.has_value()) return;
-  if (fleet_.change() == Fleet::Change::kFailed) {
-    FinishChange(absl::FailedPreconditionError(
-        absl::StrCat("the new workers could not be started: ", fleet_.change_error())));
-    return;
-  }
-  if (!change_->switched && fleet_.switched()) {
-    change_->switched = true;
-    plan_ = change_->plan;
-    ++plan_changes_;
-    scheduler_.SetPolicies(plan_.stages, plan_.options, now);
-  }
-  if (change_->switched && fleet_.change() != Fleet::Change::kInProgress) {
-    FinishChange(PlanChange{.workers_started = fleet_.change_started(),
-                            .workers_stopped = fleet_.change_stopped(),
-                            .took = now - change_->started});
-  }
-}
-
-void EngineLoop::FinishChange(absl::StatusOr<PlanChange> result) {
-  const PlanChanged done = std::move(change_->done);
-  change_.reset();
-  if (result.ok()) {
-    spdlog::info("plan changed model={} started={} stopped={}", environment_.cascade->name,
-                 result->workers_started, result->workers_stopped);
-  } else {
-    spdlog::warn("plan not changed model={} reason=\"{}\"", environment_.cascade->name,
-                 std::string(result.status().message()));
-  }
-  done(std::move(result));
+void EngineLoop::RenewWorkers(int device, PlanChanger::Renewed done) {
+  if (stopping_) return done(absl::UnavailableError("the daemon is shutting down"));
+  changer_.Renew(device, std::move(done), Clock::now());
 }
 
 void EngineLoop::SetThreshold(int stage, float threshold) {
@@ -341,7 +359,7 @@ void EngineLoop::Stop() {
   stopping_ = true;
   environment_.mailbox->Close();
   const TimePoint now = Clock::now();
-  if (change_.has_value()) FinishChange(absl::UnavailableError("the daemon is shutting down"));
+  changer_.Abort();
   scheduler_.FailAll(now);
   fleet_.StopAll(now);
 }
@@ -351,6 +369,10 @@ void EngineLoop::Stop() {
 void EngineLoop::OnReadyChange(std::function<void(bool)> callback) {
   on_ready_change_ = std::move(callback);
   on_ready_change_(ready());
+}
+
+void EngineLoop::OnDeviceFault(std::function<void(int)> callback) {
+  on_device_fault_ = std::move(callback);
 }
 
 bool EngineLoop::AllStagesHosted() const {
@@ -368,15 +390,15 @@ void EngineLoop::PublishReady() {
 }
 
 EngineStatus EngineLoop::Status() const {
-  return {.stages = StagesStatus(plan_, scheduler_, fleet_),
+  return {.stages = StagesStatus(changer_.plan(), scheduler_, fleet_),
           .workers = WorkersStatus(fleet_, links_),
-          .plan = plan_,
+          .plan = changer_.plan(),
           .slots = environment_.slots->slots(),
           .slots_in_use = environment_.slots->in_use(),
           .requests = scheduler_.requests(),
           .worker_restarts = worker_restarts_,
-          .plan_changes = plan_changes_,
-          .plan_change_in_progress = change_.has_value(),
+          .plan_changes = changer_.changes(),
+          .plan_change_in_progress = changer_.in_progress(),
           .ready = ready()};
 }
 

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "engine/engine.h"
 #include "engine/mailbox.h"
 #include "engine/pause_detector.h"
+#include "engine/plan_changer.h"
 #include "engine/poller.h"
 #include "engine/slot_pool.h"
 #include "engine/worker_links.h"
@@ -32,10 +32,9 @@ class EngineLoop : private SchedulerActions, private FleetActions {
     const SlabLayout* layout = nullptr;
     const Slab* slab = nullptr;
     SlotPool* slots = nullptr;
-    Mailbox* mailbox = nullptr;
+    std::shared_ptr<Mailbox> mailbox;
     Completer* completer = nullptr;
   };
-  using PlanChanged = std::function<void(absl::StatusOr<PlanChange>)>;
 
   static absl::StatusOr<std::unique_ptr<EngineLoop>> Create(const Environment& environment,
                                                             const Plan& plan);
@@ -50,18 +49,15 @@ class EngineLoop : private SchedulerActions, private FleetActions {
 
   // --- through Mailbox calls
   EngineStatus Status() const;
-  void SetPlan(const Plan& plan, PlanChanged done);
+  void SetPlan(const Plan& plan, PlanChanger::PlanChanged done);
+  void RenewWorkers(int device, PlanChanger::Renewed done);
+  void DeviceFaulted(int device);
   void SetThreshold(int stage, float threshold);
   void OnReadyChange(std::function<void(bool)> callback);
+  void OnDeviceFault(std::function<void(int)> callback);
   void Stop();
 
  private:
-  struct PendingChange {
-    Plan plan;
-    PlanChanged done;
-    TimePoint started;
-    bool switched = false;
-  };
   struct UnsentBatch {
     WorkerId worker;
     uint64_t sequence;
@@ -71,6 +67,11 @@ class EngineLoop : private SchedulerActions, private FleetActions {
     WorkerId worker;
     uint32_t incarnation;
     std::string reason;
+  };
+  struct HeldStart {
+    WorkerId worker;
+    uint32_t incarnation;
+    WorkerGroup role;
   };
 
   EngineLoop(const Environment& environment, const Plan& plan, std::unique_ptr<Poller> poller);
@@ -92,8 +93,6 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void CheckWorkers(TimePoint now);
   void Distrust(WorkerId worker, WorkerLink& link, const std::string& reason, TimePoint now);
   bool TellDrained(TimePoint now);
-  void AdvanceChange(TimePoint now);
-  void FinishChange(absl::StatusOr<PlanChange> result);
   void PublishReady();
   bool AllStagesHosted() const;
 
@@ -102,15 +101,20 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void HandleResult(WorkerId worker, WorkerLink& link, const ResultFrame& frame, TimePoint now);
   void HandleState(WorkerId worker, WorkerLink& link, const StateFrame& frame, TimePoint now);
   void HandleEnd(WorkerId worker, TimePoint now);
+  void HandleReady(WorkerId worker, const WorkerLink& link);
+  void Verified(WorkerId worker, uint32_t incarnation, const absl::Status& status);
+  bool ExpelFrom(int device, TimePoint now);
+  void ReleaseStarts();
   CpuShare FreeShare(const WorkerGroup& role) const;
 
   Environment environment_;
-  Plan plan_;
   std::unique_ptr<Poller> poller_;
   Scheduler scheduler_;
   Fleet fleet_;
+  PlanChanger changer_;
   WorkerLinks links_;
   std::vector<FailedStart> failed_starts_;
+  std::vector<HeldStart> held_starts_;  // until their devices are rid of workers that failed
   std::vector<UnsentBatch> unsent_;
   PauseDetector pause_detector_{Clock::now()};
   // Nobody is condemned for being late before this: the daemon itself was not running.
@@ -119,11 +123,10 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   std::vector<Completer::Finished> finished_;
   Mailbox::Contents mail_;
   BatchFrame batch_frame_;
-  std::optional<PendingChange> change_;
   std::function<void(bool)> on_ready_change_;
+  std::function<void(int)> on_device_fault_;
   std::atomic<bool> ready_{false};
   uint64_t worker_restarts_ = 0;
-  uint64_t plan_changes_ = 0;
   bool stopping_ = false;
   EngineStatus last_status_;
 };

@@ -14,6 +14,8 @@ std::vector<EngineStatus::Worker> WorkersStatus(const Fleet& fleet, const Worker
       worker.reported = link->reported().state;
       worker.progress_done = static_cast<int>(link->reported().done);
       worker.progress_total = static_cast<int>(link->reported().total);
+      worker.multiprocessors = static_cast<int>(link->reported().multiprocessors);
+      worker.device_memory = static_cast<size_t>(link->reported().device_memory);
     }
     workers.push_back(std::move(worker));
   }

@@ -6,17 +6,26 @@
 
 namespace escan {
 
-WorkerLink::WorkerLink(WorkerProcess process, uint32_t incarnation, CpuShare share)
-    : process_(std::move(process)), incarnation_(incarnation), share_(std::move(share)) {}
+WorkerLink::WorkerLink(WorkerHost* host, WorkerProcess process, uint32_t incarnation,
+                       WorkerGroup role, CpuShare share)
+    : host_(host),
+      process_(std::move(process)),
+      incarnation_(incarnation),
+      role_(std::move(role)),
+      share_(std::move(share)) {}
 
 void WorkerLink::Condemn(std::string reason) {
   if (condemned()) return;
   condemned_ = std::move(reason);
-  process_.Kill();
+  host_->Kill(process_, role_);
 }
 
 void WorkerLink::Stop() {
   stop_asked_ = true;
+  SendStop();
+}
+
+void WorkerLink::SendStop() {
   // A peer that is gone needs no word.
   (void)process_.socket().Send(
       StopFrame{.header = {.type = FrameType::kStop, .incarnation = incarnation_}});
@@ -24,20 +33,27 @@ void WorkerLink::Stop() {
 
 void WorkerLink::Retire() {
   stop_asked_ = true;
-  process_.Kill();
+  host_->Kill(process_, role_);
+}
+
+void WorkerLink::Expel(TimePoint now) {
+  expelled_ = true;
+  deadline_ = now + kHeartbeatTimeout;
+  SendStop();
 }
 
 void WorkerLink::SocketClosed(TimePoint now) {
   socket_closed_ = true;
-  deadline_ = now + kHeartbeatTimeout;
+  if (!expelled_) deadline_ = now + kHeartbeatTimeout;
 }
 
 std::string WorkerLink::overdue_reason() const {
+  if (expelled_) return "it did not end although its device is in error";
   return socket_closed_ ? "it closed its socket and did not end" : "it was silent for too long";
 }
 
 WorkerEnd WorkerLink::EndOf(const WorkerExit& exit) const {
-  if (condemned()) return WorkerEnd::kSuspect;
+  if (condemned() || expelled_) return WorkerEnd::kSuspect;
   if (stop_asked_) return WorkerEnd::kBlameless;
   return oom_kills_.KilledFromOutside(exit) ? WorkerEnd::kBlameless : WorkerEnd::kSuspect;
 }

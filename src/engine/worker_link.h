@@ -6,6 +6,7 @@
 #include "scheduling/scheduler.h"
 #include "workers/cpu_share.h"
 #include "workers/oom_kill_counter.h"
+#include "workers/worker_host.h"
 #include "workers/worker_process.h"
 
 namespace escan {
@@ -14,15 +15,20 @@ namespace escan {
 // Used by the engine's thread only.
 class WorkerLink {
  public:
-  WorkerLink(WorkerProcess process, uint32_t incarnation, CpuShare share);
+  // `host` outlives the link.
+  WorkerLink(WorkerHost* host, WorkerProcess process, uint32_t incarnation, WorkerGroup role,
+             CpuShare share);
 
   uint32_t incarnation() const { return incarnation_; }
+  const WorkerGroup& role() const { return role_; }
   const CpuShare& cpu_share() const { return share_; }
   WorkerProcess& process() { return process_; }
   const WorkerProcess& process() const { return process_; }
   const StateFrame& reported() const { return reported_; }
 
-  void Heard(TimePoint now) { deadline_ = now + kHeartbeatTimeout; }
+  void Heard(TimePoint now) {
+    if (!expelled_) deadline_ = now + kHeartbeatTimeout;
+  }
   void Reported(const StateFrame& frame) { reported_ = frame; }
 
   // Ends the process because it cannot be trusted any more; the first reason stays.
@@ -33,10 +39,14 @@ class WorkerLink {
   // Ends the process because it is not wanted any more.
   void Retire();
   bool expected_to_end() const { return stop_asked_; }
+  // Asks the process to end because its device is in error, and with it perhaps what it holds. One
+  // that does not end is condemned after a while.
+  void Expel(TimePoint now);
+  bool expelled() const { return expelled_; }
 
   // The process closed its socket: it is ending, or else is condemned after a while.
   void SocketClosed(TimePoint now);
-  // It still says something that is listened to.
+  // Its frames are still read.
   bool readable() const { return !socket_closed_ && !condemned(); }
 
   // When silence, or a closed socket without an end, becomes a reason to condemn it. Never before
@@ -49,14 +59,19 @@ class WorkerLink {
   std::string DescribeEnd(const WorkerExit& exit) const;
 
  private:
+  void SendStop();
+
+  WorkerHost* host_;
   WorkerProcess process_;
   uint32_t incarnation_;
+  WorkerGroup role_;
   CpuShare share_;
   TimePoint deadline_ = TimePoint::max();
   StateFrame reported_;
   std::string condemned_;
   bool stop_asked_ = false;
   bool socket_closed_ = false;
+  bool expelled_ = false;
   OomKillCounter oom_kills_;
 };
 

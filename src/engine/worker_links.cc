@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -11,11 +12,13 @@
 namespace escan {
 
 WorkerLinks::WorkerLinks(const CascadeSpec& cascade, const SlabLayout& layout, const Slab& slab,
-                         const WorkerCommand& command, Poller* poller)
-    : cascade_(cascade), layout_(layout), slab_(slab), command_(command), poller_(poller) {}
+                         const EngineOptions& options, Poller* poller)
+    : cascade_(cascade), layout_(layout), slab_(slab), options_(options), poller_(poller) {}
 
 absl::Status WorkerLinks::Start(WorkerId worker, uint32_t incarnation, const WorkerGroup& role,
                                 const CpuShare& share) {
+  const absl::StatusOr<WorkerCommand> command = options_.host->CommandFor(role);
+  if (!command.ok()) return command.status();
   const WorkerSpec spec{
       .cascade = cascade_.name,
       .worker = worker,
@@ -25,9 +28,11 @@ absl::Status WorkerLinks::Start(WorkerId worker, uint32_t incarnation, const Wor
       .credits = role.credits,
       .threads = share.threads,
       .cpus = share.cpus,
+      .gpu = options_.devices[static_cast<size_t>(role.device)].uuid,
+      .cache = options_.cache,
       .stages = WorkerStagesOf(cascade_, layout_, role.stages),
   };
-  absl::StatusOr<WorkerProcess> process = WorkerProcess::Spawn(command_, spec, slab_);
+  absl::StatusOr<WorkerProcess> process = WorkerProcess::Spawn(*command, spec, slab_);
   if (!process.ok()) return process.status();
   absl::Status watched =
       poller_->Add(process->pidfd(), {.source = Poller::Source::kProcess, .owner = worker});
@@ -39,10 +44,11 @@ absl::Status WorkerLinks::Start(WorkerId worker, uint32_t incarnation, const Wor
 
   std::vector<std::string> stages;
   for (const WorkerStage& stage : spec.stages) stages.push_back(stage.name);
-  spdlog::info("worker starting model={} worker={} pid={} stages={} thread_percent={} threads={}",
-               cascade_.name, worker, process->pid(), absl::StrJoin(stages, ","),
-               role.thread_percent, share.threads);
-  links_[worker] = std::make_unique<WorkerLink>(std::move(*process), incarnation, share);
+  spdlog::info("worker starting model={} worker={} pid={} device={} stages={} thread_percent={}",
+               cascade_.name, worker, process->pid(), role.device, absl::StrJoin(stages, ","),
+               role.thread_percent);
+  links_[worker] = std::make_unique<WorkerLink>(options_.host.get(), std::move(*process),
+                                                incarnation, role, share);
   return absl::OkStatus();
 }
 
@@ -59,6 +65,22 @@ void WorkerLinks::Condemn(WorkerLink& link, std::string reason) {
 void WorkerLinks::SocketClosed(WorkerLink& link, TimePoint now) {
   StopReading(link);
   link.SocketClosed(now);
+}
+
+std::vector<WorkerId> WorkerLinks::Expel(int device, TimePoint now) {
+  std::vector<WorkerId> expelled;
+  for (const auto& [worker, link] : links_) {
+    if (link->role().device != device || link->expelled() || link->condemned()) continue;
+    link->Expel(now);
+    expelled.push_back(worker);
+  }
+  return expelled;
+}
+
+bool WorkerLinks::Expelling(int device) const {
+  return std::any_of(links_.begin(), links_.end(), [device](const auto& entry) {
+    return entry.second->role().device == device && entry.second->expelled();
+  });
 }
 
 void WorkerLinks::StopReading(WorkerLink& link) {

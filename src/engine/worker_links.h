@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "engine/engine.h"
@@ -18,7 +19,7 @@ class WorkerLinks {
  public:
   // All of it outlives this.
   WorkerLinks(const CascadeSpec& cascade, const SlabLayout& layout, const Slab& slab,
-              const WorkerCommand& command, Poller* poller);
+              const EngineOptions& options, Poller* poller);
 
   // Starts a process for `worker`, which has none, and watches its socket and its end.
   absl::Status Start(WorkerId worker, uint32_t incarnation, const WorkerGroup& role,
@@ -31,6 +32,10 @@ class WorkerLinks {
   void Condemn(WorkerLink& link, std::string reason);
   // The process closed its socket: it is ending, or is condemned after a while.
   void SocketClosed(WorkerLink& link, TimePoint now);
+  // Asks all that use `device` to end because it is in error; those that were not asked before.
+  std::vector<WorkerId> Expel(int device, TimePoint now);
+  // Some that were asked so have not ended yet.
+  bool Expelling(int device) const;
   // Forgets a process that has ended.
   void Remove(WorkerId worker);
 
@@ -40,7 +45,7 @@ class WorkerLinks {
   const CascadeSpec& cascade_;
   const SlabLayout& layout_;
   const Slab& slab_;
-  const WorkerCommand& command_;
+  const EngineOptions& options_;
   Poller* const poller_;
   std::map<WorkerId, std::unique_ptr<WorkerLink>> links_;
 };

@@ -76,17 +76,27 @@ absl::Status Daemon::CheckAddresses() const {
   return absl::OkStatus();
 }
 
-absl::Status Daemon::StartEngines() {
-  const std::filesystem::path& worker = options_.worker.program;
-  if (access(worker.c_str(), X_OK) != 0) {
-    return absl::ErrnoToStatus(errno,
-                               absl::StrCat("cannot run the worker program ", worker.string()));
+absl::Status Daemon::CheckWorkerPrograms() const {
+  for (const CascadeConfig& cascade : options_.config.cascades) {
+    for (const WorkerGroup& group : cascade.plan.workers) {
+      const absl::StatusOr<WorkerCommand> command = options_.host->CommandFor(group);
+      if (!command.ok()) return command.status();
+      if (access(command->program.c_str(), X_OK) == 0) continue;
+      return absl::ErrnoToStatus(
+          errno, absl::StrCat("cannot run the worker program ", command->program.string()));
+    }
   }
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::StartEngines() {
+  if (absl::Status status = CheckWorkerPrograms(); !status.ok()) return status;
   std::vector<std::unique_ptr<ServedModel>> models;
   for (const CascadeConfig& cascade : options_.config.cascades) {
     EngineOptions options;
-    options.worker = options_.worker;
+    options.host = options_.host;
     options.devices = options_.config.devices;
+    options.cache = options_.config.cache;
     options.cpus = UsableCpus();
     absl::StatusOr<std::unique_ptr<Engine>> engine =
         Engine::Start(cascade.spec, cascade.plan, options);
@@ -98,6 +108,13 @@ absl::Status Daemon::StartEngines() {
     models.push_back(std::make_unique<ServedModel>(cascade, *std::move(engine)));
   }
   state_ = std::make_unique<ServerState>(std::move(models));
+  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
+    model->engine->OnDeviceFault([this, from = model->engine.get()](int device) {
+      for (const std::unique_ptr<ServedModel>& other : state_->models()) {
+        if (other->engine.get() != from) other->engine->DeviceFaulted(device);
+      }
+    });
+  }
   return absl::OkStatus();
 }
 

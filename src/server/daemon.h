@@ -22,7 +22,7 @@ class Daemon {
  public:
   struct Options {
     Config config;
-    WorkerCommand worker;
+    std::shared_ptr<WorkerHost> host;  // runs the workers
     // Is told about changes of state, in the words of sd_notify(3).
     std::function<void(const std::string& state)> notify;
   };
@@ -54,6 +54,7 @@ class Daemon {
   explicit Daemon(Options options);
 
   absl::Status CheckAddresses() const;
+  absl::Status CheckWorkerPrograms() const;
   absl::Status StartEngines();
   absl::Status StartServers();
   void Wake();

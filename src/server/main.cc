@@ -126,7 +126,7 @@ int Serve(const Flags& flags, Config config) {
   if (!worker.ok()) return CannotStart(worker.status());
   absl::StatusOr<std::unique_ptr<Daemon>> daemon =
       Daemon::Start({.config = std::move(config),
-                     .worker = {.program = *worker, .arguments = {}},
+                     .host = std::make_shared<PlainWorkerHost>(WorkerCommand{.program = *worker}),
                      .notify = [](const std::string& state) { sd_notify(0, state.c_str()); }});
   if (!daemon.ok()) return CannotStart(daemon.status());
   if ((*daemon)->Run(signal_fd.get()) == Daemon::Ending::kForced) std::_Exit(kFailed);

@@ -47,19 +47,33 @@ void Fleet::SetGroups(const std::vector<WorkerGroup>& groups, TimePoint now) {
       if (!Keep(role)) Add(role, now);
     }
   }
+  BeginChange(members_before);
+  if (!first) return;
+  change_ = Change::kNone;
+  Switch();
+}
+
+void Fleet::Renew(int device, TimePoint now) {
+  assert(change_ != Change::kInProgress);
+  const size_t members_before = members_.size();
+  std::vector<WorkerGroup> roles;
+  for (Member& member : members_) {
+    member.outgoing = member.leaving || member.role.device == device;
+    if (member.outgoing && !member.leaving) roles.push_back(member.role);
+  }
+  for (const WorkerGroup& role : roles) Add(role, now);
+  BeginChange(members_before);
+}
+
+void Fleet::BeginChange(size_t members_before) {
+  change_ = Change::kInProgress;
+  switched_ = false;
   change_error_.clear();
   change_started_ = static_cast<int>(members_.size() - members_before);
   change_stopped_ =
       static_cast<int>(std::count_if(members_.begin(), members_.end(), [](const Member& member) {
         return member.outgoing && !member.leaving;
       }));
-  if (first) {
-    change_ = Change::kNone;
-    Switch();
-  } else {
-    change_ = Change::kInProgress;
-    switched_ = false;
-  }
 }
 
 // Lets a member that already has `role` stay, a ready one if there is one.

@@ -76,6 +76,9 @@ class Fleet {
   // a change from the groups in effect to `groups`; change() tells how it goes. Not while change()
   // is kInProgress, nor after StopAll.
   void SetGroups(const std::vector<WorkerGroup>& groups, TimePoint now);
+  // Begins a change in which the groups stay and every worker on `device` is replaced by a new one.
+  // Under the same conditions as a later SetGroups.
+  void Renew(int device, TimePoint now);
 
   // --- the latest change
   Change change() const { return change_; }
@@ -124,6 +127,7 @@ class Fleet {
  private:
   Member* FindMutable(WorkerId worker);
   Member* FindIncarnation(WorkerId worker, uint32_t incarnation);
+  void BeginChange(size_t members_before);
   bool Keep(const WorkerGroup& role);
   void Add(const WorkerGroup& role, TimePoint now);
   WorkerId FreeId() const;

@@ -23,6 +23,12 @@ class WorkerHost {
   // present: it is asked again later.
   virtual absl::StatusOr<WorkerCommand> CommandFor(const WorkerGroup& role) = 0;
 
+  // A fatal fault of one worker on the device is one of all (clients of MPS).
+  virtual bool SharesFaults(const WorkerGroup& role) const {
+    (void)role;
+    return false;
+  }
+
   // Ends the process, at once or after what its device needs first. The caller sees the end through
   // the process's pidfd, and may destroy `process` right away.
   virtual void Kill(const WorkerProcess& process, const WorkerGroup& role) = 0;

@@ -62,8 +62,8 @@ Plan OneWorker(int stages) {
 // Returns when every stage has a ready worker.
 absl::StatusOr<std::unique_ptr<Engine>> StartEngine(const CascadeSpec& cascade, const Plan& plan) {
   EngineOptions options;
-  options.worker.program =
-      std::filesystem::read_symlink("/proc/self/exe").parent_path() / "escan-worker";
+  options.host = std::make_shared<PlainWorkerHost>(WorkerCommand{
+      .program = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "escan-worker"});
   options.devices = {Device{}};
   options.cpus = UsableCpus();
   absl::StatusOr<std::unique_ptr<Engine>> engine = Engine::Start(cascade, plan, options);

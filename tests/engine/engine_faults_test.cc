@@ -142,7 +142,8 @@ TEST(EngineFaults, ReportsAWorkerProgramThatDoesNotExist) {
   EngineOptions options;
   Plan plan = TestPlan(1, 1);
   CascadeSpec cascade = TestCascade(1);
-  options.worker.program = "/nonexistent/escan-worker";
+  options.host =
+      std::make_shared<PlainWorkerHost>(WorkerCommand{.program = "/nonexistent/escan-worker"});
   options.devices = {Device{}};
   options.cpus = {0};
   const absl::StatusOr<std::unique_ptr<Engine>> engine = Engine::Start(cascade, plan, options);

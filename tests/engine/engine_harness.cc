@@ -69,7 +69,9 @@ int TestCall::completions() const {
 EngineHarness::EngineHarness(const CascadeSpec& cascade, const Plan& plan, const std::string& mode,
                              const EngineOptions& options) {
   EngineOptions with_worker = options;
-  with_worker.worker = MisbehavingWorker(mode);
+  if (with_worker.host == nullptr) {
+    with_worker.host = std::make_shared<PlainWorkerHost>(MisbehavingWorker(mode));
+  }
   with_worker.devices = {Device{}};
   if (with_worker.cpus.empty()) with_worker.cpus = {0};
   absl::StatusOr<std::unique_ptr<Engine>> engine = Engine::Start(cascade, plan, with_worker);

@@ -16,9 +16,14 @@ class WorkerLinkTest : public testing::Test {
   static WorkerLink Start(const std::string& mode) {
     const SlabLayout layout{.slots = 1, .stride = 64};
     const Slab slab = *Slab::Create(layout);
-    return WorkerLink(*WorkerProcess::Spawn(MisbehavingWorker(mode),
+    return WorkerLink(Host(),
+                      *WorkerProcess::Spawn(MisbehavingWorker(mode),
                                             {.slots = layout.slots, .stride = layout.stride}, slab),
-                      /*incarnation=*/1, CpuShare{});
+                      /*incarnation=*/1, WorkerGroup{}, CpuShare{});
+  }
+  static WorkerHost* Host() {
+    static PlainWorkerHost host(WorkerCommand{});
+    return &host;
   }
   static WorkerExit EndOf(WorkerLink& link) {
     pollfd ended{.fd = link.process().pidfd(), .events = POLLIN};
@@ -58,6 +63,17 @@ TEST_F(WorkerLinkTest, BlamesNoRowWhenItWasRetired) {
   link.Retire();
   EXPECT_EQ(link.EndOf(EndOf(link)), WorkerEnd::kBlameless);
   EXPECT_TRUE(link.expected_to_end());
+}
+
+TEST_F(WorkerLinkTest, MakesSuspectsOfItsRowsWhenItsDeviceIsInError) {
+  WorkerLink link = Start("never-ready");
+  link.Expel(now_);
+  link.Heard(now_ + std::chrono::minutes(1));
+  EXPECT_EQ(link.deadline(), now_ + kHeartbeatTimeout) << "it still has to end in time";
+  EXPECT_TRUE(link.expelled());
+  EXPECT_FALSE(link.expected_to_end());
+  link.process().Kill();
+  EXPECT_EQ(link.EndOf(EndOf(link)), WorkerEnd::kSuspect);
 }
 
 TEST_F(WorkerLinkTest, MakesSuspectsOfItsRowsWhenItExitsByItself) {

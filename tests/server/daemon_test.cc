@@ -25,8 +25,12 @@ class DaemonTest : public testing::Test {
   DaemonTest() : config_(TestConfig(folder_)) {}
 
   absl::Status StartSecond(const Config& config) {
+    return StartWith(config, MisbehavingWorker("good"));
+  }
+
+  static absl::Status StartWith(const Config& config, const WorkerCommand& worker) {
     return Daemon::Start({.config = config,
-                          .worker = MisbehavingWorker("good"),
+                          .host = std::make_shared<PlainWorkerHost>(worker),
                           .notify = [](const std::string&) {}})
         .status();
   }
@@ -64,18 +68,12 @@ TEST_F(DaemonTest, ATakenPortIsFoundBeforeAnyWorkerIsStarted) {
   TestFolder other;
   Config second = TestConfig(other);
   second.server.listen = daemon.addresses().inference;
-  const absl::Status status = Daemon::Start({.config = second,
-                                             .worker = {.program = other.path() / "no-worker"},
-                                             .notify = [](const std::string&) {}})
-                                  .status();
+  const absl::Status status = StartWith(second, {.program = other.path() / "no-worker"});
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
 }
 
 TEST_F(DaemonTest, AMissingWorkerProgramIsAnErrorThatNamesIt) {
-  const absl::Status status = Daemon::Start({.config = config_,
-                                             .worker = {.program = folder_.path() / "no-worker"},
-                                             .notify = [](const std::string&) {}})
-                                  .status();
+  const absl::Status status = StartWith(config_, {.program = folder_.path() / "no-worker"});
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(status.message()), HasSubstr("no-worker"));
 }

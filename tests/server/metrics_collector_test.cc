@@ -8,7 +8,7 @@
 #include "gtest/gtest.h"
 #include "server/metric_families.h"
 #include "server/test_daemon.h"
-#include "workers/misbehaving_worker.h"
+#include "server/test_state.h"
 
 namespace escan {
 namespace {
@@ -16,20 +16,6 @@ namespace {
 using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
-
-std::unique_ptr<ServerState> StateOf(const Config& config) {
-  const CascadeConfig& cascade = config.cascades.front();
-  EngineOptions options;
-  options.worker = MisbehavingWorker("never-ready");
-  options.devices = config.devices;
-  options.cpus = {0};
-  absl::StatusOr<std::unique_ptr<Engine>> engine =
-      Engine::Start(cascade.spec, cascade.plan, options);
-  EXPECT_TRUE(engine.ok()) << engine.status();
-  std::vector<std::unique_ptr<ServedModel>> models;
-  models.push_back(std::make_unique<ServedModel>(cascade, *std::move(engine)));
-  return std::make_unique<ServerState>(std::move(models));
-}
 
 std::string Page(const ServerState& state) {
   return prometheus::TextSerializer().Serialize(MetricsCollector(&state).Collect());
@@ -62,12 +48,20 @@ TEST(MetricsCollector, StagesWorkersAndSlotsAreTold) {
   EXPECT_THAT(page, HasSubstr("escan_stage_queue_depth{model=\"test\",stage=\"first\"} 0\n"));
   EXPECT_THAT(page, HasSubstr("escan_slots{model=\"test\"} 512\n"));
   // Without a process yet, or with one that is not ready.
-  EXPECT_THAT(page,
-              ContainsRegex("escan_workers[{]model=\"test\",state=\"(starting|waiting)\"[}] 1\n"));
+  EXPECT_THAT(page, ContainsRegex("escan_workers[{]model=\"test\","
+                                  "state=\"(starting|loading|warming|waiting)\"[}] 1\n"));
   EXPECT_THAT(page, HasSubstr("escan_workers{model=\"test\",state=\"ready\"} 0\n"));
   EXPECT_THAT(page, HasSubstr("escan_ready{model=\"test\"} 0\n"));
   EXPECT_THAT(page, HasSubstr("escan_build_info{version=\""));
   EXPECT_THAT(page, Not(HasSubstr("model=\"\"")));
+  EXPECT_THAT(page, Not(HasSubstr("escan_mps_up")));
+}
+
+TEST(MetricsCollector, MpsIsToldWhereThereAreGpus) {
+  TestFolder folder;
+  const std::unique_ptr<ServerState> state =
+      StateOf(TestConfig(folder), [] { return MpsReport{.running = true}; });
+  EXPECT_THAT(Page(*state), HasSubstr("escan_mps_up 1\n"));
 }
 
 TEST(MetricFamilies, HistogramCountsAreCumulative) {

@@ -79,7 +79,7 @@ inference::ModelInferRequest TestRequest(const std::vector<uint8_t>& first_bytes
 TestDaemon::TestDaemon(const Config& config, const std::string& mode) {
   absl::StatusOr<std::unique_ptr<Daemon>> daemon =
       Daemon::Start({.config = config,
-                     .worker = MisbehavingWorker(mode),
+                     .host = std::make_shared<PlainWorkerHost>(MisbehavingWorker(mode)),
                      .notify = [this](const std::string& state) {
                        const std::lock_guard<std::mutex> lock(mutex_);
                        notified_ += state + "\n";

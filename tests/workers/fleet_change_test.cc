@@ -310,6 +310,21 @@ TEST_F(FleetChangeTest, UsesANumberAgainOnlyWhenItIsFree) {
   EXPECT_GT(Incarnation(0), last);
 }
 
+TEST_F(FleetChangeTest, RenewsTheWorkersOfOneDevice) {
+  WorkerGroup elsewhere = Group(1, {0});
+  elsewhere.device = 1;
+  Serve({Group(2, {0, 1}), elsewhere});
+  fleet_.Renew(0, now_);
+  next_ = fleet_.Advance(now_);
+  EXPECT_THAT(Actions(), ElementsAre("start 3", "start 4"));
+  EXPECT_EQ(fleet_.change(), Fleet::Change::kInProgress);
+  EXPECT_EQ(fleet_.Find(3)->role, Group(1, {0, 1}));
+  EXPECT_FALSE(fleet_.Find(2)->outgoing);
+  Ready(3);
+  Ready(4);
+  EXPECT_THAT(Actions(), ElementsAre("drain 0", "drain 1"));
+}
+
 TEST_F(FleetChangeTest, FailsWhenAllIsStoppedBeforeTheSwitch) {
   Serve({Group(1, {0})});
   SetGroups({Group(1, {0, 1})});

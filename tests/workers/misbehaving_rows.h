@@ -2,8 +2,8 @@
 
 namespace escan {
 
-// First input bytes of a row that the misbehaving worker's mode `poison` stumbles over.
-inline constexpr unsigned char kDeadlyByte = 0xEE;   // aborts the process
+// First input bytes of a row that the misbehaving worker stumbles over, in the modes that say so.
+inline constexpr unsigned char kDeadlyByte = 0xEE;   // ends the process
 inline constexpr unsigned char kFailingByte = 0xDD;  // the row alone fails
 
 }  // namespace escan

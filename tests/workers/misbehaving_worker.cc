@@ -30,6 +30,7 @@ enum class Mode {
   kNeverReady,
   kDieMidBatch,
   kPoison,
+  kDeviceFault,
   kHang,
   kNoHeartbeat,
   kGarbage,
@@ -41,7 +42,7 @@ enum class Mode {
   kIgnoresStop,
 };
 
-constexpr std::array<std::pair<std::string_view, Mode>, 17> kModes = {
+constexpr std::array<std::pair<std::string_view, Mode>, 18> kModes = {
     {{"good", Mode::kGood},
      {"die-at-start", Mode::kDieAtStart},
      {"good-as-worker-0", Mode::kGoodAsWorker0},
@@ -50,6 +51,7 @@ constexpr std::array<std::pair<std::string_view, Mode>, 17> kModes = {
      {"never-ready", Mode::kNeverReady},
      {"die-mid-batch", Mode::kDieMidBatch},
      {"poison", Mode::kPoison},
+     {"device-fault", Mode::kDeviceFault},
      {"hang", Mode::kHang},
      {"no-heartbeat", Mode::kNoHeartbeat},
      {"garbage", Mode::kGarbage},
@@ -112,6 +114,7 @@ class MisbehavingWorker {
     StateFrame frame;
     frame.header.incarnation = spec_.incarnation;
     frame.state = state;
+    frame.device_fault = state == WorkerState::kFailed && mode_ == Mode::kDeviceFault ? 1 : 0;
     SetText(message, &frame.message);
     Ignore(socket_.Send(frame));
   }
@@ -160,6 +163,10 @@ class MisbehavingWorker {
       const SlotId slot = batch.slots[row];
       const auto first = static_cast<unsigned char>(*slab_.At(slot, stage->inputs[0].offset));
       if (mode_ == Mode::kPoison && first == kDeadlyByte) std::abort();
+      if (mode_ == Mode::kDeviceFault && first == kDeadlyByte) {
+        Report(WorkerState::kFailed, "the device is in error");
+        std::_Exit(11);
+      }
       if (mode_ == Mode::kPoison && first == kFailingByte) {
         result.status[row] = RowStatus::kFailed;
         SetText("bad row", &result.message);

@@ -18,8 +18,9 @@ namespace escan {
 //   never-ready        says that it is loading and goes on saying so
 //   die-mid-batch      exits with status 10 when it is given a batch
 //   poison             good, but a row whose first input byte is kDeadlyByte aborts the process,
-//   and
-//                      one with kFailingByte is answered kFailed with the message "bad row"
+//                      and one with kFailingByte is answered kFailed with the message "bad row"
+//   device-fault       good, but for a row whose first input byte is kDeadlyByte it says that its
+//                      device is in error and exits with status 11
 //   hang               is ready and sends heartbeats, but answers no batch
 //   no-heartbeat       is ready, then says nothing any more
 //   garbage            answers a batch with the bytes of no frame
