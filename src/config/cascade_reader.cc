@@ -32,17 +32,19 @@ std::optional<Duration> ReadPositive(const NodeReader& node) {
 // reported again as its consequences.
 class CascadeReader {
  public:
-  CascadeReader(const NodeReader& node, const std::filesystem::path& folder, int device_count)
+  CascadeReader(const NodeReader& node, const std::filesystem::path& folder,
+                const std::vector<Device>& devices, MpsConfig::Mode mps)
       : mistakes_before_(node.mistakes()->count()),
         map_(node, {"name", "max_rows", "deadline", "latency_objective", "slots", "inputs",
                     "outputs", "stages", "profile", "plan"}),
         folder_(folder),
-        device_count_(device_count) {}
+        devices_(devices),
+        mps_(mps) {}
 
   CascadeConfig Read() {
     ReadContract();
     ReadStages();
-    ReadProfile();
+    config_.profile = map_["profile"].AsPath(folder_).value_or("");
     if (PlanCanBeChecked()) ReadPlanOrItsFile();
     if (map_.node().mistakes()->count() == mistakes_before_) {
       config_.spec.slots = ReadSlots(map_["slots"], spec(), config_.plan);
@@ -52,6 +54,7 @@ class CascadeReader {
 
  private:
   CascadeSpec& spec() { return config_.spec; }
+  PlanContext plan_context() { return {spec(), devices_, mps_}; }
 
   void ReadContract() {
     spec().name = map_.Required("name").AsParsed(ParseName).value_or("");
@@ -73,17 +76,10 @@ class CascadeReader {
     }
   }
 
-  void ReadProfile() {
-    const std::optional<std::string> name = map_["profile"].AsString();
-    if (!name.has_value()) return;
-    if (name->empty()) map_["profile"].AddMistake("is empty, expected the path of a file");
-    config_.profile = AbsolutePath(folder_, *name);
-  }
-
   void ReadPlanOrItsFile() {
     const NodeReader node = map_["plan"];
     if (node.IsMap()) {
-      config_.plan = ReadPlan(node, spec(), device_count_);
+      config_.plan = ReadPlan(node, plan_context());
       return;
     }
     const std::optional<std::string> text = node.AsString();
@@ -105,7 +101,7 @@ class CascadeReader {
       return;
     }
     Mistakes mistakes(file.string());
-    config_.plan = ReadPlan(NodeReader::Parse(*yaml, &mistakes), spec(), device_count_);
+    config_.plan = ReadPlan(NodeReader::Parse(*yaml, &mistakes), plan_context());
     node.mistakes()->Append(mistakes);
   }
 
@@ -121,15 +117,16 @@ class CascadeReader {
   const size_t mistakes_before_;
   const MapReader map_;
   const std::filesystem::path folder_;
-  const int device_count_;
+  const std::vector<Device>& devices_;
+  const MpsConfig::Mode mps_;
   CascadeConfig config_;
 };
 
 }  // namespace
 
 CascadeConfig ReadCascade(const NodeReader& node, const std::filesystem::path& folder,
-                          int device_count) {
-  return CascadeReader(node, folder, device_count).Read();
+                          const std::vector<Device>& devices, MpsConfig::Mode mps) {
+  return CascadeReader(node, folder, devices, mps).Read();
 }
 
 }  // namespace escan

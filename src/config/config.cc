@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "config/address.h"
 #include "config/cascade_reader.h"
+#include "config/device_reader.h"
 #include "config/files.h"
 #include "config/mistakes.h"
 #include "config/node_reader.h"
@@ -16,7 +17,6 @@
 namespace escan {
 namespace {
 
-constexpr size_t kMaxDevices = 64;
 constexpr size_t kMaxCascades = 64;
 
 // Port 0 is another one each time.
@@ -40,33 +40,18 @@ ServerConfig ReadServer(const NodeReader& node) {
   return server;
 }
 
-// One processor is all that `auto` finds, as is the only thing that can be named.
-std::vector<Device> ReadDevices(const NodeReader& node) {
-  std::vector<Device> devices;
-  for (const NodeReader& element : node.AsList(1, kMaxDevices)) {
-    const std::optional<std::string> name = element.AsString();
-    if (!name.has_value()) continue;
-    if (name->starts_with("GPU-")) {
-      element.AddMistake(
-          absl::StrCat(*name, ": this build has no GPU support, expected auto or cpu"));
-    } else if (*name != "auto" && *name != "cpu") {
-      element.AddMistake(absl::StrCat(*name, " is not a device, expected auto or cpu"));
-    } else if (!devices.empty()) {
-      element.AddMistake(absl::StrCat(*name, " is the device cpu, which is in the list already"));
-    } else {
-      devices.emplace_back();
-    }
+MpsConfig ReadMps(const NodeReader& node, const std::filesystem::path& folder) {
+  const MapReader map(node, {"mode", "directory"});
+  MpsConfig mps;
+  mps.mode = map["mode"]
+                 .AsOneOf({Named(MpsConfig::Mode::kManaged), Named(MpsConfig::Mode::kExternal),
+                           Named(MpsConfig::Mode::kOff)})
+                 .value_or(mps.mode);
+  mps.directory = map["directory"].AsPath(folder).value_or("");
+  if (mps.mode == MpsConfig::Mode::kOff && map["directory"].present()) {
+    map["directory"].AddMistake("is not used where mode is off");
   }
-  if (devices.empty()) devices.emplace_back();
-  return devices;
-}
-
-MpsConfig::Mode ReadMps(const NodeReader& node) {
-  return MapReader(node, {"mode"})["mode"]
-      .AsOneOf<MpsConfig::Mode>({{"managed", MpsConfig::Mode::kManaged},
-                                 {"external", MpsConfig::Mode::kExternal},
-                                 {"off", MpsConfig::Mode::kOff}})
-      .value_or(MpsConfig::Mode::kManaged);
+  return mps;
 }
 
 ShutdownConfig ReadShutdown(const NodeReader& node) {
@@ -79,10 +64,10 @@ ShutdownConfig ReadShutdown(const NodeReader& node) {
 }
 
 std::vector<CascadeConfig> ReadCascades(const NodeReader& node, const std::filesystem::path& folder,
-                                        int device_count) {
+                                        const std::vector<Device>& devices, MpsConfig::Mode mps) {
   std::vector<CascadeConfig> cascades;
   for (const NodeReader& element : node.AsList(1, kMaxCascades)) {
-    CascadeConfig cascade = ReadCascade(element, folder, device_count);
+    CascadeConfig cascade = ReadCascade(element, folder, devices, mps);
     for (const CascadeConfig& other : cascades) {
       if (!cascade.spec.name.empty() && other.spec.name == cascade.spec.name) {
         element.AddMistake(absl::StrCat("there is another cascade named ", cascade.spec.name));
@@ -96,27 +81,41 @@ std::vector<CascadeConfig> ReadCascades(const NodeReader& node, const std::files
 
 }  // namespace
 
-absl::StatusOr<Config> LoadConfig(const std::filesystem::path& file, const std::vector<Device>&) {
+std::string_view Name(MpsConfig::Mode mode) {
+  switch (mode) {
+    case MpsConfig::Mode::kManaged:
+      return "managed";
+    case MpsConfig::Mode::kExternal:
+      return "external";
+    case MpsConfig::Mode::kOff:
+      return "off";
+  }
+  return "";
+}
+
+absl::StatusOr<Config> LoadConfig(const std::filesystem::path& file,
+                                  const std::vector<Device>& gpus) {
   const absl::StatusOr<std::string> yaml = ReadFile(file);
   if (!yaml.ok()) return yaml.status();
   Mistakes mistakes(file.string());
   const MapReader map(NodeReader::Parse(*yaml, &mistakes),
-                      {"server", "devices", "mps", "shutdown", "cascades"});
+                      {"server", "devices", "mps", "cache", "shutdown", "cascades"});
+  const std::filesystem::path folder = file.parent_path();
   Config config;
   config.server = ReadServer(map["server"]);
-  config.devices = ReadDevices(map["devices"]);
-  config.mps.mode = ReadMps(map["mps"]);
+  config.devices = ReadDevices(map["devices"], gpus);
+  config.mps = ReadMps(map["mps"], folder);
+  config.cache = map["cache"].AsPath(folder).value_or("");
   config.shutdown = ReadShutdown(map["shutdown"]);
-  config.cascades = ReadCascades(map.Required("cascades"), file.parent_path(),
-                                 static_cast<int>(config.devices.size()));
+  config.cascades = ReadCascades(map.Required("cascades"), folder, config.devices, config.mps.mode);
   if (absl::Status status = mistakes.ToStatus(); !status.ok()) return status;
   return config;
 }
 
 absl::StatusOr<Plan> ParsePlan(std::string_view yaml, std::string_view source,
-                               const CascadeSpec& cascade, int device_count) {
+                               const PlanContext& context) {
   Mistakes mistakes{std::string(source)};
-  Plan plan = ReadPlan(NodeReader::Parse(std::string(yaml), &mistakes), cascade, device_count);
+  Plan plan = ReadPlan(NodeReader::Parse(std::string(yaml), &mistakes), context);
   if (absl::Status status = mistakes.ToStatus(); !status.ok()) return status;
   return plan;
 }

@@ -34,6 +34,8 @@ struct MpsConfig {
   friend bool operator==(const MpsConfig&, const MpsConfig&) = default;
 };
 
+std::string_view Name(MpsConfig::Mode mode);  // "managed", "external", "off"
+
 struct ShutdownConfig {
   Duration grace = std::chrono::seconds(2);           // not ready, but still admitting
   Duration drain_timeout = std::chrono::seconds(30);  // for the requests inside
@@ -64,15 +66,22 @@ struct Config {
 absl::StatusOr<Config> LoadConfig(const std::filesystem::path& file,
                                   const std::vector<Device>& gpus = {});
 
+// What a plan is about and is checked against.
+struct PlanContext {
+  const CascadeSpec& cascade;
+  const std::vector<Device>& devices;
+  MpsConfig::Mode mps = MpsConfig::Mode::kManaged;
+};
+
 // A plan alone, in the form of the configuration's `plan:`. `source` names it in messages.
 absl::StatusOr<Plan> ParsePlan(std::string_view yaml, std::string_view source,
-                               const CascadeSpec& cascade, int device_count);
+                               const PlanContext& context);
 
 // One worker with the whole first device that hosts every stage; batches up to the largest bucket.
 // What is served when no better plan is known.
 Plan SafePlan(const CascadeSpec& cascade);
 
-// YAML that LoadConfig and ParsePlan read back to equal values.
+// YAML that LoadConfig and ParsePlan read back to equal values, on a machine with the same GPUs.
 std::string ToYaml(const Config& config);
 std::string ToYaml(const Plan& plan, const CascadeSpec& cascade);
 

@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "config/files.h"
 #include "yaml-cpp/eventhandler.h"
 
 namespace escan {
@@ -82,6 +83,10 @@ NodeReader::NodeReader(std::optional<YAML::Node> node, std::string path, int lin
                        Mistakes* mistakes)
     : node_(std::move(node)), path_(std::move(path)), line_(line), mistakes_(mistakes) {}
 
+bool NodeReader::Is(const std::string& text) const {
+  return present() && node_->IsScalar() && node_->Scalar() == text;
+}
+
 std::optional<std::string> NodeReader::AsString() const {
   if (!present()) return std::nullopt;
   if (node_->IsScalar()) return node_->Scalar();
@@ -124,6 +129,14 @@ std::optional<float> NodeReader::AsNumber(float min, float max) const {
   }
   if (min <= value && value <= max) return value;
   AddMistake(absl::StrCat(Found(), " is not in [", min, ", ", max, "]"));
+  return std::nullopt;
+}
+
+std::optional<std::filesystem::path> NodeReader::AsPath(const std::filesystem::path& folder) const {
+  const std::optional<std::string> name = AsString();
+  if (!name.has_value()) return std::nullopt;
+  if (!name->empty()) return AbsolutePath(folder, *name);
+  AddMistake("is empty, expected a path");
   return std::nullopt;
 }
 

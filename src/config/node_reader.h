@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -32,6 +33,7 @@ class NodeReader {
   bool present() const { return node_.has_value(); }
   bool IsNull() const { return present() && node_->IsNull(); }
   bool IsMap() const { return present() && node_->IsMap(); }
+  bool Is(const std::string& text) const;  // a string with this text
 
   void AddMistake(const std::string& message) const { mistakes_->Add(line_, path_, message); }
   Mistakes* mistakes() const { return mistakes_; }
@@ -41,6 +43,9 @@ class NodeReader {
   std::optional<int64_t> AsInteger(int64_t min, int64_t max) const;
   std::optional<int> AsInt(int min, int max) const;
   std::optional<float> AsNumber(float min, float max) const;
+
+  // The path of a file or a folder, which need not exist, relative to `folder`; absolute.
+  std::optional<std::filesystem::path> AsPath(const std::filesystem::path& folder) const;
 
   // A list of `min_size` to `max_size` elements; none after a mistake.
   std::vector<NodeReader> AsList(size_t min_size, size_t max_size) const;
@@ -66,6 +71,12 @@ class NodeReader {
   int line_;
   Mistakes* mistakes_;
 };
+
+// A choice for AsOneOf by its Name().
+template <typename Enum>
+std::pair<std::string, Enum> Named(Enum value) {
+  return {std::string(Name(value)), value};
+}
 
 // A map with fixed keys. The constructor notes what is not a map, and keys that are unknown or
 // given twice; where it is not a map every key is absent.

@@ -41,14 +41,41 @@ std::vector<int> ReadHosted(const NodeReader& node, const CascadeSpec& cascade) 
   return hosted;
 }
 
-WorkerGroup ReadGroup(const NodeReader& node, const CascadeSpec& cascade, int device_count) {
-  const MapReader map(node, {"count", "device", "thread_percent", "credits", "stages"});
+// What a group asks of its device, against what a device of its kind can keep.
+void CheckShare(const MapReader& map, const WorkerGroup& group, const PlanContext& context) {
+  const Device& device = context.devices[static_cast<size_t>(group.device)];
+  const NodeReader memory_limit = map["memory_limit"];
+  if (device.kind == Device::Kind::kCpu) {
+    if (memory_limit.present()) {
+      memory_limit.AddMistake(
+          absl::StrCat("device ", group.device, " is the cpu, whose memory is not limited here"));
+    }
+    return;
+  }
+  if (context.mps != MpsConfig::Mode::kOff) return;
+  if (group.thread_percent < 100) {
+    map["thread_percent"].AddMistake(
+        absl::StrCat(group.thread_percent, " is a share that MPS keeps, and mps.mode is off: ",
+                     "processes take turns on the whole GPU, expected 100"));
+  }
+  if (memory_limit.present()) {
+    memory_limit.AddMistake("is a limit that MPS keeps, and mps.mode is off");
+  }
+}
+
+WorkerGroup ReadGroup(const NodeReader& node, const PlanContext& context) {
+  const MapReader map(node,
+                      {"count", "device", "thread_percent", "memory_limit", "credits", "stages"});
+  const int device_count = static_cast<int>(context.devices.size());
   WorkerGroup group;
   group.count = map["count"].AsInt(1, kMaxCount).value_or(group.count);
-  group.device = map["device"].AsInt(0, device_count - 1).value_or(group.device);
+  const std::optional<int> device = map["device"].AsInt(0, device_count - 1);
+  group.device = device.value_or(group.device);
   group.thread_percent = map["thread_percent"].AsInt(1, 100).value_or(group.thread_percent);
+  group.memory_limit = map["memory_limit"].AsParsed(ParseMemorySize).value_or(group.memory_limit);
   group.credits = map["credits"].AsInt(1, kMaxCredits).value_or(group.credits);
-  group.stages = ReadHosted(map.Required("stages"), cascade);
+  group.stages = ReadHosted(map.Required("stages"), context.cascade);
+  if (device.has_value() || !map["device"].present()) CheckShare(map, group, context);
   return group;
 }
 
@@ -112,13 +139,14 @@ void CheckHosting(const NodeReader& workers, const Plan& plan, const CascadeSpec
 
 }  // namespace
 
-Plan ReadPlan(const NodeReader& node, const CascadeSpec& cascade, int device_count) {
+Plan ReadPlan(const NodeReader& node, const PlanContext& context) {
+  const CascadeSpec& cascade = context.cascade;
   const size_t mistakes_before = node.mistakes()->count();
   const MapReader map(node, {"workers", "stages", "options"});
   Plan plan;
   const NodeReader workers = map.Required("workers");
   for (const NodeReader& element : workers.AsList(1, kMaxGroups)) {
-    plan.workers.push_back(ReadGroup(element, cascade, device_count));
+    plan.workers.push_back(ReadGroup(element, context));
   }
   const MapReader policies(map["stages"], StageNames(cascade));
   for (int i = 0; i < cascade.stage_count(); ++i) {

@@ -27,6 +27,18 @@ constexpr std::array<Unit, 5> kUnits = {{{"m", std::chrono::minutes(1)},
 constexpr Duration kLongestDuration = std::chrono::hours(24);
 constexpr size_t kLongestName = 64;
 
+struct MemoryUnit {
+  std::string_view name;
+  size_t bytes;
+};
+
+constexpr size_t kMiB = size_t{1} << 20;
+constexpr size_t kGiB = size_t{1} << 30;
+constexpr std::array<MemoryUnit, 3> kMemoryUnits = {
+    {{"GiB", kGiB}, {"MiB", kMiB}, {"KiB", size_t{1} << 10}}};
+constexpr size_t kSmallestMemory = kMiB;
+constexpr size_t kLargestMemory = kGiB << 10;
+
 bool IsNameCharacter(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-';
 }
@@ -58,6 +70,37 @@ std::string FormatDuration(Duration duration) {
     return duration % candidate.length == Duration::zero();
   });
   return absl::StrCat(duration / unit->length, std::string(unit->name));
+}
+
+absl::StatusOr<size_t> ParseMemorySize(const std::string& text) {
+  const size_t number_end = std::min(text.find_first_not_of("0123456789."), text.size());
+  const auto unit = std::find_if(
+      kMemoryUnits.begin(), kMemoryUnits.end(),
+      [&](const MemoryUnit& candidate) { return candidate.name == text.substr(number_end); });
+  double number = 0;
+  if (unit == kMemoryUnits.end() || !absl::SimpleAtod(text.substr(0, number_end), &number)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(text, " is not a size of memory, expected a number and a unit (KiB, MiB or ",
+                     "GiB) as in 512MiB or 6GiB"));
+  }
+  const double bytes = number * static_cast<double>(unit->bytes);
+  if (bytes < static_cast<double>(kSmallestMemory)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(text, " is less than ", FormatMemorySize(kSmallestMemory)));
+  }
+  if (bytes > static_cast<double>(kLargestMemory)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(text, " is more than ", FormatMemorySize(kLargestMemory)));
+  }
+  if (std::fmod(bytes, static_cast<double>(kMiB)) != 0) {
+    return absl::InvalidArgumentError(absl::StrCat(text, " is not a whole number of MiB"));
+  }
+  return static_cast<size_t>(bytes);
+}
+
+std::string FormatMemorySize(size_t bytes) {
+  const bool whole_gib = bytes % kGiB == 0;
+  return absl::StrCat(bytes / (whole_gib ? kGiB : kMiB), whole_gib ? "GiB" : "MiB");
 }
 
 absl::StatusOr<std::string> ParseName(const std::string& text) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -16,6 +17,13 @@ absl::StatusOr<Duration> ParseDuration(const std::string& text);
 
 // Exact, with the largest unit that gives a whole number.
 std::string FormatDuration(Duration duration);
+
+// Bytes of a device's memory, as a number and a binary unit: "512MiB", "1.5GiB"; whole MiB, from
+// 1 MiB to 1 TiB.
+absl::StatusOr<size_t> ParseMemorySize(const std::string& text);
+
+// Of whole MiB; exact, with the largest unit that gives a whole number.
+std::string FormatMemorySize(size_t bytes);
 
 // The name of a cascade, a stage or a tensor: 1 to 64 letters, digits, '_' and '-'.
 absl::StatusOr<std::string> ParseName(const std::string& text);

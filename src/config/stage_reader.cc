@@ -17,6 +17,7 @@ namespace escan {
 namespace {
 
 constexpr size_t kMaxStageInputs = 64;
+constexpr char kNotOfTheNullExecutor[] = "is not used by the null executor";
 
 std::string Names(const std::vector<TensorSpec>& tensors) {
   return absl::StrJoin(
@@ -62,8 +63,31 @@ void ReadExecutor(const MapReader& map, const std::filesystem::path& folder, Sta
   if (stage->executor == ExecutorKind::kTorchScript) {
     stage->model = ReadModel(map.Required("model"), folder);
   } else if (map["model"].present()) {
-    map["model"].AddMistake("is not used by the null executor");
+    map["model"].AddMistake(kNotOfTheNullExecutor);
   }
+}
+
+// How a GPU runs the stage of `map`.
+GpuOptions ReadGpuOptions(const MapReader& map, ExecutorKind executor) {
+  if (executor == ExecutorKind::kNull) {
+    for (const char* key : {"precision", "layout", "execution"}) {
+      if (map[key].present()) map[key].AddMistake(kNotOfTheNullExecutor);
+    }
+    return {};
+  }
+  GpuOptions options;
+  options.precision = map["precision"]
+                          .AsOneOf({Named(Precision::kFp32), Named(Precision::kFp16)})
+                          .value_or(options.precision);
+  options.layout = map["layout"]
+                       .AsOneOf({Named(MemoryLayout::kAuto), Named(MemoryLayout::kContiguous),
+                                 Named(MemoryLayout::kChannelsLast)})
+                       .value_or(options.layout);
+  options.execution =
+      map["execution"]
+          .AsOneOf({Named(Execution::kAuto), Named(Execution::kGraph), Named(Execution::kEager)})
+          .value_or(options.execution);
+  return options;
 }
 
 std::optional<TensorRef> FindRequestInput(const NodeReader& node, const CascadeSpec& cascade,
@@ -169,10 +193,12 @@ std::vector<int> ReadBuckets(const NodeReader& node) {
 
 StageSpec ReadStage(const NodeReader& node, const CascadeSpec& cascade, bool last,
                     const std::filesystem::path& folder) {
-  const MapReader map(node, {"name", "executor", "model", "inputs", "outputs", "buckets", "exit"});
+  const MapReader map(node, {"name", "executor", "model", "precision", "layout", "execution",
+                             "inputs", "outputs", "buckets", "exit"});
   StageSpec stage;
   stage.name = ReadStageName(map.Required("name"), cascade);
   ReadExecutor(map, folder, &stage);
+  stage.gpu = ReadGpuOptions(map, stage.executor);
   stage.inputs = ReadStageInputs(map["inputs"], cascade);
   const NodeReader outputs = map["outputs"];
   stage.outputs = outputs.present() ? ReadTensors(outputs, TensorRole::kOutput) : cascade.outputs;

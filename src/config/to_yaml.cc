@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "config/config.h"
 #include "config/scalars.h"
 #include "config/slots.h"
@@ -35,16 +36,16 @@ void PutList(YAML::Emitter& out, const std::string& key, const std::vector<T>& v
   out << EndSeq;
 }
 
-std::string NameOf(MpsConfig::Mode mode) {
-  switch (mode) {
-    case MpsConfig::Mode::kManaged:
-      return "managed";
-    case MpsConfig::Mode::kExternal:
-      return "external";
-    case MpsConfig::Mode::kOff:
-      return "off";
+// A GPU by its UUID, which says little; a comment says what it is.
+void PutDevices(YAML::Emitter& out, const std::vector<Device>& devices) {
+  std::vector<std::string> ids;
+  std::vector<std::string> names;
+  for (const Device& device : devices) {
+    ids.push_back(device.kind == Device::Kind::kGpu ? device.uuid : device.name);
+    names.push_back(device.name);
   }
-  return "";
+  PutList(out, "devices", ids);
+  if (ids != names) out << YAML::Comment(absl::StrJoin(names, ", "));
 }
 
 void PutTensors(YAML::Emitter& out, const std::string& key,
@@ -88,6 +89,9 @@ void PutStage(YAML::Emitter& out, const StageSpec& stage, const CascadeSpec& cas
   } else {
     Put(out, "executor", std::string("torchscript"));
     Put(out, "model", stage.model.string());
+    Put(out, "precision", std::string(Name(stage.gpu.precision)));
+    Put(out, "layout", std::string(Name(stage.gpu.layout)));
+    Put(out, "execution", std::string(Name(stage.gpu.execution)));
   }
   std::vector<std::string> inputs;
   for (const TensorRef& ref : stage.inputs) inputs.push_back(NameOf(ref, cascade));
@@ -103,6 +107,7 @@ void PutGroup(YAML::Emitter& out, const WorkerGroup& group, const CascadeSpec& c
   Put(out, "count", group.count);
   Put(out, "device", group.device);
   Put(out, "thread_percent", group.thread_percent);
+  if (group.memory_limit > 0) Put(out, "memory_limit", FormatMemorySize(group.memory_limit));
   Put(out, "credits", group.credits);
   std::vector<std::string> names;
   for (const int stage : group.stages) {
@@ -173,12 +178,12 @@ std::string ToYaml(const Config& config) {
   Put(out, "metrics", config.server.metrics.empty() ? "off" : config.server.metrics);
   Put(out, "admin", config.server.admin);
   out << EndMap;
-  std::vector<std::string> devices;
-  for (const Device& device : config.devices) devices.push_back(device.name);
-  PutList(out, "devices", devices);
+  PutDevices(out, config.devices);
   PutKey(out, "mps") << Flow << BeginMap;
-  Put(out, "mode", NameOf(config.mps.mode));
+  Put(out, "mode", std::string(Name(config.mps.mode)));
+  if (!config.mps.directory.empty()) Put(out, "directory", config.mps.directory.string());
   out << EndMap;
+  if (!config.cache.empty()) Put(out, "cache", config.cache.string());
   PutKey(out, "shutdown") << Flow << BeginMap;
   Put(out, "grace", FormatDuration(config.shutdown.grace));
   Put(out, "drain_timeout", FormatDuration(config.shutdown.drain_timeout));

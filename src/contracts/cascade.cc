@@ -1,6 +1,7 @@
 #include "escan/cascade.h"
 
 #include <array>
+#include <cstddef>
 #include <utility>
 
 namespace escan {
@@ -13,20 +14,51 @@ constexpr std::array<std::pair<ExitScore, std::string_view>, 5> kScoreNames = {
      {ExitScore::kEntropy, "entropy"},
      {ExitScore::kOutput, "output"}}};
 
-}  // namespace
+constexpr std::array<std::pair<Precision, std::string_view>, 2> kPrecisionNames = {
+    {{Precision::kFp32, "fp32"}, {Precision::kFp16, "fp16"}}};
 
-std::string_view Name(ExitScore score) {
-  for (const auto& [value, name] : kScoreNames) {
-    if (value == score) return name;
+constexpr std::array<std::pair<MemoryLayout, std::string_view>, 3> kLayoutNames = {
+    {{MemoryLayout::kAuto, "auto"},
+     {MemoryLayout::kContiguous, "contiguous"},
+     {MemoryLayout::kChannelsLast, "channels_last"}}};
+
+constexpr std::array<std::pair<Execution, std::string_view>, 3> kExecutionNames = {
+    {{Execution::kAuto, "auto"}, {Execution::kGraph, "graph"}, {Execution::kEager, "eager"}}};
+
+template <typename Enum, size_t kSize>
+std::string_view NameIn(const std::array<std::pair<Enum, std::string_view>, kSize>& names,
+                        Enum wanted) {
+  for (const auto& [value, name] : names) {
+    if (value == wanted) return name;
   }
   return "";
 }
 
-std::optional<ExitScore> ParseExitScore(std::string_view name) {
-  for (const auto& [value, text] : kScoreNames) {
-    if (text == name) return value;
+template <typename Enum, size_t kSize>
+std::optional<Enum> FindIn(const std::array<std::pair<Enum, std::string_view>, kSize>& names,
+                           std::string_view wanted) {
+  for (const auto& [value, name] : names) {
+    if (name == wanted) return value;
   }
   return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view Name(ExitScore score) { return NameIn(kScoreNames, score); }
+std::string_view Name(Precision precision) { return NameIn(kPrecisionNames, precision); }
+std::string_view Name(MemoryLayout layout) { return NameIn(kLayoutNames, layout); }
+std::string_view Name(Execution execution) { return NameIn(kExecutionNames, execution); }
+
+std::optional<ExitScore> ParseExitScore(std::string_view name) { return FindIn(kScoreNames, name); }
+std::optional<Precision> ParsePrecision(std::string_view name) {
+  return FindIn(kPrecisionNames, name);
+}
+std::optional<MemoryLayout> ParseMemoryLayout(std::string_view name) {
+  return FindIn(kLayoutNames, name);
+}
+std::optional<Execution> ParseExecution(std::string_view name) {
+  return FindIn(kExecutionNames, name);
 }
 
 std::optional<int> CascadeSpec::FindStage(std::string_view stage_name) const {

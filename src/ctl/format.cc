@@ -3,6 +3,8 @@
 #include <google/protobuf/util/json_util.h>
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -75,24 +77,65 @@ std::string WorkerState(const v1::WorkerStatus& worker) {
                    : worker.state();
 }
 
-std::string WorkerTable(const v1::CascadeStatus& cascade) {
-  TextTable table({{"WORKER", kRight},
-                   {"PID", kRight},
-                   {"STATE", kLeft},
-                   {"DEVICE", kLeft},
-                   {"THREADS", kRight},
-                   {"CREDITS", kRight},
-                   {"STAGES", kLeft},
-                   {"RESTARTS", kRight},
-                   {"LAST END", kLeft}});
+std::string MemoryText(uint64_t bytes) {
+  constexpr uint64_t kMiB = uint64_t{1} << 20;
+  constexpr uint64_t kGiB = uint64_t{1} << 30;
+  if (bytes == 0) return kAbsent;
+  if (bytes < kGiB) return absl::StrCat(bytes / kMiB, " MiB");
+  return absl::StrFormat("%.1f GiB", static_cast<double>(bytes) / static_cast<double>(kGiB));
+}
+
+std::string CountOrAbsent(uint32_t count) { return count == 0 ? kAbsent : absl::StrCat(count); }
+
+// Where devices have a table of their own, with GPUs among them, workers name them by number.
+std::string WorkerTable(const v1::CascadeStatus& cascade, bool with_gpus) {
+  std::vector<TextTable::Column> columns = {{"WORKER", kRight},
+                                            {"PID", kRight},
+                                            {"STATE", kLeft},
+                                            {"DEVICE", with_gpus ? kRight : kLeft},
+                                            {"THREADS", kRight}};
+  if (with_gpus) columns.insert(columns.end(), {{"SMS", kRight}, {"MEMORY", kRight}});
+  columns.insert(
+      columns.end(),
+      {{"CREDITS", kRight}, {"STAGES", kLeft}, {"RESTARTS", kRight}, {"LAST END", kLeft}});
+  TextTable table(std::move(columns));
   for (const v1::WorkerStatus& worker : cascade.workers()) {
-    table.AddRow(
-        {absl::StrCat(worker.id()), worker.pid() > 0 ? absl::StrCat(worker.pid()) : kAbsent,
-         WorkerState(worker), worker.device(), absl::StrCat(worker.thread_percent(), " %"),
-         absl::StrCat(worker.credits()), absl::StrJoin(worker.stages(), ","),
-         absl::StrCat(worker.restarts()), worker.last_end().empty() ? kAbsent : worker.last_end()});
+    std::vector<std::string> cells = {
+        absl::StrCat(worker.id()), worker.pid() > 0 ? absl::StrCat(worker.pid()) : kAbsent,
+        WorkerState(worker), with_gpus ? absl::StrCat(worker.device_index()) : worker.device(),
+        absl::StrCat(worker.thread_percent(), " %")};
+    if (with_gpus) {
+      cells.push_back(CountOrAbsent(worker.multiprocessors()));
+      cells.push_back(MemoryText(worker.device_memory_bytes()));
+    }
+    cells.insert(cells.end(), {absl::StrCat(worker.credits()), absl::StrJoin(worker.stages(), ","),
+                               absl::StrCat(worker.restarts()),
+                               worker.last_end().empty() ? kAbsent : worker.last_end()});
+    table.AddRow(std::move(cells));
   }
   return table.ToString("  ");
+}
+
+std::string DeviceTable(const v1::GetStatusResponse& status) {
+  TextTable table(
+      {{"DEVICE", kRight}, {"NAME", kLeft}, {"SMS", kRight}, {"MEMORY", kRight}, {"UUID", kLeft}});
+  for (const v1::DeviceStatus& device : status.devices()) {
+    table.AddRow({absl::StrCat(device.index()), device.name(),
+                  CountOrAbsent(device.multiprocessors()), MemoryText(device.memory_bytes()),
+                  device.uuid().empty() ? kAbsent : device.uuid()});
+  }
+  return table.ToString("  ");
+}
+
+std::string MpsLine(const v1::MpsStatus& mps) {
+  if (mps.mode() == "off") return "MPS is off: processes take turns on a GPU\n";
+  std::string line =
+      absl::StrCat("MPS (", mps.mode(), ") ",
+                   mps.running() ? "runs" : absl::StrCat("does not run: ", mps.reason()));
+  if (mps.server_pids_size() > 0) {
+    absl::StrAppend(&line, ", server ", absl::StrJoin(mps.server_pids(), ", "));
+  }
+  return absl::StrCat(line, ", ", Count(static_cast<int64_t>(mps.restarts()), "restart"), "\n");
 }
 
 std::string CascadeHeading(const v1::CascadeStatus& cascade) {
@@ -115,9 +158,14 @@ std::string FormatStatus(const v1::GetStatusResponse& status) {
   const char* state = status.draining() ? "draining" : status.ready() ? "ready" : "not ready";
   std::string text = absl::StrFormat("escand %s, %s, up for %s\n", status.version(), state,
                                      DurationText(status.uptime(), absl::Seconds(1)));
+  const bool with_gpus =
+      std::any_of(status.devices().begin(), status.devices().end(),
+                  [](const v1::DeviceStatus& device) { return device.kind() == "gpu"; });
+  if (status.has_mps()) absl::StrAppend(&text, MpsLine(status.mps()));
+  if (with_gpus) absl::StrAppend(&text, "\n", DeviceTable(status));
   for (const v1::CascadeStatus& cascade : status.cascades()) {
     absl::StrAppend(&text, "\n", CascadeHeading(cascade), StageTable(cascade), "\n",
-                    WorkerTable(cascade));
+                    WorkerTable(cascade, with_gpus));
   }
   return text;
 }

@@ -86,7 +86,16 @@ class ObjectReader {
     });
   }
 
-  // `read_one` fills one element from the reader of its object.
+  // `read_one` fills the value from the reader of its object.
+  template <typename Object>
+  void Read(const char* key, void (*read_one)(ObjectReader&, Object*), Object* value) {
+    const Json* json = Member(key);
+    if (json == nullptr) return;
+    ObjectReader reader(*json, Path(key), &status_);
+    read_one(reader, value);
+  }
+
+  // The same for every element of a list.
   template <typename Element>
   void Read(const char* key, void (*read_one)(ObjectReader&, Element*),
             std::vector<Element>* values) {
@@ -160,6 +169,12 @@ void ReadTensor(ObjectReader& reader, SlabTensor* tensor) {
   reader.Read("offset", size_t{0}, kMaxSlabBytes, &tensor->offset);
 }
 
+void ReadGpuOptions(ObjectReader& reader, GpuOptions* options) {
+  reader.Read("precision", &ParsePrecision, &options->precision);
+  reader.Read("layout", &ParseMemoryLayout, &options->layout);
+  reader.Read("execution", &ParseExecution, &options->execution);
+}
+
 void ReadStage(ObjectReader& reader, WorkerStage* stage) {
   reader.Read("index", 0, kMaxStages - 1, &stage->index);
   reader.Read("name", &stage->name);
@@ -171,6 +186,7 @@ void ReadStage(ObjectReader& reader, WorkerStage* stage) {
   reader.Read("score", &ParseExitScore, &stage->score);
   const int last_output = static_cast<int>(stage->outputs.size()) - 1;
   reader.Read("score_output", 0, std::max(0, last_output), &stage->score_output);
+  reader.Read("gpu", &ReadGpuOptions, &stage->gpu);
 }
 
 absl::Status SpecFileError(const char* what) {
@@ -195,7 +211,8 @@ std::vector<WorkerStage> WorkerStagesOf(const CascadeSpec& cascade, const SlabLa
                       .outputs = {},
                       .buckets = spec.buckets,
                       .score = spec.exit.score,
-                      .score_output = spec.exit.output};
+                      .score_output = spec.exit.output,
+                      .gpu = spec.gpu};
     for (const auto& [from, tensor] : spec.inputs) {
       const bool request = from == TensorRef::kRequest;
       stage.inputs.push_back(request ? slab_tensor(cascade.inputs[tensor], layout.inputs[tensor])
@@ -221,12 +238,17 @@ std::string ToJson(const WorkerSpec& spec) {
                       {"outputs", TensorsToJson(stage.outputs)},
                       {"buckets", stage.buckets},
                       {"score", Name(stage.score)},
-                      {"score_output", stage.score_output}});
+                      {"score_output", stage.score_output},
+                      {"gpu",
+                       {{"precision", Name(stage.gpu.precision)},
+                        {"layout", Name(stage.gpu.layout)},
+                        {"execution", Name(stage.gpu.execution)}}}});
   }
   const Json json = {
-      {"cascade", spec.cascade}, {"worker", spec.worker}, {"incarnation", spec.incarnation},
-      {"slots", spec.slots},     {"stride", spec.stride}, {"credits", spec.credits},
-      {"threads", spec.threads}, {"cpus", spec.cpus},     {"stages", std::move(stages)}};
+      {"cascade", spec.cascade}, {"worker", spec.worker},      {"incarnation", spec.incarnation},
+      {"slots", spec.slots},     {"stride", spec.stride},      {"credits", spec.credits},
+      {"threads", spec.threads}, {"cpus", spec.cpus},          {"gpu", spec.gpu},
+      {"cache", spec.cache},     {"stages", std::move(stages)}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -244,6 +266,8 @@ absl::StatusOr<WorkerSpec> WorkerSpecFromJson(std::string_view json) {
   reader.Read("credits", 1, kMost<int>, &spec.credits);
   reader.Read("threads", 1, kMost<int>, &spec.threads);
   reader.Read("cpus", 0, kMost<int>, &spec.cpus);
+  reader.Read("gpu", &spec.gpu);
+  reader.Read("cache", &spec.cache);
   reader.Read("stages", &ReadStage, &spec.stages);
   if (!status.ok()) return status;
   return spec;

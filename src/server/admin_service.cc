@@ -1,5 +1,6 @@
 #include "server/admin_service.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,6 +19,12 @@ grpc::Status AdminService::GetStatus(grpc::ServerContext*, const v1::GetStatusRe
   SetDuration(Clock::now() - started_, response->mutable_uptime());
   response->set_ready(state_->ready());
   response->set_draining(state_->phase() != Phase::kServing);
+  for (size_t i = 0; i < devices_.size(); ++i) {
+    *response->add_devices() = DescribeDevice(static_cast<int>(i), devices_[i]);
+  }
+  if (const std::optional<MpsReport> mps = state_->mps()) {
+    *response->mutable_mps() = DescribeMps(*mps);
+  }
   for (const std::unique_ptr<ServedModel>& model : state_->models()) {
     *response->add_cascades() = DescribeStatus(model->config, devices_, model->engine->Status());
   }
@@ -47,8 +54,10 @@ grpc::Status AdminService::SetPlan(grpc::ServerContext*, const v1::SetPlanReques
   absl::StatusOr<ServedModel*> model = Find(request->model());
   if (!model.ok()) return ToGrpc(model.status());
   const std::string source = request->source().empty() ? "plan" : request->source();
-  absl::StatusOr<Plan> plan = ParsePlan(request->plan_yaml(), source, (*model)->cascade(),
-                                        static_cast<int>(devices_.size()));
+  absl::StatusOr<Plan> plan = ParsePlan(request->plan_yaml(), source,
+                                        {.cascade = (*model)->cascade(),
+                                         .devices = devices_,
+                                         .mps = state_->mps().value_or(MpsReport{}).mode});
   if (!plan.ok()) return ToGrpc(plan.status());
   absl::StatusOr<PlanChange> change = (*model)->engine->SetPlan(*plan);
   if (!change.ok()) return ToGrpc(change.status());

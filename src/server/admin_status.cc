@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/worker_state.h"
 
 namespace escan {
 namespace {
@@ -35,18 +36,12 @@ void Describe(const StageSpec& spec, bool can_exit, const EngineStatus::Stage& s
   to->set_window_exited(statistics.exit_estimate.exited);
 }
 
-// A starting process's own word is finer than the fleet's.
-std::string StateName(const EngineStatus::Worker& worker) {
-  if (worker.member.state == FleetState::kStarting) return std::string(Name(worker.reported));
-  return std::string(Name(worker.member.state));
-}
-
 void Describe(const CascadeSpec& cascade, const std::vector<Device>& devices,
               const EngineStatus::Worker& worker, v1::WorkerStatus* to) {
   const WorkerGroup& role = worker.member.role;
   to->set_id(static_cast<uint32_t>(worker.member.id));
   to->set_pid(worker.pid);
-  to->set_state(StateName(worker));
+  to->set_state(std::string(StateName(worker)));
   to->set_progress_done(static_cast<uint32_t>(worker.progress_done));
   to->set_progress_total(static_cast<uint32_t>(worker.progress_total));
   to->set_device(devices[static_cast<size_t>(role.device)].name);
@@ -57,6 +52,9 @@ void Describe(const CascadeSpec& cascade, const std::vector<Device>& devices,
   }
   to->set_restarts(static_cast<uint32_t>(worker.member.restarts));
   to->set_last_end(worker.member.last_end);
+  to->set_device_index(static_cast<uint32_t>(role.device));
+  to->set_multiprocessors(static_cast<uint32_t>(worker.multiprocessors));
+  to->set_device_memory_bytes(worker.device_memory);
 }
 
 bool ThresholdsDiffer(const CascadeSpec& cascade, const EngineStatus& status) {
@@ -87,6 +85,27 @@ v1::CascadeStatus DescribeStatus(const CascadeConfig& config, const std::vector<
   described.set_thresholds_differ_from_file(ThresholdsDiffer(config.spec, status));
   described.set_plan_changes(status.plan_changes);
   described.set_plan_change_in_progress(status.plan_change_in_progress);
+  return described;
+}
+
+v1::DeviceStatus DescribeDevice(int index, const Device& device) {
+  v1::DeviceStatus described;
+  described.set_index(static_cast<uint32_t>(index));
+  described.set_kind(device.kind == Device::Kind::kGpu ? "gpu" : "cpu");
+  described.set_name(device.name);
+  described.set_uuid(device.uuid);
+  described.set_multiprocessors(static_cast<uint32_t>(device.multiprocessors));
+  described.set_memory_bytes(device.memory_bytes);
+  return described;
+}
+
+v1::MpsStatus DescribeMps(const MpsReport& mps) {
+  v1::MpsStatus described;
+  described.set_mode(std::string(Name(mps.mode)));
+  described.set_running(mps.running);
+  for (const pid_t pid : mps.server_pids) described.add_server_pids(pid);
+  described.set_restarts(mps.restarts);
+  described.set_reason(mps.reason);
   return described;
 }
 

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "engine/engine.h"
 #include "escan/v1/admin.pb.h"
+#include "server/mps_report.h"
 
 namespace escan {
 
@@ -14,6 +15,11 @@ namespace escan {
 // `devices` are those that plans refer to.
 v1::CascadeStatus DescribeStatus(const CascadeConfig& config, const std::vector<Device>& devices,
                                  const EngineStatus& status);
+
+// A device with its place in the configuration's list.
+v1::DeviceStatus DescribeDevice(int index, const Device& device);
+
+v1::MpsStatus DescribeMps(const MpsReport& mps);
 
 // Whether a stage has a threshold at all: it is scored, and is not the last.
 bool CanExitEarly(const CascadeSpec& cascade, int stage);

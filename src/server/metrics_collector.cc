@@ -1,10 +1,12 @@
 #include "server/metrics_collector.h"
 
 #include <array>
+#include <optional>
 #include <string>
 
 #include "absl/strings/ascii.h"
 #include "server/metric_families.h"
+#include "server/worker_metrics.h"
 
 namespace escan {
 namespace {
@@ -142,22 +144,12 @@ void AddEngineValues(const std::vector<Reading>& readings, MetricFamilies* famil
   }
 }
 
-void AddWorkers(const std::vector<Reading>& readings, MetricFamilies* families) {
-  constexpr std::array<FleetState, 5> kStates = {FleetState::kStarting, FleetState::kReady,
-                                                 FleetState::kDraining, FleetState::kStopping,
-                                                 FleetState::kWaiting};
-  families->Begin(MetricType::Gauge, "escan_workers", "Worker processes by state");
+std::vector<ModelWorkers> WorkersOf(const std::vector<Reading>& readings) {
+  std::vector<ModelWorkers> models;
   for (const Reading& reading : readings) {
-    for (const FleetState state : kStates) {
-      int workers = 0;
-      for (const EngineStatus::Worker& worker : reading.status.workers) {
-        if (worker.member.state == state) ++workers;
-      }
-      MetricLabels labels = ModelLabel(reading);
-      labels.push_back({"state", std::string(Name(state))});
-      families->Gauge(std::move(labels), workers);
-    }
+    models.push_back({.model = reading.model->cascade().name, .workers = reading.status.workers});
   }
+  return models;
 }
 
 }  // namespace
@@ -174,7 +166,8 @@ std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
   AddStageValues(readings, &families);
   AddStageHistograms(readings, &families);
   AddEngineValues(readings, &families);
-  AddWorkers(readings, &families);
+  AddWorkerMetrics(WorkersOf(readings), &families);
+  if (const std::optional<MpsReport> mps = state_->mps()) AddMpsMetrics(*mps, &families);
   families.Begin(MetricType::Gauge, "escan_ready",
                  "1: every stage of the model has a ready worker and the server is not draining");
   for (const Reading& reading : readings) {

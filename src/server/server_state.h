@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -11,6 +13,7 @@
 #include "engine/engine.h"
 #include "escan/time.h"
 #include "server/answer_writer.h"
+#include "server/mps_report.h"
 #include "server/request_counters.h"
 #include "server/time_split.h"
 
@@ -37,12 +40,13 @@ enum class Phase {
   kDraining,  // refuses new requests
 };
 
-// What all services share: the models and the phase. Owned by the daemon, outlives every call; any
-// thread.
+// What all services share: the models, the phase, and where to ask about MPS. Owned by the daemon,
+// outlives every call; any thread.
 class ServerState {
  public:
-  explicit ServerState(std::vector<std::unique_ptr<ServedModel>> models)
-      : models_(std::move(models)) {}
+  // `mps` is given where a device is a GPU.
+  explicit ServerState(std::vector<std::unique_ptr<ServedModel>> models, MpsReporter mps = nullptr)
+      : models_(std::move(models)), mps_(std::move(mps)) {}
 
   const std::vector<std::unique_ptr<ServedModel>>& models() const { return models_; }
   // NotFound naming the models that there are.
@@ -59,6 +63,11 @@ class ServerState {
   std::string NotReadyReason(const ServedModel& model) const;
   std::string NotReadyReason() const;
 
+  // Absent where no device is a GPU.
+  std::optional<MpsReport> mps() const {
+    return mps_ == nullptr ? std::nullopt : std::optional(mps_());
+  }
+
   // The latest inference call that was refused because the server drains; the clock's zero: none.
   TimePoint last_refusal() const { return last_refusal_.load(std::memory_order_relaxed); }
   void NoteRefusal(TimePoint now) { last_refusal_.store(now, std::memory_order_relaxed); }
@@ -69,6 +78,7 @@ class ServerState {
 
  private:
   const std::vector<std::unique_ptr<ServedModel>> models_;
+  const MpsReporter mps_;
   std::atomic<Phase> phase_{Phase::kServing};
   std::atomic<TimePoint> last_refusal_{TimePoint{}};
   RequestCounters unrouted_;

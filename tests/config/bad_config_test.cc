@@ -10,14 +10,21 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "config/config.h"
+#include "config/config_folder.h"
 
 namespace escan {
 namespace {
 
+const std::filesystem::path kBadConfigs = ESCAN_BAD_CONFIGS;
+// What is wrong only where there are GPUs.
+const std::filesystem::path kBadWithGpus = kBadConfigs / "with_gpus";
+
 std::vector<std::filesystem::path> BadConfigs() {
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(ESCAN_BAD_CONFIGS)) {
-    if (entry.is_regular_file()) files.push_back(entry.path());
+  for (const std::filesystem::path& folder : {kBadConfigs, kBadWithGpus}) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      if (entry.is_regular_file()) files.push_back(entry.path());
+    }
   }
   std::sort(files.begin(), files.end());
   return files;
@@ -40,7 +47,9 @@ std::string ExpectedMessage(const std::filesystem::path& file) {
 class BadConfig : public testing::TestWithParam<std::filesystem::path> {};
 
 TEST_P(BadConfig, IsRefusedWithItsMessage) {
-  const absl::StatusOr<Config> config = LoadConfig(GetParam());
+  const bool with_gpus = GetParam().parent_path() == kBadWithGpus;
+  const absl::StatusOr<Config> config =
+      LoadConfig(GetParam(), with_gpus ? TwoGpus() : std::vector<Device>());
   EXPECT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(std::string(config.status().message()), ExpectedMessage(GetParam()));
 }
@@ -55,7 +64,7 @@ TEST(LoadConfig, AnswersNotFoundWithoutAFile) {
 }
 
 TEST(LoadConfig, RefusesAFolder) {
-  const absl::Status status = LoadConfig(ESCAN_BAD_CONFIGS).status();
+  const absl::Status status = LoadConfig(kBadConfigs).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), testing::HasSubstr("is a folder"));
 }

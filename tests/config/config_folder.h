@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "config/config.h"
 
@@ -32,13 +33,20 @@ class ConfigFolder {
     return file;
   }
 
-  absl::StatusOr<Config> Load(const std::string& yaml) const {
-    return LoadConfig(Write("escand.yaml", yaml));
+  absl::StatusOr<Config> Load(const std::string& yaml, const std::vector<Device>& gpus = {}) const {
+    return LoadConfig(Write("escand.yaml", yaml), gpus);
   }
 
  private:
   std::filesystem::path path_;
 };
+
+// The GPUs of an imagined machine; the UUIDs begin with the same eight digits.
+inline std::vector<Device> TwoGpus() {
+  constexpr size_t kMemory = size_t{80} << 30;
+  return {{Device::Kind::kGpu, "H100", "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6", 132, kMemory},
+          {Device::Kind::kGpu, "H100", "GPU-8932f937-0000-4106-c12f-20bd9faed9f6", 132, kMemory}};
+}
 
 // A cascade of two null stages; `more` are further keys of the cascade, four spaces indented.
 inline std::string TwoStages(const std::string& more = "") {

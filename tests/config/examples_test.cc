@@ -47,7 +47,8 @@ TEST(FashionMnistExample, HasValidPlans) {
   int plans = 0;
   for (const auto& entry : std::filesystem::directory_iterator(kFashionMnist / "plans")) {
     const absl::StatusOr<Plan> plan =
-        ParsePlan(TextOf(entry.path()), entry.path().string(), config->cascades.at(0).spec, 1);
+        ParsePlan(TextOf(entry.path()), entry.path().string(),
+                  {.cascade = config->cascades.at(0).spec, .devices = config->devices});
     EXPECT_TRUE(plan.ok()) << plan.status();
     ++plans;
   }

@@ -35,7 +35,8 @@ TEST(LoadConfig, FillsInTheDefaultsOfTheServer) {
   EXPECT_EQ(config.server.metrics, "127.0.0.1:8002");
   EXPECT_EQ(config.server.admin, "unix:/run/escan/admin.sock");
   EXPECT_THAT(config.devices, ElementsAre(Device{Device::Kind::kCpu, "cpu"}));
-  EXPECT_EQ(config.mps.mode, MpsConfig::Mode::kManaged);
+  EXPECT_EQ(config.mps, MpsConfig{});
+  EXPECT_TRUE(config.cache.empty());
   EXPECT_EQ(config.shutdown.grace, seconds(2));
   EXPECT_EQ(config.shutdown.drain_timeout, seconds(30));
 }
@@ -61,6 +62,67 @@ TEST(LoadConfig, MetricsCanBeOff) {
   const ConfigFolder folder;
   EXPECT_THAT(MustLoad(folder, "server: {metrics: off}\n" + TwoStages()).server.metrics, IsEmpty());
   EXPECT_THAT(MustLoad(folder, "server: {metrics: ''}\n" + TwoStages()).server.metrics, IsEmpty());
+}
+
+TEST(LoadConfig, AutoIsEveryGpuElseTheCpu) {
+  const ConfigFolder folder;
+  for (const std::string& yaml : {TwoStages(), "devices: [auto]\n" + TwoStages()}) {
+    EXPECT_EQ(folder.Load(yaml, TwoGpus())->devices, TwoGpus());
+    EXPECT_THAT(folder.Load(yaml)->devices, ElementsAre(Device{}));
+  }
+}
+
+TEST(LoadConfig, GpusAreNamedByWhateverBeginsTheirUuid) {
+  const ConfigFolder folder;
+  const std::vector<Device> gpus = TwoGpus();
+  EXPECT_THAT(folder.Load("devices: [cpu]\n" + TwoStages(), gpus)->devices, ElementsAre(Device{}));
+  EXPECT_THAT(folder.Load("devices: [GPU-8932f937-0000]\n" + TwoStages(), gpus)->devices,
+              ElementsAre(gpus[1]));
+  EXPECT_THAT(
+      folder
+          .Load("devices: [" + gpus[1].uuid + ", cpu, " + gpus[0].uuid + "]\n" + TwoStages(), gpus)
+          ->devices,
+      ElementsAre(gpus[1], Device{}, gpus[0]));
+  EXPECT_THAT(folder.Load("devices: [GPU-8932f937]\n" + TwoStages(), {gpus[0]})->devices,
+              ElementsAre(gpus[0]));
+}
+
+TEST(LoadConfig, FoldersAreRelativeToTheFileAndNeedNotExist) {
+  const ConfigFolder folder;
+  const Config config = MustLoad(
+      folder, "mps: {mode: external, directory: run/mps}\ncache: ../cache\n" + TwoStages());
+  EXPECT_EQ(config.mps.directory, folder.path() / "run/mps");
+  EXPECT_EQ(config.cache, folder.path().parent_path() / "cache");
+  const Config absolute =
+      MustLoad(folder, "mps: {directory: /run/escan/mps}\ncache: /var/cache/escan\n" + TwoStages());
+  EXPECT_EQ(absolute.mps.directory, "/run/escan/mps");
+  EXPECT_EQ(absolute.cache, "/var/cache/escan");
+}
+
+TEST(LoadConfig, ReadsHowAGpuRunsAStage) {
+  const ConfigFolder folder;
+  folder.Write("model.pt", "weights");
+  const CascadeSpec spec = MustLoadCascade(folder, R"(
+cascades:
+  - name: digits
+    inputs: [{name: image, datatype: UINT8, shape: [28, 28]}]
+    outputs: [{name: probabilities, datatype: FP32, shape: [10]}]
+    stages:
+      - {name: small, model: model.pt, exit: {score: none}}
+      - {name: large, model: model.pt, precision: fp16, layout: channels_last, execution: eager}
+)")
+                               .spec;
+  EXPECT_EQ(spec.stages.at(0).gpu,
+            (GpuOptions{Precision::kFp32, MemoryLayout::kAuto, Execution::kAuto}));
+  EXPECT_EQ(spec.stages.at(1).gpu,
+            (GpuOptions{Precision::kFp16, MemoryLayout::kChannelsLast, Execution::kEager}));
+}
+
+TEST(LoadConfig, WithoutMpsAGpuIsUsedAsAWhole) {
+  const ConfigFolder folder;
+  const absl::StatusOr<Config> config = folder.Load("mps: {mode: off}\n" + TwoStages(), TwoGpus());
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->cascades.at(0).plan.workers.at(0).thread_percent, 100);
 }
 
 TEST(LoadConfig, FillsInTheDefaultsOfACascade) {

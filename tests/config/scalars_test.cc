@@ -43,6 +43,52 @@ TEST(FormatDuration, IsReadBackExactly) {
   }
 }
 
+constexpr size_t kMiB = size_t{1} << 20;
+constexpr size_t kGiB = size_t{1} << 30;
+
+TEST(ParseMemorySize, ReadsNumbersWithBinaryUnits) {
+  EXPECT_EQ(*ParseMemorySize("1MiB"), kMiB);
+  EXPECT_EQ(*ParseMemorySize("512MiB"), 512 * kMiB);
+  EXPECT_EQ(*ParseMemorySize("2048KiB"), 2 * kMiB);
+  EXPECT_EQ(*ParseMemorySize("1.5GiB"), 1536 * kMiB);
+  EXPECT_EQ(*ParseMemorySize("1024GiB"), 1024 * kGiB);
+}
+
+TEST(ParseMemorySize, RefusesEverythingElse) {
+  for (const std::string text : {"",
+                                 "6",
+                                 "GiB",
+                                 "-1GiB",
+                                 "1 GiB",
+                                 "1GiB ",
+                                 "1GB",
+                                 "1G",
+                                 "1gib",
+                                 "1.2.3GiB",
+                                 ".GiB",
+                                 "1e3GiB",
+                                 "1073741824B",
+                                 "0GiB",
+                                 "0.5MiB",
+                                 "1023KiB",
+                                 "1025KiB",
+                                 "1.1GiB",
+                                 "1025GiB",
+                                 "nan",
+                                 "infGiB",
+                                 "99999999999999999999GiB"}) {
+    EXPECT_FALSE(ParseMemorySize(text).ok()) << text;
+  }
+}
+
+TEST(FormatMemorySize, UsesTheLargestWholeUnitAndIsReadBack) {
+  EXPECT_EQ(FormatMemorySize(6 * kGiB), "6GiB");
+  EXPECT_EQ(FormatMemorySize(1536 * kMiB), "1536MiB");
+  for (const size_t bytes : {kMiB, 1023 * kMiB, kGiB, 1025 * kMiB, 1024 * kGiB}) {
+    EXPECT_EQ(*ParseMemorySize(FormatMemorySize(bytes)), bytes);
+  }
+}
+
 TEST(ParseName, TakesLettersDigitsUnderscoreAndDash) {
   EXPECT_EQ(*ParseName("Fashion-MNIST_2"), "Fashion-MNIST_2");
   EXPECT_EQ(*ParseName(std::string(64, 'a')), std::string(64, 'a'));

@@ -19,6 +19,7 @@ void ExpectEqual(const StageSpec& a, const StageSpec& b) {
   EXPECT_EQ(a.exit.score, b.exit.score);
   EXPECT_EQ(a.exit.output, b.exit.output);
   EXPECT_EQ(a.exit.threshold, b.exit.threshold);
+  EXPECT_EQ(a.gpu, b.gpu);
 }
 
 void ExpectEqual(const CascadeConfig& a, const CascadeConfig& b) {
@@ -44,6 +45,7 @@ void ExpectEqual(const Config& a, const Config& b) {
   EXPECT_EQ(a.server.admin, b.server.admin);
   EXPECT_EQ(a.devices, b.devices);
   EXPECT_EQ(a.mps, b.mps);
+  EXPECT_EQ(a.cache, b.cache);
   EXPECT_EQ(a.shutdown.grace, b.shutdown.grace);
   EXPECT_EQ(a.shutdown.drain_timeout, b.shutdown.drain_timeout);
   ASSERT_EQ(a.cascades.size(), b.cascades.size());
@@ -51,12 +53,13 @@ void ExpectEqual(const Config& a, const Config& b) {
 }
 
 // Loads `yaml` and what ToYaml makes of it, from another folder, and expects the same.
-void ExpectRoundTrip(const ConfigFolder& folder, const std::string& yaml) {
-  const absl::StatusOr<Config> config = folder.Load(yaml);
+void ExpectRoundTrip(const ConfigFolder& folder, const std::string& yaml,
+                     const std::vector<Device>& gpus = {}) {
+  const absl::StatusOr<Config> config = folder.Load(yaml, gpus);
   ASSERT_TRUE(config.ok()) << config.status();
   const std::string written = ToYaml(*config);
   const ConfigFolder elsewhere;
-  const absl::StatusOr<Config> again = elsewhere.Load(written);
+  const absl::StatusOr<Config> again = elsewhere.Load(written, gpus);
   ASSERT_TRUE(again.ok()) << again.status() << "\n" << written;
   ExpectEqual(*config, *again);
   EXPECT_EQ(ToYaml(*again), written);
@@ -73,7 +76,8 @@ TEST(ToYaml, ReadsBackEveryKey) {
   ExpectRoundTrip(folder, R"(
 server: {listen: "[::1]:0", metrics: off, admin: "unix:with space: and colon"}
 devices: [cpu]
-mps: {mode: off}
+mps: {mode: external, directory: "a folder: with/pipes"}
+cache: "../cache, too"
 shutdown: {grace: 1500ms, drain_timeout: 2m}
 cascades:
   - name: digits
@@ -111,6 +115,37 @@ cascades:
     outputs: [{name: probabilities, datatype: FP32, shape: [26]}]
     stages: [{name: only, executor: null}]
 )");
+}
+
+TEST(ToYaml, ReadsBackWhatIsForGpus) {
+  const ConfigFolder folder;
+  folder.Write("large.pt", "weights");
+  ExpectRoundTrip(folder, R"(
+devices: [GPU-8932f937-0, cpu, GPU-8932f937-d]
+cascades:
+  - name: digits
+    inputs: [{name: image, datatype: UINT8, shape: [28, 28]}]
+    outputs: [{name: probabilities, datatype: FP32, shape: [10]}]
+    stages:
+      - {name: a, model: large.pt, exit: {score: margin, threshold: 0.5}}
+      - {name: b, model: large.pt, exit: {score: margin, threshold: 0.5}, precision: fp16,
+         layout: contiguous, execution: graph}
+      - {name: c, model: large.pt, precision: fp32, layout: channels_last, execution: eager}
+    plan:
+      workers:
+        - {device: 2, thread_percent: 30, memory_limit: 1.5GiB, stages: [a, b]}
+        - {device: 1, thread_percent: 50, stages: [c]}
+)",
+                  TwoGpus());
+}
+
+TEST(ToYaml, NamesGpusByUuidAndSaysWhatTheyAre) {
+  const ConfigFolder folder;
+  const absl::StatusOr<Config> config = folder.Load(TwoStages(), {TwoGpus().front()});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_NE(ToYaml(*config).find("devices: [GPU-8932f937-d72c-4106-c12f-20bd9faed9f6]  # H100\n"),
+            std::string::npos)
+      << ToYaml(*config);
 }
 
 TEST(ToYaml, ShowsThePlanThatAutoStandsFor) {

@@ -56,6 +56,64 @@ TEST(FormatStatus, ShowsStagesAndWorkersInTables) {
       "       1     -  warming 3/8  cpu        50 %        1  large               0  -\n");
 }
 
+constexpr char kOnGpus[] = R"(
+  version: "0.1.0" uptime { seconds: 61 } ready: true
+  devices {
+    index: 0 kind: "gpu" name: "NVIDIA H100 80GB HBM3" multiprocessors: 132
+    uuid: "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6" memory_bytes: 85520809984
+  }
+  devices { index: 1 kind: "cpu" name: "cpu" }
+  mps { mode: "managed" running: true server_pids: 815 restarts: 1 }
+  cascades {
+    name: "digits" slots: 1024
+    workers {
+      id: 0 pid: 4711 state: "ready" device: "NVIDIA H100 80GB HBM3" thread_percent: 30
+      credits: 2 stages: "small" multiprocessors: 38 device_memory_bytes: 1395864371
+    }
+    workers {
+      id: 1 pid: 4712 state: "capturing" progress_done: 3 progress_total: 8
+      device: "NVIDIA H100 80GB HBM3" thread_percent: 30 credits: 2 stages: "small"
+      multiprocessors: 38 device_memory_bytes: 536870912
+    }
+    workers {
+      id: 2 pid: 4713 state: "ready" device: "cpu" device_index: 1 thread_percent: 100 credits: 1
+      stages: "large"
+    }
+  })";
+
+TEST(FormatStatus, ShowsGpusAndWhatWorkersTakeOfThem) {
+  const std::string text = FormatStatus(Status(kOnGpus));
+  EXPECT_THAT(text, HasSubstr("escand 0.1.0, ready, up for 1m1s\n"
+                              "MPS (managed) runs, server 815, 1 restart\n"
+                              "\n"
+                              "  DEVICE  NAME                   SMS    MEMORY  UUID\n"
+                              "       0  NVIDIA H100 80GB HBM3  132  79.6 GiB  "
+                              "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6\n"
+                              "       1  cpu                      -         -  -\n"
+                              "\n"
+                              "cascade digits: "));
+  EXPECT_THAT(text,
+              HasSubstr("  WORKER   PID  STATE          DEVICE  THREADS  SMS   MEMORY  CREDITS  "
+                        "STAGES  RESTARTS  LAST END\n"
+                        "       0  4711  ready               0     30 %   38  1.3 GiB        2  "
+                        "small          0  -\n"
+                        "       1  4712  capturing 3/8       0     30 %   38  512 MiB        2  "
+                        "small          0  -\n"
+                        "       2  4713  ready               1    100 %    -        -        1  "
+                        "large          0  -\n"));
+}
+
+TEST(FormatStatus, SaysHowMpsFares) {
+  EXPECT_THAT(FormatStatus(Status(R"(mps { mode: "off" })")),
+              HasSubstr("\nMPS is off: processes take turns on a GPU\n"));
+  EXPECT_THAT(FormatStatus(Status(R"(mps {
+      mode: "external" reason: "no daemon answers in /tmp/nvidia-mps" restarts: 0 })")),
+              HasSubstr("\nMPS (external) does not run: no daemon answers in /tmp/nvidia-mps, 0 "
+                        "restarts\n"));
+  EXPECT_THAT(FormatStatus(Status(R"(devices { kind: "cpu" name: "cpu" })")),
+              testing::Not(testing::AnyOf(HasSubstr("MPS"), HasSubstr("DEVICE"))));
+}
+
 TEST(FormatStatus, SaysWhatDiffersFromTheFile) {
   EXPECT_THAT(FormatStatus(Status(R"(cascades {
       name: "digits" plan_differs_from_file: true thresholds_differ_from_file: true

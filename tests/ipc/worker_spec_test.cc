@@ -33,6 +33,9 @@ CascadeSpec TwoStages() {
                       Tensor("features", Datatype::kFp16, {64})};
   backbone.buckets = {1, 4};
   backbone.exit = {.score = ExitScore::kMargin, .output = 0, .threshold = 0.5f};
+  backbone.gpu = {.precision = Precision::kFp16,
+                  .layout = MemoryLayout::kChannelsLast,
+                  .execution = Execution::kGraph};
   StageSpec& head = cascade.stages.emplace_back();
   head.name = "head";
   head.executor = ExecutorKind::kNull;
@@ -53,6 +56,8 @@ WorkerSpec ExampleSpec() {
           .credits = 2,
           .threads = 5,
           .cpus = {0, 2, 4},
+          .gpu = "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6",
+          .cache = "/var/cache/escan",
           .stages = WorkerStagesOf(cascade, layout, {0, 1})};
 }
 
@@ -71,7 +76,8 @@ TEST(WorkerStages, HoldTheirTensorsWithOffsets) {
                   {"features", Datatype::kFp16, {64}, layout.outputs[0][1]}},
       .buckets = {1, 4},
       .score = ExitScore::kMargin,
-      .score_output = 0};
+      .score_output = 0,
+      .gpu = {Precision::kFp16, MemoryLayout::kChannelsLast, Execution::kGraph}};
   const WorkerStage head{
       .index = 1,
       .name = "head",
@@ -82,7 +88,8 @@ TEST(WorkerStages, HoldTheirTensorsWithOffsets) {
       .outputs = {{"probabilities", Datatype::kFp32, {10}, layout.outputs[1][0]}},
       .buckets = {1, 16},
       .score = ExitScore::kNone,
-      .score_output = 0};
+      .score_output = 0,
+      .gpu = {}};
   EXPECT_EQ(stages, (std::vector{backbone, head}));
 }
 
@@ -174,6 +181,10 @@ INSTANTIATE_TEST_SUITE_P(
         Malformed{"/threads", "18446744073709551615", "threads: found 18446744073709551615"},
         Malformed{"/cpus", "3", "cpus: found 3, expected an array"},
         Malformed{"/cpus/1", "-3", "cpus[1]: found -3, expected an integer in [0,"},
+        Malformed{"/gpu", "", "gpu: missing"},
+        Malformed{"/gpu", "0", "gpu: found 0, expected a string"},
+        Malformed{"/cache", "", "cache: missing"},
+        Malformed{"/cache", "null", "cache: found null, expected a string"},
         Malformed{"/stages", "", "stages: missing"},
         Malformed{"/stages", "{}", "stages: found {}, expected an array"},
         Malformed{"/stages/1", "7", "stages[1]: found 7, expected an object"},
@@ -186,6 +197,16 @@ INSTANTIATE_TEST_SUITE_P(
         Malformed{"/stages/0/buckets/1", "257", "stages[0].buckets[1]: found 257, expected"},
         Malformed{"/stages/0/score", "\"best\"", "stages[0].score: found \"best\", expected"},
         Malformed{"/stages/0/score_output", "2", "stages[0].score_output: found 2, expected"},
+        Malformed{"/stages/0/gpu", "", "stages[0].gpu: missing"},
+        Malformed{"/stages/0/gpu", "\"fp16\"", "stages[0].gpu: found \"fp16\", expected an object"},
+        Malformed{"/stages/0/gpu/precision", "", "stages[0].gpu.precision: missing"},
+        Malformed{"/stages/0/gpu/precision", "\"fp8\"",
+                  "stages[0].gpu.precision: found \"fp8\", expected a known name"},
+        Malformed{"/stages/1/gpu/layout", "", "stages[1].gpu.layout: missing"},
+        Malformed{"/stages/1/gpu/layout", "1", "stages[1].gpu.layout: found 1, expected a string"},
+        Malformed{"/stages/1/gpu/execution", "", "stages[1].gpu.execution: missing"},
+        Malformed{"/stages/1/gpu/execution", "\"lazy\"",
+                  "stages[1].gpu.execution: found \"lazy\", expected a known name"},
         Malformed{"/stages/0/inputs/0/datatype", "\"BYTES\"",
                   "stages[0].inputs[0].datatype: found \"BYTES\", expected a known name"},
         Malformed{"/stages/0/inputs/1/shape/0", "0", "stages[0].inputs[1].shape[0]: found 0"},

@@ -56,6 +56,55 @@ TEST(AdminStatus, AStartingWorkerSaysHowFarItIs) {
   EXPECT_EQ(status.workers(0).stages(0), "large");
 }
 
+TEST(AdminStatus, AWorkerOnAGpuSaysWhatItTakesOfIt) {
+  EngineStatus status = Status();
+  EngineStatus::Worker& worker = status.workers.front();
+  worker.member.role.device = 1;
+  worker.member.role.thread_percent = 30;
+  worker.reported = WorkerState::kCapturing;
+  worker.progress_done = 3;
+  worker.progress_total = 8;
+  worker.multiprocessors = 38;
+  worker.device_memory = size_t{5} << 30;
+  const Device gpu{.kind = Device::Kind::kGpu, .name = "H100"};
+  const v1::CascadeStatus described = DescribeStatus(Configured(), {Device{}, gpu}, status);
+  ASSERT_EQ(described.workers_size(), 1);
+  EXPECT_EQ(described.workers(0).state(), "capturing");
+  EXPECT_EQ(described.workers(0).progress_done(), 3u);
+  EXPECT_EQ(described.workers(0).progress_total(), 8u);
+  EXPECT_EQ(described.workers(0).device(), "H100");
+  EXPECT_EQ(described.workers(0).device_index(), 1u);
+  EXPECT_EQ(described.workers(0).thread_percent(), 30u);
+  EXPECT_EQ(described.workers(0).multiprocessors(), 38u);
+  EXPECT_EQ(described.workers(0).device_memory_bytes(), 5368709120u);
+}
+
+TEST(AdminStatus, DevicesAreDescribed) {
+  const Device gpu{Device::Kind::kGpu, "H100", "GPU-1", 132, size_t{80} << 30};
+  const v1::DeviceStatus described = DescribeDevice(2, gpu);
+  EXPECT_EQ(described.index(), 2u);
+  EXPECT_EQ(described.kind(), "gpu");
+  EXPECT_EQ(described.name(), "H100");
+  EXPECT_EQ(described.uuid(), "GPU-1");
+  EXPECT_EQ(described.multiprocessors(), 132u);
+  EXPECT_EQ(described.memory_bytes(), 85899345920u);
+  EXPECT_EQ(DescribeDevice(0, Device{}).kind(), "cpu");
+}
+
+TEST(AdminStatus, MpsIsDescribed) {
+  const v1::MpsStatus described = DescribeMps({.mode = MpsConfig::Mode::kExternal,
+                                               .running = true,
+                                               .server_pids = {7, 8},
+                                               .restarts = 2,
+                                               .reason = "why"});
+  EXPECT_EQ(described.mode(), "external");
+  EXPECT_TRUE(described.running());
+  ASSERT_EQ(described.server_pids_size(), 2);
+  EXPECT_EQ(described.server_pids(1), 8);
+  EXPECT_EQ(described.restarts(), 2u);
+  EXPECT_EQ(described.reason(), "why");
+}
+
 TEST(AdminStatus, WhatDiffersFromTheFileIsSaid) {
   EngineStatus changed = Status();
   EXPECT_FALSE(DescribeStatus(Configured(), {Device{}}, changed).thresholds_differ_from_file());

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <memory>
+
+#include "config/config.h"
+#include "server/server_state.h"
+
+namespace escan {
+
+// What services share, of the only cascade of `config`, whose workers never become ready.
+std::unique_ptr<ServerState> StateOf(const Config& config, MpsReporter mps = nullptr);
+
+}  // namespace escan
