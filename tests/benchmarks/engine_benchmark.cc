@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "closed_loop.h"
 #include "engine/engine.h"
-#include "escan/mutex.h"
 #include "workers/cpu_share.h"
 
 namespace escan {
@@ -78,100 +78,6 @@ absl::StatusOr<std::unique_ptr<Engine>> StartEngine(const CascadeSpec& cascade, 
   return engine;
 }
 
-// The clients of an engine: `count` of them, each with one request under way. Used by one thread;
-// answers come on the engine's completer threads. The destructor waits for the last ones.
-class Clients {
- public:
-  Clients(Engine* engine, int count, int rows) : engine_(engine), rows_(rows), active_(count) {
-    for (int i = 0; i < count; ++i) clients_.push_back(std::make_unique<Client>(this));
-    for (const auto& client : clients_) {
-      if (!Send(client.get())) Retire();
-    }
-  }
-
-  ~Clients() {
-    MutexLock lock(mutex_);
-    stopping_ = true;
-    while (active_ > 0) changed_.Wait(mutex_);
-  }
-
-  // Blocks until `count` more requests are answered. The first failure of a request is returned
-  // from then on.
-  absl::Status WaitForAnswers(int64_t count) ESCAN_EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    wanted_ = answered_ + count;
-    while (answered_ < wanted_ && failure_.ok()) changed_.Wait(mutex_);
-    return failure_;
-  }
-
-  int64_t answered() const ESCAN_EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    return answered_;
-  }
-
- private:
-  class Client : public Completion {
-   public:
-    explicit Client(Clients* all) : all_(all) {}
-    void OnComplete(const Outcome& outcome) override { all_->OnAnswer(this, outcome); }
-
-    RequestKey key;
-
-   private:
-    Clients* const all_;
-  };
-
-  void OnAnswer(Client* client, const Outcome& outcome) {
-    engine_->Release(client->key);
-    if (!Count(outcome) || !Send(client)) Retire();
-  }
-
-  // False when the client shall not go on.
-  bool Count(const Outcome& outcome) ESCAN_EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    if (outcome.code != OutcomeCode::kOk) {
-      failure_.Update(absl::InternalError("a request failed: " + outcome.message));
-    }
-    if (++answered_ == wanted_) changed_.NotifyAll();
-    return failure_.ok() && !stopping_;
-  }
-
-  bool Send(Client* client) ESCAN_EXCLUDES(mutex_) {
-    const absl::StatusOr<RequestKey> key = engine_->Acquire(rows_);
-    if (!key.ok()) {
-      MutexLock lock(mutex_);
-      failure_.Update(key.status());
-      return false;
-    }
-    client->key = *key;
-    for (SlotId slot = key->first_slot; slot != kNoSlot; slot = engine_->NextSlot(slot)) {
-      std::memcpy(engine_->input(slot, 0), row_.data(), row_.size());
-    }
-    const TimePoint now = Clock::now();
-    engine_->Submit({.key = *key, .rows = rows_, .arrival = now, .deadline = now + kDeadline},
-                    client);
-    return true;
-  }
-
-  void Retire() ESCAN_EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    --active_;
-    changed_.NotifyAll();
-  }
-
-  Engine* const engine_;
-  const int rows_;
-  const std::array<std::byte, kRowBytes> row_{};
-  std::vector<std::unique_ptr<Client>> clients_;
-  mutable Mutex mutex_;
-  CondVar changed_;
-  int active_ ESCAN_GUARDED_BY(mutex_);
-  int64_t answered_ ESCAN_GUARDED_BY(mutex_) = 0;
-  int64_t wanted_ ESCAN_GUARDED_BY(mutex_) = 0;
-  absl::Status failure_ ESCAN_GUARDED_BY(mutex_);
-  bool stopping_ ESCAN_GUARDED_BY(mutex_) = false;
-};
-
 // Over all stages, since the engine was started.
 struct BatchTotals {
   uint64_t rows = 0;
@@ -198,7 +104,11 @@ void Samples(benchmark::State& state) {
       StartEngine(NullCascade(stages, slots), OneWorker(stages));
   if (!engine.ok()) return state.SkipWithError(std::string(engine.status().message()).c_str());
 
-  Clients clients(engine->get(), requests, rows);
+  const std::array<std::byte, kRowBytes> row{};
+  ClosedLoop clients(engine->get(), {.clients = requests, .rows = rows, .fill = [&](SlotId slot) {
+                                       std::memcpy((*engine)->input(slot, 0), row.data(),
+                                                   kRowBytes);
+                                     }});
   absl::Status status = clients.WaitForAnswers(kAnswersPerIteration);
   const BatchTotals before = TotalsOf((*engine)->Status());
   const int64_t answered_before = clients.answered();
