@@ -305,7 +305,9 @@ void EngineLoop::Verified(WorkerId worker, uint32_t incarnation, const absl::Sta
   fleet_.Ready(worker, incarnation, now);
   const Fleet::Member* member = fleet_.Find(worker);
   if (member == nullptr || member->state != FleetState::kReady) return;
-  scheduler_.WorkerReady(worker, member->role.stages, member->role.credits, now);
+  const bool shares_faults = environment_.options->host->SharesFaults(member->role);
+  scheduler_.WorkerReady(worker, member->role.stages, member->role.credits, now,
+                         shares_faults ? member->role.device : kNoFaultDomain);
 }
 
 void EngineLoop::DeviceFaulted(int device) { ExpelFrom(device, Clock::now()); }

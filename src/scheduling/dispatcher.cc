@@ -36,12 +36,15 @@ void Dispatcher::Run(TimePoint now) {
 
 bool Dispatcher::DispatchOne(TimePoint now) {
   const StageOffers offers = Survey(now);
+  const WorkerId trial = PickTrial(offers.runnable());
+  if (trial >= 0) {
+    RunSuspect(trial, now);
+    return true;
+  }
   const Pick pick = PickWorker(offers.runnable());
   if (pick.worker < 0) return false;
   if (!backlog_->lines().empty(pick.worker)) {
     RunLine(pick.worker, now);
-  } else if (pick.suspect) {
-    RunSuspect(pick.worker, now);
   } else {
     RunQueue(pick.worker, *ChooseStage(offers, pick.allowed, now), now);
   }
@@ -93,31 +96,81 @@ std::optional<Duration> Dispatcher::StepOfWaiting(int index, TimePoint now) cons
 }
 
 Dispatcher::Pick Dispatcher::PickWorker(StageMask runnable) const {
+  const Kept kept = KeepForSuspects(runnable);
   StageMask idle_hosts = 0;
   for (const WorkerId id : workers_->by_preference()) {
     const Worker& worker = (*workers_)[id];
-    if (worker.load() == 0) idle_hosts |= worker.hosts();
+    if (worker.load() > 0 || !workers_->has_credit(id) || IsKept(kept, id)) continue;
+    idle_hosts |= worker.hosts();
   }
   Pick best;
   int least_load = std::numeric_limits<int>::max();
   for (const WorkerId id : workers_->by_preference()) {
     const Worker& worker = (*workers_)[id];
-    if (worker.load() >= least_load || !worker.has_credit()) continue;
+    if (worker.load() >= least_load || !workers_->has_credit(id)) continue;
     const bool idle = worker.load() == 0;
-    const bool suspect_waits = (worker.hosts() & backlog_->suspect_stages()) != 0;
-    if (suspect_waits && !idle) continue;
+    const bool has_line = !backlog_->lines().empty(id);
+    if (IsKept(kept, id) && !(idle && has_line)) continue;
     const StageMask allowed = idle ? worker.hosts() : Without(worker.hosts(), idle_hosts);
-    if ((allowed & runnable) == 0 && !suspect_waits && backlog_->lines().empty(id)) continue;
-    best = {.worker = id, .suspect = suspect_waits, .allowed = allowed};
+    if ((allowed & runnable) == 0 && !has_line) continue;
+    best = {.worker = id, .allowed = allowed};
     if (idle) return best;
     least_load = worker.load();
   }
   return best;
 }
 
+WorkerId Dispatcher::PickTrial(StageMask runnable) const {
+  const StageMask suspects = backlog_->suspect_stages();
+  if (suspects == 0) return -1;
+  for (const WorkerId id : workers_->by_preference()) {
+    if (((*workers_)[id].hosts() & suspects) == 0) continue;
+    const FaultDomain& domain = workers_->domain(id);
+    if (domain.load == 0 && !OwesABatch(domain, runnable) && !HasLine(id)) return id;
+  }
+  return -1;
+}
+
+// Always the first, so that it is not another one each time before any has come to hold nothing. A
+// domain that is trying a suspect does not count: that may take until the worker is found to hang.
+Dispatcher::Kept Dispatcher::KeepForSuspects(StageMask runnable) const {
+  Kept kept;
+  ForEachStage(backlog_->suspect_stages(), [&](int stage) {
+    for (const WorkerId id : workers_->by_preference()) {
+      const FaultDomain& domain = workers_->domain(id);
+      if (!Contains((*workers_)[id].hosts(), stage) || domain.trial) continue;
+      if (OwesABatch(domain, runnable)) continue;
+      kept.stages |= StageBit(stage);
+      kept.worker[static_cast<size_t>(stage)] = id;
+      return;
+    }
+  });
+  return kept;
+}
+
+bool Dispatcher::IsKept(const Kept& kept, WorkerId id) const {
+  const size_t domain = (*workers_)[id].domain();
+  bool is_kept = false;
+  ForEachStage(kept.stages, [&](int stage) {
+    is_kept |= (*workers_)[kept.worker[static_cast<size_t>(stage)]].domain() == domain;
+  });
+  return is_kept;
+}
+
+bool Dispatcher::OwesABatch(const FaultDomain& domain, StageMask runnable) const {
+  return domain.trials >= kMaxTrialsInARow && (domain.hosts & runnable) != 0;
+}
+
+bool Dispatcher::HasLine(WorkerId id) const {
+  const size_t domain = (*workers_)[id].domain();
+  return std::ranges::any_of(workers_->by_preference(), [&](WorkerId other) {
+    return (*workers_)[other].domain() == domain && !backlog_->lines().empty(other);
+  });
+}
+
 void Dispatcher::RunLine(WorkerId id, TimePoint now) {
   const SurvivorLines& lines = backlog_->lines();
-  Flight& batch = (*workers_)[id].draft();
+  Flight& batch = workers_->Draft(id);
   batch.stage = lines.head_stage(id);
   batch.rows = 0;
   batch.alone = false;
@@ -132,9 +185,9 @@ void Dispatcher::RunLine(WorkerId id, TimePoint now) {
 }
 
 void Dispatcher::RunSuspect(WorkerId id, TimePoint now) {
-  Worker& worker = (*workers_)[id];
-  Flight& batch = worker.draft();
-  batch.stage = Lowest(static_cast<StageMask>(worker.hosts() & backlog_->suspect_stages()));
+  const StageMask hosts = (*workers_)[id].hosts();
+  Flight& batch = workers_->Draft(id);
+  batch.stage = Lowest(static_cast<StageMask>(hosts & backlog_->suspect_stages()));
   batch.rows = 0;
   batch.alone = true;
   Take(batch, backlog_->suspect(batch.stage), step_times_->Recent(batch.stage, 1, now), now);
@@ -144,7 +197,7 @@ void Dispatcher::RunSuspect(WorkerId id, TimePoint now) {
 void Dispatcher::RunQueue(WorkerId id, int index, TimePoint now) {
   const StageQueue& queue = backlog_->queue(index);
   const StageState& at = stage(index);
-  Flight& batch = (*workers_)[id].draft();
+  Flight& batch = workers_->Draft(id);
   batch.stage = index;
   batch.rows = 0;
   batch.alone = false;
@@ -157,6 +210,7 @@ void Dispatcher::RunQueue(WorkerId id, int index, TimePoint now) {
   // When the most urgent sample is given up, another number of rows may be right.
   if (!Take(batch, queue.head(), step, now)) return;
   while (batch.rows < rows && !queue.empty()) Take(batch, queue.head(), step, now);
+  workers_->EndTrialsInARow(id);
   Send(id, now);
 }
 
@@ -180,14 +234,13 @@ bool Dispatcher::Take(Flight& batch, SlotId slot, const std::optional<Duration>&
 }
 
 void Dispatcher::Send(WorkerId id, TimePoint now) {
-  Worker& worker = (*workers_)[id];
-  Flight& batch = worker.draft();
+  Flight& batch = workers_->Draft(id);
   if (batch.rows == 0) return;
   const StageState& at = stage(batch.stage);
   batch.sequence = ++sequence_;
   batch.threshold_epoch = at.threshold_epoch;
   batch.dispatched = now;
-  worker.Launch();
+  workers_->Launch(id);
   actions_->Dispatch({.worker = id,
                       .sequence = batch.sequence,
                       .stage = batch.stage,
@@ -199,8 +252,7 @@ TimePoint Dispatcher::NextRipe(TimePoint now) const {
   if (backlog_->empty()) return TimePoint::max();
   StageMask free = 0;
   for (const WorkerId id : workers_->by_preference()) {
-    const Worker& worker = (*workers_)[id];
-    if (worker.has_credit()) free |= worker.hosts();
+    if (workers_->has_credit(id)) free |= (*workers_)[id].hosts();
   }
   TimePoint next = TimePoint::max();
   ForEachStage(free, [&](int index) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -15,9 +16,13 @@
 namespace escan {
 
 // Gives waiting samples to workers that have a credit. A worker runs, first, what stands in its own
-// line of survivors; then a suspect, if it holds nothing else; then a batch of a stage's queue. The
-// worker that holds the fewest batches is served first. While a suspect waits for a worker, the
-// workers that could try it get nothing until they hold nothing.
+// line of survivors; then a suspect, if its fault domain holds nothing else; then a batch of a
+// stage's queue. The worker that holds the fewest batches is served first.
+//
+// A domain that holds nothing tries a suspect before anything else. One of the domains that host
+// the stage of a waiting suspect is kept for it: it gets nothing from the queues until it holds
+// nothing, while the others go on. After kMaxTrialsInARow trials a domain runs a batch of a queue,
+// if there is one, before the next: neither suspects nor the others wait for ever.
 class Dispatcher {
  public:
   // All outlive the dispatcher.
@@ -32,6 +37,8 @@ class Dispatcher {
   TimePoint NextRipe(TimePoint now) const;
 
  private:
+  static constexpr int kMaxTrialsInARow = 16;
+
   bool DispatchOne(TimePoint now);
   StageOffers Survey(TimePoint now) const;
   bool MoreMayCome(int stage) const;
@@ -39,13 +46,26 @@ class Dispatcher {
   // max_delay, or its most urgent one has time left for just two steps.
   TimePoint RipeAt(int stage, const std::optional<Duration>& step) const;
   std::optional<Duration> StepOfWaiting(int stage, TimePoint now) const;
+
   // The worker to serve next.
   struct Pick {
     WorkerId worker = -1;   // -1: none
-    bool suspect = false;   // it is to try a suspect
-    StageMask allowed = 0;  // else: stages whose queues it may take from
+    StageMask allowed = 0;  // stages whose queues it may take from
   };
   Pick PickWorker(StageMask runnable) const;
+  // The worker to try a suspect at next; -1: none.
+  WorkerId PickTrial(StageMask runnable) const;
+  // Domains that are kept for suspects: of the worker at each of the stages.
+  struct Kept {
+    StageMask stages = 0;
+    std::array<WorkerId, kMaxStages> worker;
+  };
+  Kept KeepForSuspects(StageMask runnable) const;
+  bool IsKept(const Kept& kept, WorkerId id) const;
+  // Whether something runnable goes first in a domain that tried many suspects in a row.
+  bool OwesABatch(const FaultDomain& domain, StageMask runnable) const;
+  // Whether survivors wait for a worker of this one's domain.
+  bool HasLine(WorkerId id) const;
 
   void RunLine(WorkerId id, TimePoint now);
   void RunSuspect(WorkerId id, TimePoint now);

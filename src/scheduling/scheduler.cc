@@ -16,8 +16,8 @@ void Scheduler::Cancel(const RequestKey& key, TimePoint /*now*/) { core_->Cancel
 const SampleAnswer& Scheduler::answer(SlotId slot) const { return core_->answer(slot); }
 
 void Scheduler::WorkerReady(WorkerId worker, const std::vector<int>& stages, int credits,
-                            TimePoint now) {
-  core_->WorkerReady(worker, stages, credits, now);
+                            TimePoint now, int fault_domain) {
+  core_->WorkerReady(worker, stages, credits, now, fault_domain);
 }
 void Scheduler::WorkerDraining(WorkerId worker, TimePoint now) {
   core_->WorkerDraining(worker, now);

@@ -79,6 +79,9 @@ struct BatchResult {
   Duration execute_time{};
 };
 
+// Of a worker whose faults are its own, as on a CPU.
+inline constexpr int kNoFaultDomain = -1;
+
 // Why a worker is gone decides what is believed of the rows that it held.
 enum class WorkerEnd {
   kBlameless,  // stopped by the daemon, or killed from outside: its rows go back as they were
@@ -125,8 +128,12 @@ class Scheduler {
   const SampleAnswer& answer(SlotId slot) const;
 
   // --- workers
-  // A worker is ready for batches of `stages`.
-  void WorkerReady(WorkerId worker, const std::vector<int>& stages, int credits, TimePoint now);
+  // A worker is ready for batches of `stages`. Workers of the same `fault_domain`, a number that is
+  // not negative, end together when one of them faults, as the MPS clients of a GPU do: a row that
+  // is suspected of it is tried while no other of them holds anything. When it happens, drain all
+  // of them before the first is reported gone, or rows are given to those that are about to be.
+  void WorkerReady(WorkerId worker, const std::vector<int>& stages, int credits, TimePoint now,
+                   int fault_domain = kNoFaultDomain);
   // It gets no new batch; those in flight finish. See idle().
   void WorkerDraining(WorkerId worker, TimePoint now);
   bool idle(WorkerId worker) const;  // holds no batch

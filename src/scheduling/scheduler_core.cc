@@ -63,20 +63,17 @@ void Scheduler::Core::FailAll() { requests_.CompleteAll({.code = OutcomeCode::kU
 // --- workers
 
 void Scheduler::Core::WorkerReady(WorkerId id, const std::vector<int>& stages, int credits,
-                                  TimePoint now) {
+                                  TimePoint now, int fault_domain) {
   WorkerGone(id, WorkerEnd::kBlameless, now);
   StageMask hosts = 0;
   for (const int stage : stages) hosts |= StageBit(stage);
-  workers_.At(id).Start(hosts, credits);
-  workers_.Refresh();
+  workers_.Start(id, hosts, credits, fault_domain);
 }
 
 void Scheduler::Core::WorkerDraining(WorkerId id, TimePoint now) {
-  Worker* worker = workers_.Find(id);
-  if (worker == nullptr) return;
-  worker->Drain();
+  if (workers_.Find(id) == nullptr) return;
+  workers_.Drain(id);
   backlog_.Disband(id, now);
-  workers_.Refresh();
 }
 
 bool Scheduler::Core::idle(WorkerId id) const {
@@ -85,7 +82,7 @@ bool Scheduler::Core::idle(WorkerId id) const {
 }
 
 bool Scheduler::Core::BatchDone(WorkerId id, const BatchResult& result, TimePoint now) {
-  Worker* worker = workers_.Find(id);
+  const Worker* worker = workers_.Find(id);
   const Flight* flight = worker == nullptr ? nullptr : worker->Find(result.sequence);
   if (flight == nullptr) return false;
   const auto rows = static_cast<size_t>(flight->rows);
@@ -94,24 +91,22 @@ bool Scheduler::Core::BatchDone(WorkerId id, const BatchResult& result, TimePoin
   }
   const Landing landing{.worker = id, .flight = *flight, .now = now};
   RecordBatch(landing, result.execute_time);
-  worker->Land(*flight, now);
+  workers_.Land(id, *flight, now);
   for (size_t row = 0; row < rows; ++row) LandRow(landing, row, result);
   return true;
 }
 
 void Scheduler::Core::BatchUnsent(WorkerId id, uint64_t sequence, TimePoint now) {
-  Worker* worker = workers_.Find(id);
+  const Worker* worker = workers_.Find(id);
   const Flight* flight = worker == nullptr ? nullptr : worker->Find(sequence);
-  if (flight != nullptr) ReturnBatch(*worker, *flight, WorkerEnd::kBlameless, now);
+  if (flight != nullptr) ReturnBatch(id, *flight, WorkerEnd::kBlameless, now);
 }
 
 void Scheduler::Core::WorkerGone(WorkerId id, WorkerEnd end, TimePoint now) {
-  Worker* worker = workers_.Find(id);
-  if (worker == nullptr) return;
-  ReturnBatches(*worker, end, now);
-  worker->End();
+  if (workers_.Find(id) == nullptr) return;
+  ReturnBatches(id, end, now);
+  workers_.End(id);
   backlog_.Disband(id, now);
-  workers_.Refresh();
 }
 
 TimePoint Scheduler::Core::HangDeadline(WorkerId id) const {
@@ -124,15 +119,14 @@ TimePoint Scheduler::Core::HangDeadline(WorkerId id) const {
 
 // The batch dispatched last is returned first, its last row first: each goes before the ones
 // returned so far.
-void Scheduler::Core::ReturnBatches(Worker& worker, WorkerEnd end, TimePoint now) {
-  while (const Flight* flight = worker.newest()) {
-    ReturnBatch(worker, *flight, end, now);
+void Scheduler::Core::ReturnBatches(WorkerId id, WorkerEnd end, TimePoint now) {
+  while (const Flight* flight = workers_[id].newest()) {
+    ReturnBatch(id, *flight, end, now);
   }
 }
 
-void Scheduler::Core::ReturnBatch(Worker& worker, const Flight& flight, WorkerEnd end,
-                                  TimePoint now) {
-  worker.Land(flight, now);
+void Scheduler::Core::ReturnBatch(WorkerId id, const Flight& flight, WorkerEnd end, TimePoint now) {
+  workers_.Land(id, flight, now);
   for (size_t row = flight.samples().size(); row-- > 0;) {
     ReturnRow(flight, flight.slots[row], end);
   }

@@ -24,7 +24,8 @@ class Scheduler::Core {
   void Cancel(const RequestKey& key);
   const SampleAnswer& answer(SlotId slot) const { return requests_.answer(slot); }
 
-  void WorkerReady(WorkerId id, const std::vector<int>& stages, int credits, TimePoint now);
+  void WorkerReady(WorkerId id, const std::vector<int>& stages, int credits, TimePoint now,
+                   int fault_domain);
   void WorkerDraining(WorkerId id, TimePoint now);
   bool idle(WorkerId id) const;
   bool BatchDone(WorkerId id, const BatchResult& result, TimePoint now);
@@ -62,8 +63,8 @@ class Scheduler::Core {
   void QueueOn(const Landing& landing, SlotId slot, int stage);
   void QueueSpeculative(SlotId slot, int stage, TimePoint now);
 
-  void ReturnBatches(Worker& worker, WorkerEnd end, TimePoint now);
-  void ReturnBatch(Worker& worker, const Flight& flight, WorkerEnd end, TimePoint now);
+  void ReturnBatches(WorkerId id, WorkerEnd end, TimePoint now);
+  void ReturnBatch(WorkerId id, const Flight& flight, WorkerEnd end, TimePoint now);
   void ReturnRow(const Flight& flight, SlotId slot, WorkerEnd end);
 
   int stage_count() const { return static_cast<int>(stages_.size()); }

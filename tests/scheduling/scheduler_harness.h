@@ -38,8 +38,9 @@ class SchedulerTest : public ::testing::Test {
 
   void Policies() { scheduler_->SetPolicies(plan_.stages, plan_.options, now_); }
 
-  void Ready(WorkerId id, const std::vector<int>& stages, int credits = 1) {
-    scheduler_->WorkerReady(id, stages, credits, now_);
+  void Ready(WorkerId id, const std::vector<int>& stages, int credits = 1,
+             int fault_domain = kNoFaultDomain) {
+    scheduler_->WorkerReady(id, stages, credits, now_, fault_domain);
   }
 
   // A request whose rows lie in these slots.

@@ -44,6 +44,7 @@ struct WorkerModel {
   bool draining = false;
   std::vector<int> stages;
   int credits = 1;
+  int fault_domain = kNoFaultDomain;
   std::map<uint64_t, Sent> in_flight;
 };
 
@@ -68,13 +69,17 @@ class SchedulerOracle : public SchedulerActions {
     EXPECT_EQ(sent.threshold, scheduler_->threshold(sent.stage));
     EXPECT_GT(sent.sequence, last_sequence_);
     last_sequence_ = sent.sequence;
-    for (const auto& [sequence, other] : worker.in_flight) {
-      EXPECT_FALSE(trials_.contains(sequence)) << "a worker that tries a suspect got another batch";
-    }
-    if (HoldsSuspect(sent)) {
+    const bool trial = HoldsSuspect(sent);
+    if (trial) {
       trials_.insert(sent.sequence);
       EXPECT_EQ(sent.slots.size(), 1u);
-      EXPECT_TRUE(worker.in_flight.empty());
+    }
+    for (const WorkerModel& other : workers_) {
+      if (!ShareFaults(worker, other)) continue;
+      for (const auto& [sequence, in_flight] : other.in_flight) {
+        EXPECT_FALSE(trial) << "a suspect is tried beside another batch";
+        EXPECT_FALSE(trials_.contains(sequence)) << "a batch beside a suspect that is tried";
+      }
     }
     for (const SlotId slot : sent.slots) CheckDispatchedRow(sent, slot);
     worker.in_flight.emplace(sent.sequence, std::move(sent));
@@ -98,9 +103,12 @@ class SchedulerOracle : public SchedulerActions {
                     outcome.message == "the model failed on this row");
         break;
       }
-      case OutcomeCode::kWorkerKilled:
-        EXPECT_FALSE(request.rows.at(static_cast<size_t>(outcome.row)).suspect_stages.empty());
+      case OutcomeCode::kWorkerKilled: {
+        const Row& row = request.rows.at(static_cast<size_t>(outcome.row));
+        EXPECT_FALSE(row.suspect_stages.empty());
+        EXPECT_TRUE(!only_culprits_ || row.poison_stage == outcome.stage) << "it is innocent";
         break;
+      }
       case OutcomeCode::kCancelled:
         EXPECT_EQ(cancelling_, key.id);
         break;
@@ -108,6 +116,7 @@ class SchedulerOracle : public SchedulerActions {
         EXPECT_TRUE(failing_all_);
         break;
       case OutcomeCode::kDeadlineExceeded:
+        EXPECT_FALSE(only_culprits_) << "it was left to wait";
         break;
     }
   }
@@ -127,6 +136,10 @@ class SchedulerOracle : public SchedulerActions {
   }
 
  protected:
+  static bool ShareFaults(const WorkerModel& a, const WorkerModel& b) {
+    return &a == &b || (a.fault_domain >= 0 && a.fault_domain == b.fault_domain);
+  }
+
   Row& RowAt(SlotId slot) {
     Request& request = requests_.at(owner_[slot]);
     const auto row = std::ranges::find(request.slots, slot) - request.slots.begin();
@@ -184,7 +197,11 @@ class SchedulerOracle : public SchedulerActions {
   uint64_t last_sequence_ = 0;
   uint64_t landing_ = 0;       // the batch whose result is being taken
   std::set<uint64_t> trials_;  // batches that were a suspect alone
-  uint64_t cancelling_ = 0;    // the request that is being cancelled
+  uint64_t suspicions_ = 0;    // of a row at a stage
+  uint64_t untold_ = 0;        // trials whose worker ended blamelessly
+  bool only_culprits_ =
+      false;                 // workers end badly only for a row that does that, and time is ample
+  uint64_t cancelling_ = 0;  // the request that is being cancelled
   bool failing_all_ = false;
   bool never_cancelled_ = false;  // CancelPolicy::kNever was ever in force
 };

@@ -3,6 +3,7 @@
 
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -292,6 +293,9 @@ TEST_F(DaemonTest, AStreamOpenedWhileDrainingIsRefused) {
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   inside_context.TryCancel();
   EXPECT_EQ(inside.get().error_code(), grpc::StatusCode::CANCELLED);
+  // The drain waits for what the worker holds, which would last until it is found to hang.
+  daemon.WaitFor([](const v1::CascadeStatus& status) { return status.requests() == 0; });
+  ASSERT_EQ(kill(daemon.Status().workers(0).pid(), SIGKILL), 0);
   EXPECT_EQ(daemon.WaitEnded(), Daemon::Ending::kDrained);
 }
 
