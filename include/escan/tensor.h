@@ -46,6 +46,9 @@ struct IntegerRange {
   friend bool operator==(const IntegerRange&, const IntegerRange&) = default;
 };
 
+// The values that an integer datatype can hold, as far as int64_t reaches.
+IntegerRange ValuesOf(Datatype datatype);
+
 // A named tensor of one row: `shape` has no batch dimension, and every dimension is positive.
 // An empty shape is a scalar a row.
 struct TensorSpec {

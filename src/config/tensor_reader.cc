@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 
@@ -16,14 +15,6 @@ namespace {
 
 constexpr size_t kMaxTensors = 64;
 constexpr size_t kMaxDimensions = 8;
-
-// The values that an integer datatype can hold, as far as int64 reaches.
-IntegerRange ValuesOf(Datatype datatype) {
-  const bool is_signed = datatype >= Datatype::kInt8;
-  const size_t bits = 8 * ByteSize(datatype) - (is_signed ? 1 : 0);
-  const int64_t max = bits >= 63 ? std::numeric_limits<int64_t>::max() : (int64_t{1} << bits) - 1;
-  return {is_signed ? -max - 1 : 0, max};
-}
 
 std::vector<int64_t> ReadShape(const NodeReader& node, Datatype datatype) {
   std::vector<int64_t> shape;

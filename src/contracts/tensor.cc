@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <limits>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
@@ -48,6 +49,13 @@ std::optional<Datatype> ParseDatatype(std::string_view name) {
 
 bool IsInteger(Datatype datatype) {
   return datatype >= Datatype::kUint8 && datatype <= Datatype::kInt64;
+}
+
+IntegerRange ValuesOf(Datatype datatype) {
+  const bool is_signed = datatype >= Datatype::kInt8;
+  const size_t bits = 8 * ByteSize(datatype) - (is_signed ? 1 : 0);
+  const int64_t max = bits >= 63 ? std::numeric_limits<int64_t>::max() : (int64_t{1} << bits) - 1;
+  return {is_signed ? -max - 1 : 0, max};
 }
 
 int64_t TensorSpec::elements() const {

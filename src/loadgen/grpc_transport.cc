@@ -13,7 +13,6 @@
 
 #include "escan/cascade.h"
 #include "inference/grpc_service.grpc.pb.h"
-#include "loadgen/request_encoder.h"
 
 namespace escan::loadgen {
 namespace {
@@ -44,7 +43,7 @@ class GrpcTransport::Impl {
  public:
   Impl(Channels channels, const ModelInfo& model, const SampleSet* samples,
        const Delivery& delivery)
-      : encoder_(model, samples, delivery.rows_per_request),
+      : encoder_(model, samples, delivery.exits, delivery.rows_per_request),
         deadline_(
             std::chrono::duration_cast<std::chrono::system_clock::duration>(delivery.deadline)),
         label_output_(delivery.label_output),
@@ -71,9 +70,9 @@ class GrpcTransport::Impl {
     auto* call = new Call;
     call->request = request;
     call->context.set_deadline(std::chrono::system_clock::now() + deadline_);
-    call->reader = stubs_[connection]->PrepareUnaryCall(
-        &call->context, method_, encoder_.Encode(request.ticket.first_row, request.ticket.rows),
-        &queues_[connection % queues_.size()]);
+    call->reader = stubs_[connection]->PrepareUnaryCall(&call->context, method_,
+                                                        encoder_.Encode(request.ticket),
+                                                        &queues_[connection % queues_.size()]);
     call->reader->StartCall();
     call->reader->Finish(&call->response, &call->status, call);
   }

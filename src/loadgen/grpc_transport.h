@@ -1,10 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "escan/time.h"
 #include "loadgen/connections.h"
+#include "loadgen/request_encoder.h"
 #include "loadgen/sample_set.h"
 #include "loadgen/transport.h"
 
@@ -13,9 +15,10 @@ namespace escan::loadgen {
 // How requests travel.
 struct Delivery {
   int rows_per_request = 1;
-  int threads = 1;           // that receive answers: one a lane; at most one a connection
-  Duration deadline{};       // of every request, from its sending
-  std::string label_output;  // the output whose scores are read; may be empty
+  int threads = 1;                   // that receive answers: one a lane; at most one a connection
+  Duration deadline{};               // of every request, from its sending
+  std::string label_output;          // the output whose scores are read; may be empty
+  std::optional<ExitControl> exits;  // whose difficulties outlive the transport
 };
 
 // Sends ModelInfer over gRPC. A lane is a thread with a completion queue, which serves every

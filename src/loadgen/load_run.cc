@@ -18,8 +18,8 @@ Duration ProcessCpuTime() {
 }  // namespace
 
 LoadRun::LoadRun(const RowChunks& chunks, const LoadLimits& limits, const Pace& pace,
-                 absl::Span<const int64_t> labels, Transport* transport)
-    : pace_(pace), labels_(labels), transport_(transport), workload_(chunks, limits) {
+                 absl::Span<const int64_t> labels, Transport* transport, const ExitSchedule& exits)
+    : pace_(pace), labels_(labels), transport_(transport), workload_(chunks, limits, exits) {
   for (int i = 0; i < transport->lanes(); ++i) lanes_.push_back(std::make_unique<Lane>());
   transport->SetListener(this);
 }
@@ -98,7 +98,8 @@ void LoadRun::OnAnswer(int lane_index, const OutgoingRequest& request, const abs
       const auto rows = static_cast<size_t>(request.ticket.rows);
       lane.tally.AddAnswer(
           latency, request.ticket.rows, tensors,
-          labels_.empty() ? absl::Span<const int64_t>() : labels_.subspan(first, rows));
+          labels_.empty() ? absl::Span<const int64_t>() : labels_.subspan(first, rows),
+          request.ticket.exit_segment);
     } else {
       lane.tally.AddError(status);
     }

@@ -12,6 +12,7 @@
 #include "escan/mutex.h"
 #include "escan/time.h"
 #include "loadgen/arrivals.h"
+#include "loadgen/exit_schedule.h"
 #include "loadgen/latency.h"
 #include "loadgen/tally.h"
 #include "loadgen/transport.h"
@@ -72,7 +73,7 @@ class LoadRun : private AnswerListener {
  public:
   // `labels` has one class a sample, or is empty; it and `transport` outlive this object.
   LoadRun(const RowChunks& chunks, const LoadLimits& limits, const Pace& pace,
-          absl::Span<const int64_t> labels, Transport* transport);
+          absl::Span<const int64_t> labels, Transport* transport, const ExitSchedule& exits = {});
   ~LoadRun() override;
 
   LoadRun(const LoadRun&) = delete;

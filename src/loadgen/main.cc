@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -13,17 +12,13 @@
 #include <utility>
 #include <variant>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
-#include "loadgen/array_file.h"
 #include "loadgen/connections.h"
 #include "loadgen/grpc_transport.h"
 #include "loadgen/load_run.h"
+#include "loadgen/material.h"
 #include "loadgen/options.h"
 #include "loadgen/report.h"
-#include "loadgen/sample_set.h"
 
 namespace escan::loadgen {
 namespace {
@@ -46,68 +41,6 @@ void CatchInterrupts() {
 int Complain(const std::string& message, int exit_status) {
   std::cerr << "escan-loadgen: " << message << "\n";
   return exit_status;
-}
-
-// What is sent, and what it should be answered with.
-struct Material {
-  SampleSet samples;
-  std::vector<int64_t> labels;
-};
-
-// Enough random rows for variety, within 64 MiB.
-int64_t RandomRows(const ModelInfo& model, int rows_per_request) {
-  size_t row_bytes = 1;
-  for (const TensorSpec& spec : model.inputs) row_bytes += spec.row_bytes();
-  const auto requests = static_cast<int64_t>((size_t{64} << 20) /
-                                             (row_bytes * static_cast<size_t>(rows_per_request)));
-  return std::clamp<int64_t>(requests, 1, 1024) * rows_per_request;
-}
-
-absl::Status CheckLabelOutput(const ModelInfo& model, const std::string& name) {
-  const auto output = std::find_if(model.outputs.begin(), model.outputs.end(),
-                                   [&](const TensorSpec& spec) { return spec.name == name; });
-  if (output == model.outputs.end()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--label-output: the model has no output '", name, "'; its outputs are ",
-        absl::StrJoin(model.outputs, ", ", [](std::string* out, const TensorSpec& spec) {
-          absl::StrAppend(out, spec.name);
-        })));
-  }
-  if (output->datatype != Datatype::kFp32) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("--label-output: '%s' is %s, expected FP32", name, Name(output->datatype)));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<Material> Prepare(const ModelInfo& model, const SampleOptions& options) {
-  Material material;
-  if (options.files.empty()) {
-    material.samples =
-        SampleSet::Random(model.inputs, RandomRows(model, options.rows_per_request), options.seed);
-    return material;
-  }
-  absl::StatusOr<SampleSet> samples = SampleSet::FromFiles(model.inputs, options.files);
-  if (!samples.ok()) return samples.status();
-  material.samples = *std::move(samples);
-  const int64_t rows = material.samples.rows();
-  if (rows < options.rows_per_request) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--rows: ", options.rows_per_request, " is more than the ", rows, " samples"));
-  }
-  if (options.labels.empty()) return material;
-  if (absl::Status status = CheckLabelOutput(model, options.label_output); !status.ok()) {
-    return status;
-  }
-  absl::StatusOr<std::vector<int64_t>> labels = ReadLabels(options.labels);
-  if (!labels.ok()) return labels.status();
-  if (static_cast<int64_t>(labels->size()) != rows) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(options.labels.native(), ": holds ", labels->size(),
-                     " labels, expected one for each of ", rows, " samples"));
-  }
-  material.labels = *std::move(labels);
-  return material;
 }
 
 // Blocks until the run is over, shows progress and ends the run early when interrupted.
@@ -155,7 +88,7 @@ int Run(Options options) {
   if (!model.ok()) {
     return Complain(absl::StrCat(options.server.target, ": ", model.status().message()), kFailed);
   }
-  const absl::StatusOr<Material> material = Prepare(*model, options.samples);
+  const absl::StatusOr<Material> material = PrepareMaterial(*model, options.samples);
   if (!material.ok()) return Complain(std::string(material.status().message()), kUsageError);
 
   const int rows = options.samples.rows_per_request;
@@ -167,9 +100,10 @@ int Run(Options options) {
       {.rows_per_request = rows,
        .threads = options.server.threads,
        .deadline = options.server.deadline,
-       .label_output = material->labels.empty() ? std::string() : options.samples.label_output});
+       .label_output = material->labels.empty() ? std::string() : options.samples.label_output,
+       .exits = material->exit_control()});
   CatchInterrupts();
-  LoadRun run(chunks, options.limits, options.pace, material->labels, &transport);
+  LoadRun run(chunks, options.limits, options.pace, material->labels, &transport, material->exits);
   run.Start();
   Watch(run, !options.output.quiet && isatty(STDERR_FILENO) == 1);
 
@@ -179,7 +113,8 @@ int Run(Options options) {
                                    .rows_per_request = rows,
                                    .connections = transport.connections(),
                                    .threads = transport.lanes(),
-                                   .labelled = !material->labels.empty()};
+                                   .labelled = !material->labels.empty(),
+                                   .exits = material->exits};
   return Publish(BuildReport(description, run.Finish()), options.output);
 }
 

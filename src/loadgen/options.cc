@@ -2,7 +2,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
+#include "loadgen/exit_schedule.h"
 
 namespace escan::loadgen {
 namespace {
@@ -29,6 +32,19 @@ InputFile ParseInputFile(const std::string& text) {
   return {.input = text.substr(0, equals), .file = text.substr(equals + 1)};
 }
 
+// "tokens=0:30521"
+InputRange ParseInputRange(const std::string& text) {
+  const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits('=', 1));
+  const std::vector<std::string> bounds = absl::StrSplit(parts.second, ':');
+  InputRange range{.input = parts.first, .range = {}};
+  if (parts.first.empty() || bounds.size() != 2 || !absl::SimpleAtoi(bounds[0], &range.range.min) ||
+      !absl::SimpleAtoi(bounds[1], &range.range.max) || range.range.min > range.range.max) {
+    throw CLI::ValidationError("--input-range",
+                               "'" + text + "' is not NAME=MIN:MAX, as tokens=0:30521 is");
+  }
+  return range;
+}
+
 // CLI11's view of the command line, before the parts are put together.
 class CommandLine {
  public:
@@ -37,6 +53,7 @@ class CommandLine {
     app_.option_defaults()->always_capture_default();
     AddServerOptions();
     AddSampleOptions();
+    AddExitOptions();
     AddPaceOptions();
     AddLimitOptions();
     app_.add_option("--json", options_.output.json,
@@ -101,6 +118,11 @@ class CommandLine {
         ->default_str("")
         ->excludes(samples_)
         ->group(group);
+    app_.add_option("--input-range", input_ranges_,
+                    "Random samples: the values of an integer input; repeatable")
+        ->type_name("NAME=MIN:MAX")
+        ->default_str("")
+        ->group(group);
     app_.add_option("--labels", samples.labels,
                     "IDX or .npy file with the right class of every sample, to report accuracy")
         ->type_name("FILE")
@@ -113,9 +135,40 @@ class CommandLine {
         ->type_name("N")
         ->check(CLI::Range(1, 65536))
         ->group(group);
-    app_.add_option("--seed", samples.seed, "Seed of random samples and arrivals")
+    app_.add_option("--seed", samples.seed, "Seed of random samples, exits and arrivals")
         ->type_name("N")
         ->group(group);
+  }
+
+  void AddExitOptions() {
+    ExitOptions& exits = options_.samples.exits;
+    const std::string group = "Exits (of cascades with an input that controls them)";
+    CLI::Option* const exit_ratios =
+        app_.add_option_function<std::string>(
+                "--exit-ratios", [&exits](const std::string& text) { ParseRatios(text, &exits); },
+                "Which part of the samples reaching stage 1, 2, ... is to exit there; what is left "
+                "is for the stage after")
+            ->type_name("E1,E2,...")
+            ->group(group);
+    app_.add_option("--drift", exits.drift,
+                    "CSV file with exit ratios that change during the measurement")
+        ->type_name("FILE")
+        ->excludes(exit_ratios)
+        ->group(group);
+    difficulty_input_ =
+        app_.add_option("--difficulty-input", exits.input,
+                        "FP32 input of one element: with a value in [k, k + 1) a sample exits at "
+                        "stage k + 1")
+            ->type_name("NAME")
+            ->group(group);
+  }
+
+  static void ParseRatios(const std::string& text, ExitOptions* exits) {
+    absl::StatusOr<std::vector<double>> ratios = ParseExitRatios(text);
+    if (!ratios.ok()) {
+      throw CLI::ValidationError("--exit-ratios", std::string(ratios.status().message()));
+    }
+    exits->ratios = *std::move(ratios);
   }
 
   void AddPaceOptions() {
@@ -174,6 +227,13 @@ class CommandLine {
     if (samples.files.empty() && !samples.labels.empty()) {
       throw CLI::ValidationError("--labels", "needs --samples or --input-file");
     }
+    for (const std::string& text : input_ranges_) samples.ranges.push_back(ParseInputRange(text));
+    if (!samples.files.empty() && !samples.ranges.empty()) {
+      throw CLI::ValidationError("--input-range", "is for random samples, not for those of files");
+    }
+    if (difficulty_input_->count() > 0 && !samples.exits.given()) {
+      throw CLI::ValidationError("--difficulty-input", "needs --exit-ratios or --drift");
+    }
     if (samples.files.empty() && options_.once) {
       throw CLI::ValidationError("--once", "needs --samples or --input-file");
     }
@@ -199,6 +259,7 @@ class CommandLine {
   Options options_;
   std::string samples_file_;
   std::vector<std::string> input_files_;
+  std::vector<std::string> input_ranges_;
   std::string arrivals_ = kPoisson;
   OpenLoop open_{.max_outstanding = 4096};
   ClosedLoop closed_{.concurrency = 16};
@@ -207,6 +268,7 @@ class CommandLine {
   int64_t request_count_ = 0;
 
   CLI::Option* samples_ = nullptr;
+  CLI::Option* difficulty_input_ = nullptr;
   CLI::Option* rate_ = nullptr;
   CLI::Option* duration_ = nullptr;
   CLI::Option* requests_ = nullptr;

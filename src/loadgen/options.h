@@ -22,12 +22,23 @@ struct ServerOptions {
   Duration deadline = std::chrono::seconds(1);
 };
 
+// Where samples exit: at most one of `ratios` and `drift` is set. Neither: wherever they do.
+struct ExitOptions {
+  std::vector<double> ratios;
+  std::filesystem::path drift;
+  std::string input = "difficulty";  // controls it
+
+  bool given() const { return !ratios.empty() || !drift.empty(); }
+};
+
 struct SampleOptions {
-  std::vector<InputFile> files;  // empty: random samples
-  std::filesystem::path labels;  // empty: no accuracy
+  std::vector<InputFile> files;    // empty: random samples
+  std::vector<InputRange> ranges;  // of random samples
+  std::filesystem::path labels;    // empty: no accuracy
   std::string label_output = "probabilities";
   int rows_per_request = 1;
   uint64_t seed = 1;
+  ExitOptions exits;
 };
 
 struct OutputOptions {

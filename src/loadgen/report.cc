@@ -77,6 +77,41 @@ std::string ExitsText(const Report& report) {
   return text;
 }
 
+// The stages that samples were meant for, and those at which some exited.
+struct SegmentExit {
+  int64_t samples = 0;
+  double share = 0;
+  double target_share = 0;
+};
+
+std::map<int, SegmentExit> CompareSegment(const ExitSegment& segment, const ExitCounts& counts) {
+  std::map<int, SegmentExit> exits;
+  int stage = 0;
+  for (const double share : ExitShares(segment.ratios)) exits[++stage].target_share = share;
+  int64_t samples = 0;
+  for (const auto& [exit, count] : counts) samples += count.samples;
+  for (const auto& [exit, count] : counts) {
+    exits[exit].samples = count.samples;
+    exits[exit].share = Ratio(count.samples, samples);
+  }
+  return exits;
+}
+
+std::string SegmentsText(const Report& report) {
+  std::string text;
+  for (size_t i = 0; i < report.exits_by_segment.size(); ++i) {
+    const ExitSegment& segment = report.run.exits.segments()[i];
+    std::string value;
+    for (const auto& [stage, exit] : CompareSegment(segment, report.exits_by_segment[i])) {
+      absl::StrAppendFormat(&value, "%sexit %d %s (asked %s)", value.empty() ? "" : "  ", stage,
+                            Percent(exit.share), Percent(exit.target_share));
+    }
+    if (report.exits_by_segment[i].empty()) value = "no sample";
+    text += Line(absl::StrFormat("from %g s", Seconds(segment.start)), value);
+  }
+  return text;
+}
+
 std::string ErrorsText(const Report& report) {
   std::string text;
   for (const auto& [code, error] : report.errors) {
@@ -95,6 +130,22 @@ nlohmann::ordered_json ExitsJson(const Report& report) {
     exits.push_back(std::move(exit));
   }
   return exits;
+}
+
+nlohmann::ordered_json SegmentsJson(const Report& report) {
+  nlohmann::ordered_json segments = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < report.exits_by_segment.size(); ++i) {
+    const ExitSegment& segment = report.run.exits.segments()[i];
+    nlohmann::ordered_json exits = nlohmann::ordered_json::array();
+    for (const auto& [stage, exit] : CompareSegment(segment, report.exits_by_segment[i])) {
+      exits.push_back({{"stage", stage},
+                       {"samples", exit.samples},
+                       {"share", exit.share},
+                       {"target_share", exit.target_share}});
+    }
+    segments.push_back({{"start_s", Seconds(segment.start)}, {"exits", std::move(exits)}});
+  }
+  return segments;
 }
 
 nlohmann::ordered_json ErrorsJson(const Report& report) {
@@ -140,6 +191,9 @@ Report BuildReport(const RunDescription& run, Outcome outcome) {
                 .latency = Summarize(tally.latencies()),
                 .exits = tally.exits(),
                 .errors = tally.errors()};
+  for (size_t i = 0; i < run.exits.segments().size(); ++i) {
+    report.exits_by_segment.push_back(tally.exits_in(static_cast<int>(i)));
+  }
   const double elapsed = Seconds(outcome.elapsed);
   report.achieved = {Ratio(static_cast<double>(report.succeeded), elapsed),
                      Ratio(static_cast<double>(report.samples), elapsed)};
@@ -170,6 +224,7 @@ std::string ToText(const Report& report) {
   text += Line("achieved", RateText(report.achieved));
   if (report.succeeded > 0) text += Line("latency ms", LatencyText(report.latency));
   text += ExitsText(report);
+  text += SegmentsText(report);
   if (run.labelled && report.samples > 0) {
     text += Line("accuracy", absl::StrCat(Percent(Ratio(report.correct, report.samples)), " (",
                                           report.correct, " of ", report.samples, ")"));
@@ -209,6 +264,7 @@ std::string ToJson(const Report& report) {
   json["latency_ms"] =
       report.succeeded > 0 ? LatencyJson(report.latency) : nlohmann::ordered_json(nullptr);
   if (!report.exits.empty()) json["exits"] = ExitsJson(report);
+  if (!report.exits_by_segment.empty()) json["exit_segments"] = SegmentsJson(report);
   if (report.run.labelled) {
     json["accuracy"] = report.samples > 0
                            ? nlohmann::ordered_json(Ratio(report.correct, report.samples))

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "loadgen/exit_schedule.h"
 #include "loadgen/latency.h"
 #include "loadgen/load_run.h"
 
@@ -20,6 +21,7 @@ struct RunDescription {
   int connections = 1;
   int threads = 1;
   bool labelled = false;
+  ExitSchedule exits;
 };
 
 struct Rate {
@@ -45,7 +47,8 @@ struct Report {
   Rate achieved;                // of successes
   LatencySummary latency;
   std::optional<LatencySummary> lateness;  // open loop only
-  std::map<int, StageCount> exits;
+  ExitCounts exits;
+  std::vector<ExitCounts> exits_by_segment;  // of run.exits
   std::map<std::string, ErrorCount> errors;
 };
 

@@ -29,14 +29,14 @@ std::string RawContentsHeader(size_t length) {
 }  // namespace
 
 RequestEncoder::RequestEncoder(const ModelInfo& model, const SampleSet* samples,
-                               int rows_per_request)
-    : samples_(samples) {
+                               const std::optional<ExitControl>& exits, int rows_per_request)
+    : samples_(samples), exits_(exits) {
   for (int rows = 1; rows <= rows_per_request; ++rows) {
     by_rows_.push_back(BuildPrefixes(model, rows));
   }
 }
 
-RequestEncoder::Prefixes RequestEncoder::BuildPrefixes(const ModelInfo& model, int rows) const {
+RequestEncoder::Prefixes RequestEncoder::BuildPrefixes(const ModelInfo& model, int rows) {
   inference::ModelInferRequest head;
   head.set_model_name(model.name);
   for (const TensorSpec& spec : model.inputs) {
@@ -48,20 +48,31 @@ RequestEncoder::Prefixes RequestEncoder::BuildPrefixes(const ModelInfo& model, i
   }
   std::string bytes = head.SerializeAsString();
   Prefixes prefixes;
-  for (int i = 0; i < samples_->input_count(); ++i) {
-    bytes += RawContentsHeader(samples_->Rows(i, 0, 1).size() * static_cast<size_t>(rows));
+  for (const TensorSpec& spec : model.inputs) {
+    bytes += RawContentsHeader(spec.row_bytes() * static_cast<size_t>(rows));
     prefixes.emplace_back(bytes);
     bytes.clear();
   }
   return prefixes;
 }
 
-grpc::ByteBuffer RequestEncoder::Encode(int64_t first_row, int rows) const {
-  const Prefixes& prefixes = by_rows_[static_cast<size_t>(rows - 1)];
+std::string_view RequestEncoder::Contents(size_t input, const Ticket& ticket) const {
+  int sample_input = static_cast<int>(input);
+  if (exits_) {
+    if (sample_input == exits_->input) {
+      return exits_->difficulties->Rows(ticket.exit_segment, ticket.request, ticket.rows);
+    }
+    if (sample_input > exits_->input) --sample_input;
+  }
+  return samples_->Rows(sample_input, ticket.first_row, ticket.rows);
+}
+
+grpc::ByteBuffer RequestEncoder::Encode(const Ticket& ticket) const {
+  const Prefixes& prefixes = by_rows_[static_cast<size_t>(ticket.rows - 1)];
   std::vector<grpc::Slice> slices;
   slices.reserve(2 * prefixes.size());
   for (size_t i = 0; i < prefixes.size(); ++i) {
-    const std::string_view contents = samples_->Rows(static_cast<int>(i), first_row, rows);
+    const std::string_view contents = Contents(i, ticket);
     slices.push_back(prefixes[i]);
     slices.emplace_back(contents.data(), contents.size(), grpc::Slice::STATIC_SLICE);
   }

@@ -63,9 +63,9 @@ absl::Status CheckAgainst(const TensorSpec& spec, const std::filesystem::path& f
 }
 
 // Bits of one random element; the lowest ByteSize(datatype) bytes count.
-uint64_t RandomElement(Datatype datatype, std::mt19937_64& random) {
+uint64_t RandomElement(const TensorSpec& spec, std::mt19937_64& random) {
   const uint64_t bits = random();
-  switch (datatype) {
+  switch (spec.datatype) {
     case Datatype::kBool:
       return bits & 1;
     case Datatype::kFp16:  // sign 0, exponent of [0.5, 1), random fraction
@@ -85,11 +85,41 @@ uint64_t RandomElement(Datatype datatype, std::mt19937_64& random) {
       return encoded;
     }
     default:
-      return bits;
+      break;
   }
+  if (!spec.range) return bits;
+  const auto min = static_cast<uint64_t>(spec.range->min);
+  const uint64_t values = static_cast<uint64_t>(spec.range->max) - min + 1;  // 0: all of them
+  return values == 0 ? bits : min + bits % values;
 }
 
 }  // namespace
+
+absl::Status ApplyRanges(absl::Span<const InputRange> ranges, std::vector<TensorSpec>* inputs) {
+  for (const InputRange& wanted : ranges) {
+    const auto input = std::find_if(inputs->begin(), inputs->end(), [&](const TensorSpec& spec) {
+      return spec.name == wanted.input;
+    });
+    if (input == inputs->end()) {
+      return absl::InvalidArgumentError(absl::StrCat("--input-range: the model has no input '",
+                                                     wanted.input, "'; its inputs are ",
+                                                     InputNames(*inputs)));
+    }
+    if (!IsInteger(input->datatype)) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("--input-range: '%s' is %s, expected an integer datatype", wanted.input,
+                          Name(input->datatype)));
+    }
+    const IntegerRange values = ValuesOf(input->datatype);
+    if (wanted.range.min < values.min || wanted.range.max > values.max) {
+      return absl::InvalidArgumentError(absl::StrFormat(
+          "--input-range: %d:%d is not within %d:%d, the values of %s input '%s'", wanted.range.min,
+          wanted.range.max, values.min, values.max, Name(input->datatype), wanted.input));
+    }
+    input->range = wanted.range;
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<SampleSet> SampleSet::FromFiles(absl::Span<const TensorSpec> inputs,
                                                absl::Span<const InputFile> files) {
@@ -120,7 +150,7 @@ SampleSet SampleSet::Random(absl::Span<const TensorSpec> inputs, int64_t rows, u
     const size_t element_size = ByteSize(spec.datatype);
     std::string bytes(static_cast<size_t>(rows) * spec.row_bytes(), '\0');
     for (size_t at = 0; at < bytes.size(); at += element_size) {
-      const uint64_t element = RandomElement(spec.datatype, random);
+      const uint64_t element = RandomElement(spec, random);
       std::memcpy(bytes.data() + at, &element, element_size);
     }
     samples.inputs_.push_back({spec.row_bytes(), std::move(bytes)});

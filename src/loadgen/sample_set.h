@@ -19,6 +19,16 @@ struct InputFile {
   std::filesystem::path file;
 };
 
+// Which values a random integer input has.
+struct InputRange {
+  std::string input;
+  IntegerRange range;
+};
+
+// Writes ranges into the inputs that they name. InvalidArgument where there is no such input, it is
+// not of an integer datatype, or cannot hold the values.
+absl::Status ApplyRanges(absl::Span<const InputRange> ranges, std::vector<TensorSpec>* inputs);
+
 // The samples that are sent: the same number of rows for every input of the model, in the model's
 // order. Immutable, so any thread may read it; requests refer to its bytes without copying them.
 class SampleSet {
@@ -27,8 +37,8 @@ class SampleSet {
   static absl::StatusOr<SampleSet> FromFiles(absl::Span<const TensorSpec> inputs,
                                              absl::Span<const InputFile> files);
 
-  // `rows` rows of every input: integers and truth values over the datatype's whole range,
-  // floating-point numbers in [0, 1).
+  // `rows` rows of every input: integers within the input's range, or the datatype's where it has
+  // none, truth values, floating-point numbers in [0, 1).
   static SampleSet Random(absl::Span<const TensorSpec> inputs, int64_t rows, uint64_t seed);
 
   int64_t rows() const { return rows_; }

@@ -28,6 +28,13 @@ int64_t ArgMax(std::string_view scores, size_t row, size_t classes) {
   return static_cast<int64_t>(best);
 }
 
+void Add(const ExitCounts& counts, ExitCounts& to) {
+  for (const auto& [stage, count] : counts) {
+    to[stage].samples += count.samples;
+    to[stage].correct += count.correct;
+  }
+}
+
 // Says what is wrong with an answer's tensors; empty when they are as expected.
 std::string Defect(const AnswerTensors& tensors, size_t rows, bool labelled) {
   const std::string_view exits = tensors.exit_stages;
@@ -52,7 +59,7 @@ std::string Defect(const AnswerTensors& tensors, size_t rows, bool labelled) {
 }  // namespace
 
 void Tally::AddAnswer(Duration latency, int rows, const AnswerTensors& tensors,
-                      absl::Span<const int64_t> labels) {
+                      absl::Span<const int64_t> labels, int exit_segment) {
   const auto row_count = static_cast<size_t>(rows);
   if (const std::string defect = Defect(tensors, row_count, !labels.empty()); !defect.empty()) {
     CountError(std::string(kBadAnswer), defect, 1);
@@ -61,11 +68,12 @@ void Tally::AddAnswer(Duration latency, int rows, const AnswerTensors& tensors,
   latencies_.push_back(latency);
   samples_ += rows;
   const size_t classes = tensors.scores.size() / sizeof(float) / row_count;
+  ExitCounts& exits = exits_[exit_segment];
   for (size_t row = 0; row < row_count; ++row) {
     const bool correct = !labels.empty() && ArgMax(tensors.scores, row, classes) == labels[row];
     correct_ += correct;
     if (tensors.exit_stages.empty()) continue;
-    StageCount& stage = exits_[Element<int32_t>(tensors.exit_stages, row)];
+    StageCount& stage = exits[Element<int32_t>(tensors.exit_stages, row)];
     ++stage.samples;
     stage.correct += correct;
   }
@@ -85,13 +93,21 @@ void Tally::Merge(Tally&& other) {
   latencies_.insert(latencies_.end(), other.latencies_.begin(), other.latencies_.end());
   samples_ += other.samples_;
   correct_ += other.correct_;
-  for (const auto& [stage, count] : other.exits_) {
-    exits_[stage].samples += count.samples;
-    exits_[stage].correct += count.correct;
-  }
+  for (const auto& [segment, exits] : other.exits_) Add(exits, exits_[segment]);
   for (const auto& [code, error] : other.errors_) {
     CountError(code, error.first_message, error.count);
   }
+}
+
+ExitCounts Tally::exits() const {
+  ExitCounts sum;
+  for (const auto& [segment, exits] : exits_) Add(exits, sum);
+  return sum;
+}
+
+ExitCounts Tally::exits_in(int exit_segment) const {
+  const auto exits = exits_.find(exit_segment);
+  return exits == exits_.end() ? ExitCounts() : exits->second;
 }
 
 int64_t Tally::failed() const {

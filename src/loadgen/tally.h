@@ -28,6 +28,8 @@ struct StageCount {
   int64_t correct = 0;
 };
 
+using ExitCounts = std::map<int, StageCount>;  // by stage, 1 = first; empty: none reported
+
 // Counts and latencies of the measured requests. Each thread that receives answers fills one of its
 // own; they are merged at the end.
 class Tally {
@@ -36,9 +38,10 @@ class Tally {
   static constexpr std::string_view kBadAnswer = "BAD_ANSWER";
 
   // A request of `rows` samples was answered with OK. `labels` has one class a row, or is empty
-  // where accuracy is not asked for; with labels, scores are required.
+  // where accuracy is not asked for; with labels, scores are required. `exit_segment` is the
+  // request's.
   void AddAnswer(Duration latency, int rows, const AnswerTensors& tensors,
-                 absl::Span<const int64_t> labels);
+                 absl::Span<const int64_t> labels, int exit_segment = 0);
 
   void AddError(const absl::Status& status);
 
@@ -49,7 +52,8 @@ class Tally {
   int64_t failed() const;
   int64_t samples() const { return samples_; }  // in answers that succeeded
   int64_t correct() const { return correct_; }
-  const std::map<int, StageCount>& exits() const { return exits_; }  // empty: none reported
+  ExitCounts exits() const;  // in answers that succeeded
+  ExitCounts exits_in(int exit_segment) const;
   const std::map<std::string, ErrorCount>& errors() const { return errors_; }
 
  private:
@@ -58,7 +62,7 @@ class Tally {
   std::vector<Duration> latencies_;
   int64_t samples_ = 0;
   int64_t correct_ = 0;
-  std::map<int, StageCount> exits_;
+  std::map<int, ExitCounts> exits_;  // by segment
   std::map<std::string, ErrorCount> errors_;
 };
 

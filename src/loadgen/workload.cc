@@ -9,8 +9,8 @@ int64_t RowChunks::count() const {
   return keep_last && total_rows % rows_per_request != 0 ? whole + 1 : whole;
 }
 
-Workload::Workload(const RowChunks& chunks, const LoadLimits& limits)
-    : chunks_(chunks), chunk_count_(chunks.count()), limits_(limits) {}
+Workload::Workload(const RowChunks& chunks, const LoadLimits& limits, const ExitSchedule& exits)
+    : chunks_(chunks), chunk_count_(chunks.count()), limits_(limits), exits_(exits) {}
 
 bool Workload::InWarmup(Duration at) const {
   return !start_ && (warmup_taken_ < limits_.warmup_requests || at < limits_.warmup);
@@ -25,7 +25,11 @@ Ticket Workload::Chunk(int64_t number) const {
 std::optional<Ticket> Workload::Take(Duration at) {
   MutexLock lock(mutex_);
   if (over_) return std::nullopt;
-  if (InWarmup(at)) return Chunk(warmup_taken_++);
+  if (InWarmup(at)) {
+    Ticket ticket = Chunk(warmup_taken_);
+    ticket.request = warmup_taken_++;
+    return ticket;
+  }
 
   // Threads of a closed loop may come with slightly older times than those before them.
   last_ = std::max(last_, at);
@@ -40,6 +44,8 @@ std::optional<Ticket> Workload::Take(Duration at) {
   Ticket ticket = Chunk(taken_);
   ticket.measured = true;
   ticket.first_measured = taken_ == 0;
+  ticket.request = warmup_taken_ + taken_;
+  ticket.exit_segment = exits_.SegmentAt(at - *start_);
   ++taken_;
   return ticket;
 }

@@ -5,6 +5,7 @@
 
 #include "escan/mutex.h"
 #include "escan/time.h"
+#include "loadgen/exit_schedule.h"
 
 namespace escan::loadgen {
 
@@ -34,13 +35,15 @@ struct Ticket {
   int rows = 0;
   bool measured = false;
   bool first_measured = false;
+  int64_t request = 0;   // counts all requests of the run, from 0
+  int exit_segment = 0;  // that holds at its time; the first during the warm-up
 };
 
 // Deals out the requests of a run: the warm-up, then the measurement, each from the first sample on
 // and round again. Reads no clock. Any thread may call it.
 class Workload {
  public:
-  Workload(const RowChunks& chunks, const LoadLimits& limits);
+  Workload(const RowChunks& chunks, const LoadLimits& limits, const ExitSchedule& exits = {});
 
   // The request that is due `at` after the start of the run; nullopt when the run is over.
   std::optional<Ticket> Take(Duration at) ESCAN_EXCLUDES(mutex_);
@@ -65,6 +68,7 @@ class Workload {
   const RowChunks chunks_;
   const int64_t chunk_count_;
   const LoadLimits limits_;
+  const ExitSchedule exits_;
 
   mutable Mutex mutex_;
   int64_t warmup_taken_ ESCAN_GUARDED_BY(mutex_) = 0;

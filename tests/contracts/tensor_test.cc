@@ -34,6 +34,14 @@ TEST(Datatype, HasTheProtocolsNamesAndSizes) {
   }
 }
 
+TEST(Datatype, IntegersHoldWhatTheirBitsAllow) {
+  EXPECT_EQ(ValuesOf(Datatype::kUint8), (IntegerRange{0, 255}));
+  EXPECT_EQ(ValuesOf(Datatype::kUint32), (IntegerRange{0, 4294967295}));
+  EXPECT_EQ(ValuesOf(Datatype::kUint64), (IntegerRange{0, INT64_MAX}));
+  EXPECT_EQ(ValuesOf(Datatype::kInt8), (IntegerRange{-128, 127}));
+  EXPECT_EQ(ValuesOf(Datatype::kInt64), (IntegerRange{INT64_MIN, INT64_MAX}));
+}
+
 TEST(Datatype, OthersAreNotParsed) {
   for (const std::string name : {"BYTES", "uint8", "FLOAT32", ""}) {
     EXPECT_EQ(ParseDatatype(name), std::nullopt) << name;

@@ -3,6 +3,7 @@
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 
+#include <cstring>
 #include <utility>
 
 namespace escan::loadgen {
@@ -10,6 +11,7 @@ namespace {
 
 constexpr int kRowBytes = 4;
 constexpr int kClasses = 3;
+constexpr const char* kGraded = "graded";
 
 void Answer(const inference::ModelInferRequest& request, inference::ModelInferResponse& response) {
   const std::string& rows = request.raw_input_contents(0);
@@ -19,6 +21,13 @@ void Answer(const inference::ModelInferRequest& request, inference::ModelInferRe
   for (size_t row = 0; row < count; ++row) {
     probabilities[row * kClasses + static_cast<size_t>(rows[row * kRowBytes])] = 0.8f;
     stages.push_back(rows[row * kRowBytes + 1]);
+  }
+  if (request.model_name() == kGraded) {
+    std::vector<float> difficulties(count);
+    std::memcpy(difficulties.data(), request.raw_input_contents(1).data(), count * sizeof(float));
+    for (size_t row = 0; row < count; ++row) {
+      stages[row] = static_cast<int32_t>(difficulties[row]) + 1;
+    }
   }
   response.set_model_name(request.model_name());
   const auto add = [&](const std::string& name, const void* data, size_t size) {
@@ -81,12 +90,15 @@ grpc::ServerUnaryReactor* FakeInferenceServer::ModelMetadata(
     grpc::CallbackServerContext* context, const inference::ModelMetadataRequest* request,
     inference::ModelMetadataResponse* response) {
   auto* reactor = context->DefaultReactor();
-  if (request->name() != "digits") {
+  if (request->name() != "digits" && request->name() != kGraded) {
     reactor->Finish({grpc::StatusCode::NOT_FOUND, "no model '" + request->name() + "'"});
     return reactor;
   }
-  response->set_name("digits");
+  response->set_name(request->name());
   Describe(response->add_inputs(), "image", "UINT8", {-1, kRowBytes});
+  if (request->name() == kGraded) {
+    Describe(response->add_inputs(), "difficulty", "FP32", {-1, 1});
+  }
   Describe(response->add_outputs(), "probabilities", "FP32", {-1, kClasses});
   Describe(response->add_outputs(), "exit_stage", "INT32", {-1});
   reactor->Finish(grpc::Status::OK);

@@ -15,7 +15,9 @@ namespace escan::loadgen {
 
 // A server inside the test with one model, "digits": input `image` UINT8 [N,4], outputs
 // `probabilities` FP32 [N,3] and `exit_stage` INT32 [N]. A row's class is its first byte, its stage
-// the second. Requests are answered at once unless Hold() was called.
+// the second. There is another one that the index leaves out, "graded", with a second input
+// `difficulty` FP32 [N,1]: with one in [k, k + 1) a row's stage is k + 1. Requests are answered at
+// once unless Hold() was called.
 class FakeInferenceServer : public inference::GRPCInferenceService::CallbackService {
  public:
   using Verdict = std::function<grpc::Status(const inference::ModelInferRequest&)>;

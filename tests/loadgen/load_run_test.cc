@@ -6,6 +6,8 @@
 #include <mutex>
 #include <vector>
 
+#include "loadgen/temporary_folder.h"
+
 namespace escan::loadgen {
 namespace {
 
@@ -130,6 +132,23 @@ TEST(OpenLoop, TheElapsedTimeIsAtLeastTheScheduleAndTheLastAnswer) {
   EXPECT_EQ(outcome.schedule_span, milliseconds(5));
   EXPECT_GE(outcome.elapsed, outcome.schedule_span);
   EXPECT_GE(outcome.elapsed, answered - *first_due);
+}
+
+TEST(OpenLoop, ExitsAreCountedInTheSegmentOfTheScheduledTime) {
+  // Requests are due 1 ms apart, the ratios change after 4 ms, and the sending is far behind.
+  const TemporaryFolder folder;
+  const ExitSchedule exits =
+      *ExitSchedule::FromFile(folder.Write("drift.csv", "seconds,exit_1\n0,1\n0.0035,0\n"));
+  FakeTransport transport([&](AnswerListener& listener, const OutgoingRequest& request) {
+    if (request.ticket.request == 0) BusyUntil(request.due + milliseconds(20));
+    const int32_t stage = request.ticket.exit_segment + 1;
+    listener.OnAnswer(0, request, absl::OkStatus(),
+                      {{reinterpret_cast<const char*>(&stage), sizeof(stage)}, {}});
+  });
+  LoadRun run(kOneRow, {.requests = 10}, ConstantRate(1000), {}, &transport, exits);
+  const Tally tally = RunToItsEnd(run).tally;
+  EXPECT_EQ(tally.exits_in(0).at(1).samples, 4);
+  EXPECT_EQ(tally.exits_in(1).at(2).samples, 6);
 }
 
 TEST(ClosedLoop, KeepsTheConcurrencyAndSendsEachSampleOnce) {

@@ -51,6 +51,31 @@ TEST(Options, FilesAreNamedByInput) {
   EXPECT_EQ(options.samples.files[1].file, "y=z.npy");
 }
 
+TEST(Options, ExitRatiosAreOneForEachStageButTheLast) {
+  const Options options =
+      std::get<Options>(Parse({"--exit-ratios", "0.5,0.25", "--difficulty-input", "hardness"}));
+  EXPECT_TRUE(options.samples.exits.given());
+  EXPECT_EQ(options.samples.exits.ratios, (std::vector<double>{0.5, 0.25}));
+  EXPECT_EQ(options.samples.exits.input, "hardness");
+  EXPECT_FALSE(std::get<Options>(Parse({})).samples.exits.given());
+}
+
+TEST(Options, ADriftFileReplacesThem) {
+  const Options options = std::get<Options>(Parse({"--drift", "drift.csv"}));
+  EXPECT_TRUE(options.samples.exits.given());
+  EXPECT_EQ(options.samples.exits.drift, "drift.csv");
+  EXPECT_EQ(options.samples.exits.input, "difficulty");
+}
+
+TEST(Options, RangesAreNamedByInput) {
+  const Options options =
+      std::get<Options>(Parse({"--input-range", "a=0:30521", "--input-range", "b=-5:-1"}));
+  ASSERT_EQ(options.samples.ranges.size(), 2u);
+  EXPECT_EQ(options.samples.ranges[0].input, "a");
+  EXPECT_EQ(options.samples.ranges[0].range, (IntegerRange{0, 30521}));
+  EXPECT_EQ(options.samples.ranges[1].range, (IntegerRange{-5, -1}));
+}
+
 TEST(Options, HelpAndVersionEndWithSuccess) {
   EXPECT_EQ(std::get<int>(Parse({"--help"})), 0);
   EXPECT_EQ(std::get<int>(Parse({"--version"})), 0);
@@ -70,6 +95,14 @@ INSTANTIATE_TEST_SUITE_P(
         std::vector<const char*>{"--duration", "1s", "--requests", "5"},
         std::vector<const char*>{"--once"}, std::vector<const char*>{"--labels", "x.npy"},
         std::vector<const char*>{"--input-file", "x.npy"}, std::vector<const char*>{"--rows", "0"},
+        std::vector<const char*>{"--exit-ratios", "0.5,x"},
+        std::vector<const char*>{"--exit-ratios", "0.5", "--drift", "x.csv"},
+        std::vector<const char*>{"--difficulty-input", "x"},
+        std::vector<const char*>{"--input-range", "x"},
+        std::vector<const char*>{"--input-range", "x=1"},
+        std::vector<const char*>{"--input-range", "x=2:1"},
+        std::vector<const char*>{"--input-range", "=1:2"},
+        std::vector<const char*>{"--input-range", "x=1:2", "--samples", "x.npy"},
         std::vector<const char*>{"--bogus"}, std::vector<const char*>{"stray"}));
 
 }  // namespace

@@ -66,6 +66,47 @@ TEST(Program, WritesNothingButJsonToStandardOutputWhenAskedTo) {
   EXPECT_EQ(json["errors"][0]["count"], 20);
 }
 
+TEST(Program, SamplesExitWhereTheRatiosSay) {
+  const FakeInferenceServer server;
+  const TemporaryFolder folder;
+  const std::string samples = folder.Write("x.npy", Npy("|u1", "(2, 4)", std::string(8, '\0')));
+  const Ended ended = RunProgram(Target(server) + " --model graded --samples " + samples +
+                                 " --exit-ratios 1,0.5 --rows 2 --requests 50 --json -");
+  EXPECT_EQ(ended.exit_status, 0) << ended.output;
+  const auto json = nlohmann::json::parse(ended.output);
+  EXPECT_EQ(json["exits"].size(), 1u);
+  EXPECT_EQ(json["exits"][0]["samples"], 100);
+  EXPECT_EQ(json["exit_segments"][0]["exits"][0]["share"], 1.0);
+}
+
+TEST(Program, ADriftChangesWhereSamplesExit) {
+  // One request a millisecond; the ratio changes before the eleventh.
+  const FakeInferenceServer server;
+  const TemporaryFolder folder;
+  const std::string samples = folder.Write("x.npy", Npy("|u1", "(1, 4)", std::string(4, '\0')));
+  const std::string drift = folder.Write("drift.csv", "seconds,exit_1\n0,0\n0.0095,1\n");
+  const Ended ended =
+      RunProgram(Target(server) + " --model graded --samples " + samples + " --drift " + drift +
+                 " --rate 1000 --arrivals constant --requests 30 --deadline 60s "
+                 "--warmup 0s --json -");
+  EXPECT_EQ(ended.exit_status, 0) << ended.output;
+  const auto json = nlohmann::json::parse(ended.output);
+  EXPECT_EQ(json["exits"][0]["samples"], 20);  // at stage 1
+  EXPECT_EQ(json["exits"][1]["samples"], 10);
+  EXPECT_EQ(json["exit_segments"][0]["exits"][1]["samples"], 10);
+  EXPECT_EQ(json["exit_segments"][1]["exits"][0]["samples"], 20);
+}
+
+TEST(Program, RefusesExitRatiosForAModelThatCannotBeControlled) {
+  const FakeInferenceServer server;
+  const Ended ended = RunProgram(Target(server) + " --exit-ratios 0.5");
+  EXPECT_EQ(ended.exit_status, 2);
+  EXPECT_EQ(
+      ended.output,
+      "escan-loadgen: --difficulty-input: the model has no input 'difficulty'; its inputs are "
+      "image\n");
+}
+
 TEST(Program, SaysWhichServerIsNotThere) {
   const Ended ended = RunProgram("--target 127.0.0.1:1 --connect-timeout 10ms");
   EXPECT_EQ(ended.exit_status, 1);

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "loadgen/temporary_folder.h"
+
 namespace escan::loadgen {
 namespace {
 
@@ -94,6 +96,49 @@ TEST(Report, TheTextNamesRequestsThatWereNotSent) {
                                        "too late)\n"),
                              HasSubstr("4.000 s (interrupted)\n"), HasSubstr("offered "),
                              Not(HasSubstr("accuracy"))));
+}
+
+// Ratios of 0.5 from 0 s, of 1 from 2.5 s and of 0 from 4 s; nothing was sent in the last segment.
+Report DriftReport() {
+  const TemporaryFolder folder;
+  RunDescription run = OpenRun();
+  run.exits =
+      *ExitSchedule::FromFile(folder.Write("drift.csv", "seconds,exit_1\n0,0.5\n2.5,1\n4,0\n"));
+  Outcome outcome;
+  outcome.tally.AddAnswer(milliseconds(1), 4, {Bytes<int32_t>({1, 2, 2, 2}), {}}, {}, 0);
+  outcome.tally.AddAnswer(milliseconds(1), 3, {Bytes<int32_t>({1, 1, 3}), {}}, {}, 1);
+  outcome.elapsed = seconds(5);
+  return BuildReport(run, std::move(outcome));
+}
+
+TEST(Report, TheTextComparesTheExitsOfEachSegmentWithWhatWasAsked) {
+  EXPECT_THAT(ToText(DriftReport()),
+              HasSubstr("exit 3                 1 samples   14.29 %\n"
+                        "from 0 s      exit 1 25.00 % (asked 50.00 %)  exit 2 75.00 % (asked 50.00 "
+                        "%)\n"
+                        "from 2.5 s    exit 1 66.67 % (asked 100.00 %)  exit 2 0.00 % (asked 0.00 "
+                        "%)  exit 3 33.33 % (asked 0.00 %)\n"
+                        "from 4 s      no sample\n"));
+}
+
+TEST(Report, TheJsonHasTheExitsOfEachSegment) {
+  const auto json = nlohmann::json::parse(ToJson(DriftReport()));
+  const auto& segments = json["exit_segments"];
+  ASSERT_EQ(segments.size(), 3u);
+  EXPECT_EQ(segments[1]["start_s"], 2.5);
+  ASSERT_EQ(segments[0]["exits"].size(), 2u);
+  EXPECT_EQ(segments[0]["exits"][1]["stage"], 2);
+  EXPECT_EQ(segments[0]["exits"][1]["samples"], 3);
+  EXPECT_EQ(segments[0]["exits"][1]["share"], 0.75);
+  EXPECT_EQ(segments[0]["exits"][1]["target_share"], 0.5);
+  EXPECT_EQ(segments[2]["exits"][1]["samples"], 0);
+  EXPECT_EQ(segments[2]["exits"][1]["share"], 0.0);
+  EXPECT_EQ(segments[2]["exits"][1]["target_share"], 1.0);
+}
+
+TEST(Report, WithoutControlOfExitsThereAreNoSegments) {
+  const Report report = BuildReport(ClosedRun(), TenAnswersAndTwoErrors());
+  EXPECT_FALSE(nlohmann::json::parse(ToJson(report)).contains("exit_segments"));
 }
 
 TEST(Report, WarnsWhenTheGeneratorWasLate) {

@@ -32,6 +32,23 @@ TEST(Tally, CountsExitsAndRightAnswersByStage) {
   EXPECT_THAT(tally.latencies(), ElementsAre(milliseconds(2)));
 }
 
+TEST(Tally, CountsExitsBySegment) {
+  Tally tally;
+  tally.AddAnswer(milliseconds(2), 3, {kStages, {}}, {}, 0);
+  tally.AddAnswer(milliseconds(2), 3, {kStages, {}}, {}, 2);
+  tally.AddAnswer(milliseconds(2), 1, {Bytes<int32_t>({3}), {}}, {}, 2);
+  Tally other;
+  other.AddAnswer(milliseconds(2), 1, {Bytes<int32_t>({2}), {}}, {}, 2);
+  tally.Merge(std::move(other));
+  EXPECT_EQ(tally.exits().at(1).samples, 4);
+  EXPECT_EQ(tally.exits().at(3).samples, 3);
+  EXPECT_EQ(tally.exits_in(0).at(3).samples, 1);
+  EXPECT_TRUE(tally.exits_in(1).empty());
+  EXPECT_EQ(tally.exits_in(2).at(1).samples, 2);
+  EXPECT_EQ(tally.exits_in(2).at(2).samples, 1);
+  EXPECT_EQ(tally.exits_in(2).at(3).samples, 2);
+}
+
 TEST(Tally, AnswersWithoutExitStagesCountAsAnswers) {
   Tally tally;
   tally.AddAnswer(milliseconds(2), 3, {}, {});

@@ -2,11 +2,18 @@
 
 #include <gtest/gtest.h>
 
+#include "loadgen/temporary_folder.h"
+
 namespace escan::loadgen {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+
+ExitSchedule Drift(const std::string& lines) {
+  const TemporaryFolder folder;
+  return *ExitSchedule::FromFile(folder.Write("drift.csv", "seconds,exit_1\n" + lines));
+}
 
 constexpr RowChunks kTenRows{.total_rows = 10, .rows_per_request = 1};
 
@@ -30,6 +37,35 @@ TEST(Workload, KeepsAShorterLastRequestWhenAskedTo) {
   const auto last = workload.Take(Duration::zero());
   EXPECT_EQ(last->first_row, 6);
   EXPECT_EQ(last->rows, 1);
+}
+
+TEST(Workload, NumbersAllRequestsWhileSamplesComeRoundAgain) {
+  Workload workload({.total_rows = 2, .rows_per_request = 1},
+                    {.warmup_requests = 1, .requests = 4});
+  for (const int64_t number : {0, 1, 2, 3, 4}) {
+    EXPECT_EQ(workload.Take(Duration::zero())->request, number);
+  }
+}
+
+TEST(Workload, ExitRatiosChangeAtTheirTimesInTheMeasurement) {
+  Workload workload(kTenRows, {.warmup = seconds(5), .duration = seconds(10)},
+                    Drift("0,0.5\n3,0.1\n6,0.9\n"));
+  EXPECT_EQ(workload.Take(seconds(4))->exit_segment, 0);  // still warming up
+  EXPECT_EQ(workload.Take(milliseconds(5000))->exit_segment, 0);
+  EXPECT_EQ(workload.Take(milliseconds(7999))->exit_segment, 0);
+  EXPECT_EQ(workload.Take(milliseconds(8000))->exit_segment, 1);
+  EXPECT_EQ(workload.Take(milliseconds(10999))->exit_segment, 1);
+  EXPECT_EQ(workload.Take(milliseconds(11000))->exit_segment, 2);
+  EXPECT_EQ(workload.Take(milliseconds(14999))->exit_segment, 2);
+}
+
+TEST(Workload, ExitRatiosChangeByTheTimeSinceTheLastWarmupRequest) {
+  Workload workload(kTenRows, {.warmup_requests = 1, .duration = seconds(10)},
+                    Drift("0,0.5\n3,0.1\n"));
+  EXPECT_EQ(workload.Take(seconds(2))->exit_segment, 0);
+  EXPECT_EQ(workload.Take(seconds(4))->exit_segment, 0);  // the measurement begins
+  EXPECT_EQ(workload.Take(seconds(6))->exit_segment, 0);
+  EXPECT_EQ(workload.Take(seconds(7))->exit_segment, 1);
 }
 
 TEST(Workload, TheMeasurementStartsAfterTheWarmupWithTheFirstSample) {
