@@ -21,8 +21,8 @@ bool AwaitEnd(int pidfd, TimePoint deadline) {
   pollfd waiting{.fd = pidfd, .events = POLLIN, .revents = 0};
   while (true) {
     const TimePoint now = Clock::now();
-    const Duration left = std::min<Duration>(
-        deadline > now ? deadline - now : Duration::zero(), std::chrono::hours(1));
+    const Duration left = std::min<Duration>(deadline > now ? deadline - now : Duration::zero(),
+                                             std::chrono::hours(1));
     const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(left);
     if (::poll(&waiting, 1, static_cast<int>(milliseconds.count())) > 0) return true;
     if (Clock::now() >= deadline) return false;

@@ -35,7 +35,8 @@ class TestCall : public Completion {
   int completions_ = 0;
 };
 
-// An engine whose workers run escan-misbehaving-worker, unless options.host says otherwise, and short ways to ask it.
+// An engine whose workers run escan-misbehaving-worker, unless options.host says otherwise, and
+// short ways to ask it.
 class EngineHarness {
  public:
   EngineHarness(const CascadeSpec& cascade, const Plan& plan, const std::string& mode,
