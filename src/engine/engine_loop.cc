@@ -268,14 +268,17 @@ void EngineLoop::HandleResult(WorkerId worker, WorkerLink& link, const ResultFra
 void EngineLoop::HandleState(WorkerId worker, WorkerLink& link, const StateFrame& frame,
                              TimePoint now) {
   if (frame.header.incarnation != link.incarnation()) return;
-  const bool became_ready =
-      frame.state == WorkerState::kReady && link.reported().state != WorkerState::kReady;
+  const bool was_ready = link.reported().state == WorkerState::kReady;
+  const bool became_ready = frame.state == WorkerState::kReady && !was_ready;
   link.Reported(frame);
   if (frame.state == WorkerState::kFailed) {
     spdlog::error("worker failed model={} worker={} pid={} reason=\"{}\"",
                   environment_.cascade->name, worker, link.process().pid(), frame.message.data());
   }
-  if (frame.state == WorkerState::kFailed && frame.device_fault != 0) {
+  // One that never was ready may have failed at reaching the device; and the word of one that is
+  // being ended is not about the device.
+  if (frame.state == WorkerState::kFailed && frame.device_fault != 0 && was_ready &&
+      !link.expected_to_end()) {
     const int device = link.role().device;
     if (ExpelFrom(device, now) && on_device_fault_) on_device_fault_(device);
   }

@@ -32,6 +32,8 @@ int PollTimeout(TimePoint until) {
   return static_cast<int>(std::clamp<int64_t>(left.count(), 0, std::numeric_limits<int>::max()));
 }
 
+bool IsGpu(const Device& device) { return device.kind == Device::Kind::kGpu; }
+
 bool ReadSignal(int signal_fd) {
   signalfd_siginfo info{};
   if (read(signal_fd, &info, sizeof(info)) != sizeof(info)) return false;
@@ -62,6 +64,7 @@ Daemon::Daemon(Options options)
 
 Daemon::~Daemon() {
   if (drain_thread_.joinable()) drain_thread_.join();
+  if (options_.mps != nullptr) options_.mps->OnRestart(nullptr);
   if (state_ == nullptr) return;
   // Requests inside are answered before the servers that carry the answers go.
   for (const std::unique_ptr<ServedModel>& model : state_->models()) model->engine->Stop();
@@ -107,7 +110,8 @@ absl::Status Daemon::StartEngines() {
     (*engine)->OnReadyChange([this](bool) { Wake(); });
     models.push_back(std::make_unique<ServedModel>(cascade, *std::move(engine)));
   }
-  state_ = std::make_unique<ServerState>(std::move(models));
+  state_ = std::make_unique<ServerState>(std::move(models), ReporterOfMps());
+  if (options_.mps != nullptr) options_.mps->OnRestart([this] { RenewWorkersOnGpus(); });
   for (const std::unique_ptr<ServedModel>& model : state_->models()) {
     model->engine->OnDeviceFault([this, from = model->engine.get()](int device) {
       for (const std::unique_ptr<ServedModel>& other : state_->models()) {
@@ -116,6 +120,43 @@ absl::Status Daemon::StartEngines() {
     });
   }
   return absl::OkStatus();
+}
+
+MpsReporter Daemon::ReporterOfMps() const {
+  if (options_.mps == nullptr ||
+      !std::any_of(options_.config.devices.begin(), options_.config.devices.end(), IsGpu)) {
+    return nullptr;
+  }
+  return [mps = options_.mps] {
+    const MpsStatus status = mps->Status();
+    return MpsReport{.mode = status.mode,
+                     .running = status.running,
+                     .server_pids = status.servers,
+                     .restarts = static_cast<uint64_t>(status.restarts),
+                     .reason = status.reason};
+  };
+}
+
+void Daemon::RenewWorkersOnGpus() {
+  // Told of each renewal; the last one to be done ends the servers that nobody uses any more,
+  // unless old workers stay because new ones could not be started.
+  struct Renewals {
+    explicit Renewals(std::shared_ptr<MpsWorkerHost> host) : mps(std::move(host)) {}
+    ~Renewals() {
+      if (all_done) mps->EndStaleServers();
+    }
+    const std::shared_ptr<MpsWorkerHost> mps;
+    std::atomic<bool> all_done{true};
+  };
+  const auto renewals = std::make_shared<Renewals>(options_.mps);
+  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
+    for (size_t device = 0; device < options_.config.devices.size(); ++device) {
+      if (!IsGpu(options_.config.devices[device])) continue;
+      model->engine->RenewWorkers(static_cast<int>(device), [renewals](const absl::Status& status) {
+        if (!status.ok()) renewals->all_done = false;
+      });
+    }
+  }
 }
 
 absl::Status Daemon::StartServers() {

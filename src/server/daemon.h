@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "config/config.h"
+#include "gpu/mps_worker_host.h"
 #include "ipc/unique_fd.h"
 #include "server/admin_server.h"
 #include "server/inference_server.h"
@@ -22,7 +23,8 @@ class Daemon {
  public:
   struct Options {
     Config config;
-    std::shared_ptr<WorkerHost> host;  // runs the workers
+    std::shared_ptr<WorkerHost> host;      // runs the workers
+    std::shared_ptr<MpsWorkerHost> mps{};  // the host where it is one, else null
     // Is told about changes of state, in the words of sd_notify(3).
     std::function<void(const std::string& state)> notify;
   };
@@ -57,6 +59,9 @@ class Daemon {
   absl::Status CheckWorkerPrograms() const;
   absl::Status StartEngines();
   absl::Status StartServers();
+  MpsReporter ReporterOfMps() const;
+  // On the host's thread: the MPS daemon that the workers belong to is gone, and another is there.
+  void RenewWorkersOnGpus();
   void Wake();
   void PublishReadiness();
   void BeginLeaving();

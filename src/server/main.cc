@@ -5,19 +5,16 @@
 #include <systemd/sd-daemon.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <cstdlib>
-#include <filesystem>
 #include <iostream>
 #include <optional>
 #include <string>
-#include <system_error>
 
-#include "absl/strings/str_cat.h"
 #include "config/address.h"
 #include "config/config.h"
 #include "server/daemon.h"
 #include "server/grpc_listener.h"
+#include "server/local_workers.h"
 
 namespace escan {
 namespace {
@@ -33,6 +30,7 @@ struct Flags {
   bool check_config = false;
   std::string log_level = "info";
   std::string worker;
+  std::string torch;
 };
 
 void Declare(CLI::App& app, Flags* flags) {
@@ -48,10 +46,21 @@ void Declare(CLI::App& app, Flags* flags) {
   app.add_option("--log-level", flags->log_level, "Least severe messages to log")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();
-  app.add_option("--worker", flags->worker, "Worker program [escan-worker beside escand]");
+  app.add_option("--worker", flags->worker,
+                 "Worker program [escan-worker or, for GPUs, escan-worker-cuda beside escand]");
+  app.add_option(
+      "--torch", flags->torch,
+      "Folder with torch's libraries, where workers do not find them by themselves; also "
+      "in ESCAN_TORCH [docs/installation.md says where they are looked for]");
   app.footer(
       "SIGTERM or SIGINT drains and ends the daemon; a second one ends it at once, with status 1. "
       "SIGHUP is ignored.");
+}
+
+// Of the environment, which is read here only; empty where it is not set.
+std::string Variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? "" : value;
 }
 
 // Replaces an address by the flag's. InvalidArgument naming the flag.
@@ -68,8 +77,8 @@ absl::Status Override(const char* flag, const std::optional<std::string>& text, 
   return absl::OkStatus();
 }
 
-absl::StatusOr<Config> ReadConfig(const Flags& flags) {
-  absl::StatusOr<Config> config = LoadConfig(flags.config);
+absl::StatusOr<Config> ReadConfig(const Flags& flags, const GpuList& gpus) {
+  absl::StatusOr<Config> config = LoadConfig(flags.config, gpus.gpus);
   if (!config.ok()) return config;
   ServerConfig& server = config->server;
   absl::Status status = Override("--listen", flags.listen, ParseListenAddress, &server.listen);
@@ -79,21 +88,6 @@ absl::StatusOr<Config> ReadConfig(const Flags& flags) {
   if (status.ok()) status = Override("--admin", flags.admin, ParseAdminAddress, &server.admin);
   if (!status.ok()) return status;
   return config;
-}
-
-absl::StatusOr<std::filesystem::path> WorkerProgram(const Flags& flags) {
-  std::error_code error;
-  if (!flags.worker.empty()) {
-    const std::filesystem::path worker = std::filesystem::absolute(flags.worker, error);
-    if (!error) return worker;
-    return absl::ErrnoToStatus(error.value(),
-                               absl::StrCat("cannot find the worker program ", flags.worker));
-  }
-  constexpr char kSelf[] = "/proc/self/exe";
-  const std::filesystem::path self = std::filesystem::read_symlink(kSelf, error);
-  if (!error) return self.parent_path() / "escan-worker";
-  return absl::ErrnoToStatus(error.value(),
-                             absl::StrCat("cannot read ", kSelf, ", beside which escan-worker is"));
 }
 
 void SetUpLog(const std::string& level) {
@@ -109,7 +103,16 @@ int CannotStart(const absl::Status& status) {
   return kFailed;
 }
 
-int Serve(const Flags& flags, Config config) {
+void LogDevices(const Config& config, const GpuList& gpus) {
+  for (const std::string& reason : gpus.missing) spdlog::warn("gpu missing reason=\"{}\"", reason);
+  for (size_t i = 0; i < config.devices.size(); ++i) {
+    const Device& device = config.devices[i];
+    spdlog::info("device index={} name=\"{}\" uuid={} multiprocessors={} memory_mib={}", i,
+                 device.name, device.uuid, device.multiprocessors, device.memory_bytes >> 20);
+  }
+}
+
+int Serve(const Flags& flags, const WorkerPrograms& programs, const GpuList& gpus, Config config) {
   // Before any thread is started, so that all of them leave these to the signalfd.
   sigset_t signals;
   sigemptyset(&signals);
@@ -122,11 +125,15 @@ int Serve(const Flags& flags, Config config) {
 
   SetUpLog(flags.log_level);
   spdlog::info("escand version={} config={}", ESCAN_VERSION, flags.config);
-  const absl::StatusOr<std::filesystem::path> worker = WorkerProgram(flags);
-  if (!worker.ok()) return CannotStart(worker.status());
+  LogDevices(config, gpus);
+  absl::StatusOr<std::shared_ptr<MpsWorkerHost>> host =
+      StartWorkerHost(config, programs, {.option = flags.torch, .variable = Variable});
+  if (!host.ok()) return CannotStart(host.status());
+  if (config.cache.empty()) config.cache = DefaultCache(Variable);
   absl::StatusOr<std::unique_ptr<Daemon>> daemon =
       Daemon::Start({.config = std::move(config),
-                     .host = std::make_shared<PlainWorkerHost>(WorkerCommand{.program = *worker}),
+                     .host = *host,
+                     .mps = *host,
                      .notify = [](const std::string& state) { sd_notify(0, state.c_str()); }});
   if (!daemon.ok()) return CannotStart(daemon.status());
   if ((*daemon)->Run(signal_fd.get()) == Daemon::Ending::kForced) std::_Exit(kFailed);
@@ -142,7 +149,13 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? EXIT_SUCCESS : kWrongUse;
   }
-  absl::StatusOr<Config> config = ReadConfig(flags);
+  const absl::StatusOr<WorkerPrograms> programs = FindWorkerPrograms(flags.worker);
+  if (!programs.ok()) {
+    std::cerr << programs.status().message() << '\n';
+    return kFailed;
+  }
+  const GpuList gpus = UsableGpus(*programs, Variable);
+  absl::StatusOr<Config> config = ReadConfig(flags, gpus);
   if (!config.ok()) {
     std::cerr << config.status().message() << '\n';
     return kWrongUse;
@@ -151,7 +164,7 @@ int Main(int argc, char** argv) {
     std::cout << ToYaml(*config);
     return EXIT_SUCCESS;
   }
-  return Serve(flags, *std::move(config));
+  return Serve(flags, *programs, gpus, *std::move(config));
 }
 
 }  // namespace

@@ -33,6 +33,20 @@ absl::Status CompositeExecutor::Start(const StageBatch& batch) {
   return status;
 }
 
+void CompositeExecutor::AwaitDoneOrReadable(int fd) {
+  if (!unfinished_.empty()) unfinished_.front()->AwaitDoneOrReadable(fd);
+}
+
+StageExecutor::GpuUse CompositeExecutor::gpu_use() const {
+  GpuUse use;
+  for (const Part& part : parts_) {
+    const GpuUse of_part = part.executor->gpu_use();
+    use.multiprocessors = std::max(use.multiprocessors, of_part.multiprocessors);
+    use.memory_bytes += of_part.memory_bytes;
+  }
+  return use;
+}
+
 absl::Status CompositeExecutor::Finish(std::span<RowResult> results, std::string* first_failure) {
   StageExecutor* host = unfinished_.front();
   unfinished_.pop_front();

@@ -20,7 +20,9 @@ class CompositeExecutor : public StageExecutor {
 
   absl::Status Prepare(const Progress& progress) override;
   absl::Status Start(const StageBatch& batch) override;
+  void AwaitDoneOrReadable(int fd) override;
   absl::Status Finish(std::span<RowResult> results, std::string* first_failure) override;
+  GpuUse gpu_use() const override;
 
  private:
   StageExecutor* HostOf(int stage) const;

@@ -26,6 +26,12 @@
 namespace escan {
 namespace {
 
+#ifdef ESCAN_WITH_CUDA
+constexpr char kProgram[] = "escan-worker-cuda";
+#else
+constexpr char kProgram[] = "escan-worker";
+#endif
+
 enum ExitStatus { kStopped = 0, kEndedByError = 1, kUsage = 2 };
 
 // A worker that outlives its daemon ends itself within five seconds; this leaves one for noticing.
@@ -55,16 +61,19 @@ absl::Status Serve(const Inheritance& given, StateReporter& reporter) {
     return status.ok() ? MakeExecutor(given.spec, given.slab) : status;
   }();
   if (!executor.ok()) {
-    reporter.Report(WorkerState::kFailed, 0, 0, executor.status().message()).IgnoreError();
+    reporter.ReportFailure(executor.status()).IgnoreError();
     return executor.status();
   }
-  return WorkerLoop(given.spec, given.socket, **executor, reporter).Run();
+  // Not given back: the process ends. To take CUDA down costs time and, once the device is in
+  // error, can hang.
+  StageExecutor& running = *executor->release();
+  return WorkerLoop(given.spec, given.socket, running, reporter).Run();
 }
 
 ExitStatus RunWorker() {
   const absl::StatusOr<Inheritance> given = TakeInheritance();
   if (absl::IsUnavailable(given.status())) {
-    std::cerr << "escan-worker is started by escand, not by hand: " << given.status().message()
+    std::cerr << kProgram << " is started by escand, not by hand: " << given.status().message()
               << "\nRun with --help for more information.\n";
     return kUsage;
   }
@@ -78,7 +87,7 @@ ExitStatus RunWorker() {
   const std::string label = absl::StrCat(" cascade=", spec.cascade, " worker=", spec.worker,
                                          " incarnation=", spec.incarnation);
   LogLine(absl::StrCat("event=started", label, " threads=", spec.threads,
-                       " cpus=", absl::StrJoin(spec.cpus, ",")));
+                       " cpus=", absl::StrJoin(spec.cpus, ","), " gpu=", spec.gpu));
 
   StateReporter reporter(given->socket, spec.incarnation);
   const DaemonWatch watch(
@@ -104,8 +113,8 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Runs stages of a cascade for escand, which starts it and hands it a socket, the samples'\n"
       "memory and a description of its stages. It is of no use by itself.",
-      "escan-worker");
-  app.set_version_flag("--version", "escan-worker " ESCAN_VERSION);
+      escan::kProgram);
+  app.set_version_flag("--version", absl::StrCat(escan::kProgram, " " ESCAN_VERSION));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

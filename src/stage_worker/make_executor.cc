@@ -12,6 +12,9 @@
 #include "stage_worker/torch_model.h"
 #include "stage_worker/worker_log.h"
 #endif
+#ifdef ESCAN_WITH_CUDA
+#include "stage_worker/cuda_executor.h"
+#endif
 
 namespace escan {
 namespace {
@@ -23,6 +26,27 @@ std::vector<WorkerStage> StagesOf(const WorkerSpec& spec, ExecutorKind kind) {
   }
   return stages;
 }
+
+#ifdef ESCAN_WITH_CUDA
+absl::StatusOr<std::unique_ptr<StageExecutor>> MakeForGpu(const WorkerSpec& spec,
+                                                          std::vector<WorkerStage> stages,
+                                                          const Slab& slab) {
+  LimitTorchThreads(spec.threads);
+  CudaExecutor::Options options = {
+      .stages = std::move(stages), .credits = spec.credits, .gpu = spec.gpu, .cache = spec.cache};
+  options.log = [label = absl::StrCat(" cascade=", spec.cascade, " worker=", spec.worker)](
+                    const std::string& fields) { LogLine(absl::StrCat(fields, label)); };
+  return std::make_unique<CudaExecutor>(std::move(options), slab);
+}
+#else
+absl::StatusOr<std::unique_ptr<StageExecutor>> MakeForGpu(const WorkerSpec& spec,
+                                                          std::vector<WorkerStage> stages,
+                                                          const Slab&) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      StageLabel(stages.front()),
+      ": this program runs stages on the CPU only; escan-worker-cuda runs them on ", spec.gpu));
+}
+#endif
 
 #ifdef ESCAN_WITH_TORCH
 absl::StatusOr<std::unique_ptr<StageExecutor>> MakeTorchScript(const WorkerSpec& spec,
@@ -57,7 +81,8 @@ absl::StatusOr<std::unique_ptr<StageExecutor>> MakeExecutor(const WorkerSpec& sp
   }
   if (std::vector<WorkerStage> stages = StagesOf(spec, ExecutorKind::kTorchScript);
       !stages.empty()) {
-    absl::StatusOr<std::unique_ptr<StageExecutor>> executor = MakeTorchScript(spec, stages, slab);
+    absl::StatusOr<std::unique_ptr<StageExecutor>> executor =
+        spec.gpu.empty() ? MakeTorchScript(spec, stages, slab) : MakeForGpu(spec, stages, slab);
     if (!executor.ok()) return executor.status();
     parts.push_back({std::move(stages), *std::move(executor)});
   }

@@ -32,6 +32,15 @@ int PreparationSteps(const std::vector<WorkerStage>& stages) {
   });
 }
 
+absl::Status CheckScore(const WorkerStage& stage) {
+  if (stage.score == ExitScore::kNone) return absl::OkStatus();
+  const SlabTensor& output = stage.outputs[static_cast<size_t>(stage.score_output)];
+  if (output.datatype == Datatype::kFp32) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      StageLabel(stage), ": output '", output.name, "', which the exit score is computed from, is ",
+      std::string(Name(output.datatype)), ", expected FP32"));
+}
+
 void GatherRows(const Slab& slab, std::span<const SlotId> slots, const SlabTensor& tensor,
                 std::byte* batch) {
   const size_t bytes = RowBytes(tensor);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "ipc/slab.h"
 #include "ipc/worker_spec.h"
 
@@ -22,6 +23,9 @@ int LargestBucket(const WorkerStage& stage);
 
 // Steps of preparing `stages`: one for each bucket of each stage.
 int PreparationSteps(const std::vector<WorkerStage>& stages);
+
+// OK when the output that a stage's exit score is computed from is FP32.
+absl::Status CheckScore(const WorkerStage& stage);
 
 // Copies row n of a batch from slots[n] to `batch` + n * RowBytes(tensor).
 void GatherRows(const Slab& slab, std::span<const SlotId> slots, const SlabTensor& tensor,

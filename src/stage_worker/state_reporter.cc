@@ -8,14 +8,28 @@ StateReporter::StateReporter(const FrameSocket& socket, uint32_t incarnation) : 
   frame_.header.incarnation = incarnation;
 }
 
-absl::Status StateReporter::Report(WorkerState state, int done, int total,
-                                   absl::string_view message) {
+absl::Status StateReporter::Report(WorkerState state, int done, int total) {
   const MutexLock lock(mutex_);
   frame_.state = state;
   frame_.done = static_cast<uint32_t>(done);
   frame_.total = static_cast<uint32_t>(total);
-  SetFrameText(frame_.message, message);
   return socket_.Send(frame_);
+}
+
+absl::Status StateReporter::ReportFailure(const absl::Status& reason) {
+  const MutexLock lock(mutex_);
+  frame_.state = WorkerState::kFailed;
+  frame_.done = 0;
+  frame_.total = 0;
+  frame_.device_fault = absl::IsAborted(reason) ? 1 : 0;
+  SetFrameText(frame_.message, reason.message());
+  return socket_.Send(frame_);
+}
+
+void StateReporter::SetGpuUse(const StageExecutor::GpuUse& use) {
+  const MutexLock lock(mutex_);
+  frame_.multiprocessors = static_cast<uint32_t>(use.multiprocessors);
+  frame_.device_memory = use.memory_bytes;
 }
 
 absl::Status StateReporter::Heartbeat() {

@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 #include "escan/mutex.h"
+#include "escan/stage_executor.h"
 #include "ipc/frame_socket.h"
 #include "ipc/frames.h"
 
@@ -18,8 +18,14 @@ class StateReporter {
   // `socket` must outlive the reporter.
   StateReporter(const FrameSocket& socket, uint32_t incarnation);
 
-  absl::Status Report(WorkerState state, int done = 0, int total = 0,
-                      absl::string_view message = "") ESCAN_EXCLUDES(mutex_);
+  absl::Status Report(WorkerState state, int done = 0, int total = 0) ESCAN_EXCLUDES(mutex_);
+
+  // WorkerState::kFailed. An Aborted reason is a fault of the device.
+  absl::Status ReportFailure(const absl::Status& reason) ESCAN_EXCLUDES(mutex_);
+
+  // What the process takes of a GPU: part of the reports that follow.
+  void SetGpuUse(const StageExecutor::GpuUse& use) ESCAN_EXCLUDES(mutex_);
+
   absl::Status Heartbeat() ESCAN_EXCLUDES(mutex_);
 
  private:

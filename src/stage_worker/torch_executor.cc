@@ -11,15 +11,6 @@
 namespace escan {
 namespace {
 
-absl::Status CheckScore(const WorkerStage& stage) {
-  if (stage.score == ExitScore::kNone) return absl::OkStatus();
-  const SlabTensor& output = stage.outputs[static_cast<size_t>(stage.score_output)];
-  if (output.datatype == Datatype::kFp32) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      StageLabel(stage), ": output '", output.name, "', which the exit score is computed from, is ",
-      std::string(Name(output.datatype)), ", expected FP32"));
-}
-
 // Scores each row of the last Forward().
 void ScoreRows(const TorchModel& model, std::span<RowResult> results) {
   const WorkerStage& stage = model.stage();

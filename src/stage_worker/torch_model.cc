@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "escan/time.h"
 #include "stage_worker/stage_tensors.h"
 #include "stage_worker/torch_datatype.h"
+#include "stage_worker/torch_tensors.h"
 #include "stage_worker/torch_variants.h"
 
 namespace escan {
@@ -26,51 +26,6 @@ constexpr int kWarmUpRuns = 3;
 // together, one at least.
 constexpr int kTimedRuns = 10;
 constexpr Duration kTimedRunsLimit = std::chrono::milliseconds(200);
-
-std::vector<int64_t> BatchedShape(const SlabTensor& tensor, int64_t rows) {
-  std::vector<int64_t> shape = {rows};
-  shape.insert(shape.end(), tensor.shape.begin(), tensor.shape.end());
-  return shape;
-}
-
-// "UINT8 [4,28,28]".
-std::string Describe(c10::ScalarType type, const std::vector<int64_t>& shape) {
-  return absl::StrCat(DatatypeName(type), " ", ShapeString(shape));
-}
-
-std::string DescribeInputs(const WorkerStage& stage, int rows) {
-  return absl::StrJoin(stage.inputs, ", ", [rows](std::string* out, const SlabTensor& input) {
-    absl::StrAppend(out, "'", input.name, "' ",
-                    Describe(ToScalarType(input.datatype), BatchedShape(input, rows)));
-  });
-}
-
-std::vector<c10::IValue> Elements(c10::IValue value) {
-  if (value.isTuple()) return value.toTupleRef().elements().vec();
-  return {std::move(value)};
-}
-
-absl::Status CheckOutput(const c10::IValue& value, const SlabTensor& output, int rows) {
-  const std::string label = absl::StrCat("forward() returned for output '", output.name, "' ");
-  if (!value.isTensor()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(label, "a value of type ", value.tagKind(), ", expected a tensor"));
-  }
-  const at::Tensor& tensor = value.toTensor();
-  const c10::ScalarType type = ToScalarType(output.datatype);
-  const std::vector<int64_t> shape = BatchedShape(output, rows);
-  if (tensor.layout() != c10::kStrided) {
-    return absl::InvalidArgumentError(absl::StrCat(label, "a tensor that is not dense"));
-  }
-  if (tensor.scalar_type() == type && tensor.sizes() == shape) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(label, Describe(tensor.scalar_type(), tensor.sizes().vec()), ", expected ",
-                   Describe(type, shape)));
-}
-
-absl::Status Annotate(const std::string& prefix, const absl::Status& status) {
-  return absl::Status(status.code(), absl::StrCat(prefix, ": ", status.message()));
-}
 
 }  // namespace
 
@@ -109,17 +64,10 @@ absl::Status TorchModel::State::Forward(int rows) {
     arguments.reserve(inputs.size() + 1);  // forward() puts the module in front
     for (const at::Tensor& input : inputs) arguments.emplace_back(input.narrow(0, 0, rows));
     const std::vector<c10::IValue> values = Elements(variant.module.forward(std::move(arguments)));
-    if (values.size() != stage.outputs.size()) {
-      return absl::InvalidArgumentError(absl::StrCat("forward() returned ", values.size(),
-                                                     " tensors, the stage has ",
-                                                     stage.outputs.size(), " outputs"));
-    }
+    const absl::Status status = CheckOutputs(values, stage, rows, /*any_float=*/false);
+    if (!status.ok()) return status;
     outputs.clear();
-    for (size_t i = 0; i < values.size(); ++i) {
-      const absl::Status status = CheckOutput(values[i], stage.outputs[i], rows);
-      if (!status.ok()) return status;
-      outputs.push_back(values[i].toTensor().contiguous());
-    }
+    for (const c10::IValue& value : values) outputs.push_back(value.toTensor().contiguous());
     return absl::OkStatus();
   });
 }

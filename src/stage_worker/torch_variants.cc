@@ -31,20 +31,28 @@ absl::StatusOr<Module> LoadModule(const std::string& file) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<ModuleVariant>> ReadModuleVariants(const std::string& file) {
+absl::StatusOr<Module> ReadModule(const std::string& file) {
   if (const absl::Status readable = CheckReadable(file); !readable.ok()) return readable;
-  const absl::StatusOr<Module> loaded = LoadModule(file);
-  if (!loaded.ok()) return loaded.status();
-  if (!loaded->find_method("forward")) {
+  absl::StatusOr<Module> loaded = LoadModule(file);
+  if (loaded.ok() && !loaded->find_method("forward")) {
     return absl::InvalidArgumentError("the module has no method 'forward'");
   }
+  return loaded;
+}
 
-  const absl::StatusOr<Module> frozen =
-      CatchTorchErrors([&]() -> absl::StatusOr<Module> { return torch::jit::freeze(*loaded); });
-  if (!frozen.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("cannot freeze the module: ", frozen.status().message()));
-  }
+absl::StatusOr<Module> FreezeModule(const Module& module) {
+  absl::StatusOr<Module> frozen =
+      CatchTorchErrors([&]() -> absl::StatusOr<Module> { return torch::jit::freeze(module); });
+  if (frozen.ok()) return frozen;
+  return absl::InvalidArgumentError(
+      absl::StrCat("cannot freeze the module: ", frozen.status().message()));
+}
+
+absl::StatusOr<std::vector<ModuleVariant>> ReadModuleVariants(const std::string& file) {
+  const absl::StatusOr<Module> loaded = ReadModule(file);
+  if (!loaded.ok()) return loaded.status();
+  const absl::StatusOr<Module> frozen = FreezeModule(*loaded);
+  if (!frozen.ok()) return frozen.status();
   std::vector<ModuleVariant> variants = {{"frozen", *frozen}};
 
   // Optimises in place, so it gets a frozen module of its own.

@@ -32,9 +32,15 @@ struct ModuleVariant {
   torch::jit::Module module;
 };
 
-// Reads a TorchScript file and gives the ways to run it on the CPU, the surest first: "frozen",
-// then "optimized" where libtorch can optimise it for inference. Errors: NotFound, InvalidArgument
+// Reads a TorchScript file that has a forward(), onto the CPU. Errors: NotFound, InvalidArgument
 // with what is wrong with the file.
+absl::StatusOr<torch::jit::Module> ReadModule(const std::string& file);
+
+// The module with its weights as constants, which later passes need. InvalidArgument says why not.
+absl::StatusOr<torch::jit::Module> FreezeModule(const torch::jit::Module& module);
+
+// The ways to run the module of a file on the CPU, the surest first: "frozen", then "optimized"
+// where libtorch can optimise it for inference. Errors are those of the two above.
 absl::StatusOr<std::vector<ModuleVariant>> ReadModuleVariants(const std::string& file);
 
 // OK when the module's forward() can be called with so many tensors.

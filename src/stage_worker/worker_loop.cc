@@ -27,7 +27,7 @@ absl::Status WorkerLoop::Run() {
   absl::Status status = Prepare();
   if (status.ok()) status = Serve();
   if (!status.ok() && !absl::IsUnavailable(status)) {
-    reporter_.Report(WorkerState::kFailed, 0, 0, status.message()).IgnoreError();
+    reporter_.ReportFailure(status).IgnoreError();
   }
   return status;
 }
@@ -35,17 +35,22 @@ absl::Status WorkerLoop::Run() {
 absl::Status WorkerLoop::Prepare() {
   absl::Status reported = reporter_.Report(WorkerState::kLoading);
   if (!reported.ok()) return reported;
+  const WorkerState preparing = spec_.gpu.empty() ? WorkerState::kWarming : WorkerState::kCapturing;
   const absl::Status prepared = executor_.Prepare([&](int done, int total) {
-    if (reported.ok()) reported = reporter_.Report(WorkerState::kWarming, done, total);
+    reporter_.SetGpuUse(executor_.gpu_use());
+    if (reported.ok()) reported = reporter_.Report(preparing, done, total);
   });
   if (!reported.ok()) return reported;
   if (!prepared.ok()) return prepared;
+  reporter_.SetGpuUse(executor_.gpu_use());
   return reporter_.Report(WorkerState::kReady);
 }
 
 absl::Status WorkerLoop::Serve() {
   while (!stopping_ || !batches_.empty()) {
     while (!stopping_ && batches_.size() < static_cast<size_t>(spec_.credits)) {
+      // What comes while a batch is computed is begun beside it.
+      if (!batches_.empty()) executor_.AwaitDoneOrReadable(socket_.fd());
       const absl::StatusOr<bool> taken = TakeUp();
       if (!taken.ok()) return taken.status();
       if (!*taken) break;

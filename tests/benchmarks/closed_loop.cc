@@ -40,7 +40,7 @@ ClosedLoop::ClosedLoop(Engine* engine, Options options)
 ClosedLoop::~ClosedLoop() {
   MutexLock lock(mutex_);
   stopping_ = true;
-  while (waiting_.size() < clients_.size()) changed_.Wait(mutex_);
+  while (waiting_.size() < clients_.size() || answering_ > 0) changed_.Wait(mutex_);
 }
 
 absl::Status ClosedLoop::WaitForAnswers(int64_t count) {
@@ -85,9 +85,13 @@ void ClosedLoop::OnAnswer(Client* client, const Outcome& outcome) {
     }
     latencies_.push_back(latency);
     waiting_.push_back(client);
-    if (++answered_ >= wanted_ || !failure_.ok() || stopping_) changed_.NotifyAll();
+    if (++answered_ >= wanted_ || !failure_.ok()) changed_.NotifyAll();
+    ++answering_;
   }
   SendWaiting();
+  MutexLock lock(mutex_);
+  --answering_;
+  if (stopping_) changed_.NotifyAll();
 }
 
 void ClosedLoop::SendWaiting() {

@@ -57,6 +57,7 @@ class ClosedLoop {
   int64_t answered_ ESCAN_GUARDED_BY(mutex_) = 0;
   int64_t wanted_ ESCAN_GUARDED_BY(mutex_) = 0;
   absl::Status failure_ ESCAN_GUARDED_BY(mutex_);
+  int answering_ ESCAN_GUARDED_BY(mutex_) = 0;  // threads inside OnAnswer()
   bool stopping_ ESCAN_GUARDED_BY(mutex_) = false;
 };
 

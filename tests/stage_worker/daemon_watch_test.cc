@@ -26,7 +26,8 @@ class DaemonWatchTest : public testing::Test {
 
 TEST_F(DaemonWatchTest, RepeatsTheLastStateAsTheHeartbeat) {
   StateReporter reporter(worker_socket_, /*incarnation=*/7);
-  ASSERT_TRUE(reporter.Report(WorkerState::kWarming, 2, 9, "a message").ok());
+  reporter.SetGpuUse({.multiprocessors = 38, .memory_bytes = size_t{5} << 30});
+  ASSERT_TRUE(reporter.Report(WorkerState::kWarming, 2, 9).ok());
   const DaemonWatch watch(worker_socket_.fd(),
                           {.heartbeat_period = std::chrono::milliseconds(1),
                            .grace = kNever,
@@ -39,7 +40,9 @@ TEST_F(DaemonWatchTest, RepeatsTheLastStateAsTheHeartbeat) {
     EXPECT_EQ(frame->state, WorkerState::kWarming);
     EXPECT_EQ(frame->done, 2u);
     EXPECT_EQ(frame->total, 9u);
-    EXPECT_STREQ(frame->message.data(), "a message");
+    EXPECT_EQ(frame->multiprocessors, 38u);
+    EXPECT_EQ(frame->device_memory, uint64_t{5} << 30);
+    EXPECT_EQ(frame->device_fault, 0u);
   }
 }
 

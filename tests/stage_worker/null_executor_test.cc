@@ -102,6 +102,46 @@ TEST(CompositeExecutor, FinishesInTheOrderOfStartsAcrossParts) {
   }
 }
 
+// Stands for one that uses a GPU.
+class WaitingExecutor : public NullExecutor {
+ public:
+  using NullExecutor::NullExecutor;
+
+  void AwaitDoneOrReadable(int fd) override { awaited_.push_back(fd); }
+  GpuUse gpu_use() const override { return {.multiprocessors = 66, .memory_bytes = 1000}; }
+  const std::vector<int>& awaited() const { return awaited_; }
+
+ private:
+  std::vector<int> awaited_;
+};
+
+TEST(CompositeExecutor, WaitsWithThePartOfTheOldestBatchAndTellsWhatAllPartsUse) {
+  CascadeInSlab bench(TwoNullStages());
+  const std::vector<WorkerStage> stages = bench.Stages();
+  const std::vector<WorkerStage> first = {stages[0]};
+  const std::vector<WorkerStage> second = {stages[1]};
+  auto waiting = std::make_unique<WaitingExecutor>(first, bench.slab());
+  const WaitingExecutor& gpu = *waiting;
+  std::vector<CompositeExecutor::Part> parts;
+  parts.push_back({second, std::make_unique<NullExecutor>(second, bench.slab())});
+  parts.push_back({first, std::move(waiting)});
+  CompositeExecutor executor(std::move(parts));
+  EXPECT_EQ(executor.gpu_use().multiprocessors, 66);
+  EXPECT_EQ(executor.gpu_use().memory_bytes, 1000u);
+
+  const std::array<SlotId, 1> slots = {0};
+  std::array<RowResult, 1> results;
+  std::string failure;
+  executor.AwaitDoneOrReadable(7);  // nothing is unfinished
+  ASSERT_TRUE(executor.Start({.stage = 1, .slots = slots}).ok());
+  ASSERT_TRUE(executor.Start({.stage = 0, .slots = slots}).ok());
+  executor.AwaitDoneOrReadable(8);
+  EXPECT_TRUE(gpu.awaited().empty());
+  ASSERT_TRUE(executor.Finish(results, &failure).ok());
+  executor.AwaitDoneOrReadable(9);
+  EXPECT_EQ(gpu.awaited(), std::vector<int>{9});
+}
+
 TEST(CompositeExecutor, RefusesAStageThatNoPartHosts) {
   CascadeInSlab bench(TwoNullStages());
   CompositeExecutor executor = InTwoParts(bench);

@@ -28,8 +28,11 @@ void SaveModel(const std::filesystem::path& file, const std::string& source,
 //   scored.pt          (p, score), score FP32 [N,1] = x3: the fourth value is the confidence
 //   thrower.pt         p; throws "255 is not allowed" when a value in the batch is 255
 //   aborter.pt         p; its process dies of SIGFPE when a value in the batch is 254 (x86-64)
+//   trapper.pt         p; on a GPU a kernel traps when a value in the batch is 253, on the CPU the
+//                      model throws
+//   hog.pt             p; takes up to 128 MiB for each row in between (64 MiB in FP16)
 //   slow.pt            p; multiplies matrices, v times 8 products of 256 x 256, v being the
-//                      largest fourth value of the batch: in the order of 5 ms for v = 1
+//                      largest fourth value of the batch: in the order of 5 ms for v = 1 on a CPU
 void SaveTestModels(const std::filesystem::path& folder);
 
 }  // namespace escan

@@ -30,6 +30,8 @@ class RecordingExecutor : public StageExecutor {
   std::optional<SlotId> failing_slot;
   std::string failure = "the model threw";
   std::function<void()> on_finish = [] {};
+  std::function<void(int fd)> on_await = [](int) {};
+  GpuUse use;
   absl::Status prepare_status;
   absl::Status start_status;
   absl::Status finish_status;
@@ -45,6 +47,9 @@ class RecordingExecutor : public StageExecutor {
     batches_.push_back(batch);
     return start_status;
   }
+
+  void AwaitDoneOrReadable(int fd) override { on_await(fd); }
+  GpuUse gpu_use() const override { return use; }
 
   absl::Status Finish(std::span<RowResult> results, std::string* first_failure) override {
     const StageBatch batch = batches_.front();
@@ -134,6 +139,46 @@ TEST_F(WorkerLoopTest, ReportsEachStepUntilItIsReady) {
   }
   EXPECT_EQ(states,
             (std::vector<std::string>{"loading 0/0", "warming 0/2", "warming 1/2", "ready 0/0"}));
+}
+
+TEST_F(WorkerLoopTest, ReportsWhatItTakesOfAGpu) {
+  spec_.gpu = "GPU-1";
+  executor_.use = {.multiprocessors = 66, .memory_bytes = 1234};
+  SendStop();
+  ASSERT_TRUE(RunToItsEnd().ok());
+  for (const WorkerState state : {WorkerState::kCapturing, WorkerState::kReady}) {
+    const std::optional<StateFrame> frame = daemon_.NextState(state);
+    ASSERT_TRUE(frame.has_value());
+    EXPECT_EQ(frame->multiprocessors, 66u);
+    EXPECT_EQ(frame->device_memory, 1234u);
+  }
+}
+
+TEST_F(WorkerLoopTest, TakesUpWhatComesWhileABatchIsComputed) {
+  // The second batch comes while the loop waits for the first, and the third finds no credit.
+  bool sent = false;
+  executor_.on_await = [&](int fd) {
+    EXPECT_EQ(fd, worker_socket_.fd());
+    if (!std::exchange(sent, true)) {
+      Send(2, {2});
+      Send(3, {3});
+    }
+  };
+  executor_.on_finish = [&] {
+    if (executor_.calls.back() == "finish 3") SendStop();
+  };
+  Send(1, {1});
+  ASSERT_TRUE(RunToItsEnd().ok());
+  EXPECT_EQ(executor_.calls, (std::vector<std::string>{"start 1", "start 2", "finish 1", "start 3",
+                                                       "finish 2", "finish 3"}));
+}
+
+TEST_F(WorkerLoopTest, DoesNotWaitForAnotherBatchWithOneCredit) {
+  spec_.credits = 1;
+  executor_.on_await = [](int) { FAIL() << "nothing can be taken up"; };
+  Send(1, {1});
+  SendStop();
+  ASSERT_TRUE(RunToItsEnd().ok());
 }
 
 TEST_F(WorkerLoopTest, AnswersInTheOrderOfTheBatches) {
@@ -254,6 +299,17 @@ TEST_F(WorkerLoopTest, AnErrorOfTheExecutorIsReportedAndEndsIt) {
   const std::optional<StateFrame> failed = daemon_.NextState(WorkerState::kFailed);
   ASSERT_TRUE(failed.has_value());
   EXPECT_STREQ(failed->message.data(), "the device is lost");
+  EXPECT_EQ(failed->device_fault, 0u);
+}
+
+TEST_F(WorkerLoopTest, TellsAFaultOfTheDeviceFromItsOwn) {
+  executor_.finish_status = absl::AbortedError("an illegal address");
+  Send(1, {1});
+  EXPECT_EQ(RunToItsEnd(), executor_.finish_status);
+  const std::optional<StateFrame> failed = daemon_.NextState(WorkerState::kFailed);
+  ASSERT_TRUE(failed.has_value());
+  EXPECT_STREQ(failed->message.data(), "an illegal address");
+  EXPECT_EQ(failed->device_fault, 1u);
 }
 
 TEST_F(WorkerLoopTest, AnErrorOfTakingUpABatchEndsItToo) {

@@ -108,6 +108,19 @@ TEST_F(WorkerProgram, FailsWithAReasonWhenAModelCannotBeServed) {
   EXPECT_EQ(WaitForExit().ToString(), "exit status 1");
 }
 
+TEST_F(WorkerProgram, FailsWithAReasonWhenItIsToUseAGpu) {
+  spec_.stages[0].executor = ExecutorKind::kTorchScript;
+  spec_.gpu = "GPU-1";
+  Start(spec_);
+  const std::optional<StateFrame> failed = NextState(WorkerState::kFailed);
+  ASSERT_TRUE(failed.has_value());
+  EXPECT_STREQ(failed->message.data(),
+               "stage 'only' (): this program runs stages on the CPU only; escan-worker-cuda runs "
+               "them on GPU-1");
+  EXPECT_EQ(failed->device_fault, 0u);
+  EXPECT_EQ(WaitForExit().ToString(), "exit status 1");
+}
+
 TEST_F(WorkerProgram, EndsWhenTheDaemonIsGone) {
   Start(spec_);
   ASSERT_TRUE(NextState(WorkerState::kReady).has_value());

@@ -1,0 +1,119 @@
+#include "stage_worker/completion_waiter.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <ctime>
+#include <utility>
+
+#include "stage_worker/gpu_status.h"
+
+namespace escan {
+namespace {
+
+constexpr Duration kSpin = std::chrono::microseconds(50);
+// Sleep ends so much before the expected end: what a timer and a wake-up take, and some.
+constexpr Duration kWakeUp = std::chrono::microseconds(30);
+// CUDA calls no host function once the device is in error, so a blocked wait looks this often.
+constexpr Duration kLook = std::chrono::milliseconds(100);
+constexpr unsigned long kTimerSlackNs = 1000;
+
+void Notify(void* notification) {
+  const uint64_t one = 1;
+  const int fd = static_cast<int>(reinterpret_cast<intptr_t>(notification));
+  [[maybe_unused]] const ssize_t written = ::write(fd, &one, sizeof(one));
+}
+
+// True when an event has happened, false when it has not yet.
+absl::StatusOr<bool> Query(cudaEvent_t event) {
+  const cudaError_t error = cudaEventQuery(event);
+  if (error == cudaSuccess) return true;
+  if (error != cudaErrorNotReady) return GpuStatus(error, "compute a batch");
+  // Else the next check of libtorch takes it for an error of its own.
+  (void)cudaGetLastError();
+  return false;
+}
+
+// Sleeps until one of the descriptors is readable (or hung up; -1: none), at most until `until`.
+// Tells whether the first is.
+bool Poll(int fd, int second_fd, TimePoint until) {
+  const Duration left = std::max(until - Clock::now(), Duration::zero());
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+  const timespec timeout = {.tv_sec = seconds.count(),
+                            .tv_nsec = std::chrono::nanoseconds(left - seconds).count()};
+  std::array<pollfd, 2> descriptors = {{{.fd = fd, .events = POLLIN, .revents = 0},
+                                        {.fd = second_fd, .events = POLLIN, .revents = 0}}};
+  return ::ppoll(descriptors.data(), descriptors.size(), &timeout, nullptr) > 0 &&
+         descriptors[0].revents != 0;
+}
+
+}  // namespace
+
+absl::StatusOr<CompletionWaiter> CompletionWaiter::Create() {
+  absl::StatusOr<GpuStream> stream = MakeStream(/*urgent=*/false);
+  if (!stream.ok()) return stream.status();
+  UniqueFd notification(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!notification) return absl::ErrnoToStatus(errno, "cannot make an eventfd");
+  ::prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
+  return CompletionWaiter(*std::move(stream), std::move(notification));
+}
+
+CompletionWaiter::~CompletionWaiter() {
+  if (stream_.get() != nullptr) cudaStreamSynchronize(stream_.get());
+}
+
+absl::StatusOr<bool> CompletionWaiter::Await(cudaEvent_t event, TimePoint expected, int fd) {
+  const TimePoint wake_up = expected - kWakeUp;
+  if (Clock::now() < wake_up) {
+    const absl::StatusOr<bool> done = Query(event);
+    if (!done.ok() || *done) return done;
+    if (Poll(fd, /*second_fd=*/-1, wake_up)) return false;
+  }
+  bool readable = false;
+  const absl::StatusOr<bool> done = Spin(event, fd, &readable);
+  if (!done.ok() || *done || readable) return done;
+  return Block(event, fd);
+}
+
+absl::StatusOr<bool> CompletionWaiter::Spin(cudaEvent_t event, int fd, bool* readable) {
+  const TimePoint end = Clock::now() + kSpin;
+  do {
+    const absl::StatusOr<bool> done = Query(event);
+    if (!done.ok() || *done) return done;
+    *readable = fd >= 0 && Poll(fd, /*second_fd=*/-1, TimePoint{});
+  } while (!*readable && Clock::now() < end);
+  return false;
+}
+
+absl::StatusOr<bool> CompletionWaiter::Block(cudaEvent_t event, int fd) {
+  for (;;) {
+    if (const absl::Status status = NotifyOf(event); !status.ok()) return status;
+    const bool readable = Poll(fd, notification_.get(), Clock::now() + kLook);
+    uint64_t count = 0;
+    if (::read(notification_.get(), &count, sizeof(count)) > 0) notified_of_ = nullptr;
+    const absl::StatusOr<bool> done = Query(event);
+    if (!done.ok()) return done;
+    if (*done) notified_of_ = nullptr;
+    if (*done || readable) return done;
+  }
+}
+
+absl::Status CompletionWaiter::NotifyOf(cudaEvent_t event) {
+  if (notified_of_ == event) return absl::OkStatus();
+  cudaError_t error = cudaStreamWaitEvent(stream_.get(), event);
+  if (error == cudaSuccess) {
+    const auto notification = static_cast<intptr_t>(notification_.get());
+    error = cudaLaunchHostFunc(stream_.get(), &Notify, reinterpret_cast<void*>(notification));
+  }
+  if (error != cudaSuccess) return GpuStatus(error, "wait for a batch");
+  notified_of_ = event;
+  return absl::OkStatus();
+}
+
+}  // namespace escan

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include "absl/status/statusor.h"
+#include "escan/time.h"
+#include "ipc/unique_fd.h"
+#include "stage_worker/gpu_memory.h"
+
+namespace escan {
+
+// Waits for what the GPU computes without burning a core: sleeps until shortly before the time at
+// which the end is expected, spins for 50 µs at most, then blocks. Belongs to the thread that made
+// it, whose timers it makes precise.
+class CompletionWaiter {
+ public:
+  static absl::StatusOr<CompletionWaiter> Create();
+
+  CompletionWaiter(CompletionWaiter&&) = default;
+  CompletionWaiter& operator=(CompletionWaiter&&) = default;
+  // Waits for notifications that are under way.
+  ~CompletionWaiter();
+
+  // Returns true once `event` has happened, and false when `fd` (-1: none) became readable, or was
+  // hung up, before. The error is the device's, with which the event will never happen.
+  absl::StatusOr<bool> Await(cudaEvent_t event, TimePoint expected, int fd);
+
+ private:
+  CompletionWaiter(GpuStream stream, UniqueFd notification)
+      : stream_(std::move(stream)), notification_(std::move(notification)) {}
+
+  absl::StatusOr<bool> Spin(cudaEvent_t event, int fd, bool* readable);
+  absl::StatusOr<bool> Block(cudaEvent_t event, int fd);
+  absl::Status NotifyOf(cudaEvent_t event);
+
+  GpuStream stream_;                   // carries nothing but notifications
+  UniqueFd notification_;              // eventfd
+  cudaEvent_t notified_of_ = nullptr;  // the event whose notification is under way
+};
+
+}  // namespace escan

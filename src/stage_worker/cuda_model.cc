@@ -1,0 +1,233 @@
+#include "stage_worker/cuda_model.h"
+
+#include <algorithm>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "stage_worker/cuda_module.h"
+#include "stage_worker/cuda_variants.h"
+#include "stage_worker/gpu_memory.h"
+#include "stage_worker/stage_tensors.h"
+#include "stage_worker/torch_datatype.h"
+#include "stage_worker/torch_gpu_state.h"
+#include "stage_worker/torch_tensors.h"
+#include "stage_worker/torch_variants.h"
+
+namespace escan {
+
+struct FrozenStage {
+  torch::jit::Module module;
+};
+
+namespace {
+
+Conversion CopyOf(size_t bytes) {
+  switch (bytes) {
+    case 1:
+      return Conversion::kCopy1;
+    case 2:
+      return Conversion::kCopy2;
+    case 4:
+      return Conversion::kCopy4;
+    default:
+      return Conversion::kCopy8;
+  }
+}
+
+// CheckOutputs() has seen to it that there is one.
+Conversion ConversionTo(Datatype declared, c10::ScalarType found) {
+  if (ToScalarType(declared) == found) return CopyOf(ByteSize(declared));
+  if (declared == Datatype::kFp32) {
+    return found == at::kHalf ? Conversion::kFp16ToFp32 : Conversion::kBf16ToFp32;
+  }
+  return found == at::kFloat ? Conversion::kFp32ToFp16 : Conversion::kBf16ToFp16;
+}
+
+std::vector<CudaModel::Output> Describe(const std::vector<at::Tensor>& tensors,
+                                        const WorkerStage& stage) {
+  std::vector<CudaModel::Output> outputs;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    outputs.push_back({tensors[i].const_data_ptr(),
+                       ConversionTo(stage.outputs[i].datatype, tensors[i].scalar_type())});
+  }
+  return outputs;
+}
+
+std::string InputTypes(const WorkerStage& stage) {
+  return absl::StrJoin(stage.inputs, ", ", [](std::string* out, const SlabTensor& input) {
+    absl::StrAppend(out, std::string(Name(input.datatype)), " ", BatchedShapeString(input.shape));
+  });
+}
+
+absl::StatusOr<GpuChoiceKey> KeyOf(const WorkerStage& stage, GpuChoiceKey key) {
+  const absl::StatusOr<uint64_t> hash = ContentHash(stage.model);
+  if (!hash.ok()) return hash.status();
+  std::error_code unknown;  // gives a size that no model has
+  key.model_hash = *hash;
+  key.model_bytes = std::filesystem::file_size(stage.model, unknown);
+  key.inputs = InputTypes(stage);
+  key.options = stage.gpu;
+  key.buckets = stage.buckets;
+  return key;
+}
+
+absl::Status CannotBeCaptured(const absl::Status& why) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("cannot be captured as a CUDA graph: ", why.message(),
+                   " (`execution: eager` runs the model without one)"));
+}
+
+absl::Status Labelled(const WorkerStage& stage, const absl::Status& status) {
+  if (status.ok()) return status;
+  if (!absl::IsResourceExhausted(status)) return Annotate(StageLabel(stage), status);
+  return absl::ResourceExhaustedError(
+      absl::StrCat(StageLabel(stage), ": ", status.message(),
+                   " (the worker's memory_limit, or the GPU, has too little memory for its stages "
+                   "with these buckets)"));
+}
+
+}  // namespace
+
+struct CudaModel::State {
+  WorkerStage stage;
+  const TorchGpu::State& gpu;
+  std::function<void(const std::string& fields)> log;
+  GpuChoice choice;
+  bool from_cache = false;
+  DeviceMemory inputs;
+  std::optional<CudaModule> module;
+  // Ascending, as are the buckets that they belong to.
+  std::vector<CapturedBucket> captured;
+  std::vector<Bucket> buckets;
+  std::vector<at::Tensor> outputs;  // of the last Forward()
+
+  absl::Status Load(const FrozenStage& frozen, const Environment& environment);
+  absl::Status Choose(const FrozenStage& frozen, const Environment& environment);
+  absl::Status Prepare(int rows);
+  void RunEager(std::string reason);
+};
+
+absl::StatusOr<std::shared_ptr<const FrozenStage>> ReadFrozenStage(const WorkerStage& stage) {
+  const auto read = [&]() -> absl::StatusOr<std::shared_ptr<const FrozenStage>> {
+    const absl::StatusOr<torch::jit::Module> loaded = ReadModule(stage.model);
+    if (!loaded.ok()) return loaded.status();
+    const absl::Status status = CheckArgumentCount(*loaded, stage.inputs.size());
+    if (!status.ok()) return status;
+    const absl::StatusOr<torch::jit::Module> frozen = FreezeModule(*loaded);
+    if (!frozen.ok()) return frozen.status();
+    return std::make_shared<const FrozenStage>(FrozenStage{*frozen});
+  };
+  absl::StatusOr<std::shared_ptr<const FrozenStage>> frozen = read();
+  if (!frozen.ok()) return Annotate(StageLabel(stage), frozen.status());
+  return frozen;
+}
+
+absl::Status CudaModel::State::Choose(const FrozenStage& frozen, const Environment& environment) {
+  const absl::StatusOr<GpuChoiceKey> key = KeyOf(stage, environment.key);
+  if (!key.ok()) return key.status();
+  const absl::StatusOr<GpuChoice> kept = environment.cache->Find(*key);
+  from_cache = kept.ok();
+  if (from_cache) {
+    choice = *kept;
+    return absl::OkStatus();
+  }
+  if (!absl::IsNotFound(kept.status())) {
+    log(absl::StrCat("event=cache_ignored stage=", stage.name, " reason=\"",
+                     kept.status().message(), "\""));
+  }
+  const absl::StatusOr<GpuChoice> found =
+      ChooseVariant(stage, frozen.module, inputs.get(), gpu.stream);
+  if (absl::IsFailedPrecondition(found.status())) return CannotBeCaptured(found.status());
+  if (!found.ok()) return found.status();
+  choice = *found;
+  if (const absl::Status stored = environment.cache->Store(*key, choice); !stored.ok()) {
+    log(absl::StrCat("event=cache_not_written stage=", stage.name, " reason=\"", stored.message(),
+                     "\""));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CudaModel::State::Load(const FrozenStage& frozen, const Environment& environment) {
+  absl::StatusOr<DeviceMemory> memory =
+      AllocateDevice(InputBlock(stage, LargestBucket(stage)).bytes);
+  if (!memory.ok()) return memory.status();
+  inputs = *std::move(memory);
+  if (const absl::Status chosen = Choose(frozen, environment); !chosen.ok()) return chosen;
+  absl::StatusOr<CudaModule> made = CudaModule::Make(stage, frozen.module, choice.variant);
+  if (!made.ok()) return WithGpuCause(made.status(), gpu.stream);
+  module.emplace(*std::move(made));
+  if (!choice.graph && stage.gpu.execution == Execution::kAuto) RunEager(choice.eager_reason);
+  return absl::OkStatus();
+}
+
+void CudaModel::State::RunEager(std::string reason) {
+  choice.graph = false;
+  choice.eager_reason = std::move(reason);
+  buckets.clear();
+  captured.clear();
+  log(absl::StrCat("event=eager stage=", stage.name, " reason=\"", choice.eager_reason, "\""));
+}
+
+absl::Status CudaModel::State::Prepare(int rows) {
+  if (!choice.graph) return WarmUp(*module, inputs.get(), rows, gpu.stream);
+  absl::StatusOr<CapturedBucket> made =
+      CaptureBucket(*module, inputs.get(), rows, gpu.pool, gpu.stream);
+  if (made.ok()) {
+    buckets.insert(buckets.begin(),
+                   {rows, InputBlock(stage, rows), Describe(made->outputs, stage)});
+    captured.insert(captured.begin(), *std::move(made));
+    return absl::OkStatus();
+  }
+  if (!absl::IsFailedPrecondition(made.status())) return WithGpuCause(made.status(), gpu.stream);
+  if (stage.gpu.execution != Execution::kAuto) {
+    return CannotBeCaptured(made.status());
+  }
+  RunEager(std::string(made.status().message()));
+  return WarmUp(*module, inputs.get(), rows, gpu.stream);
+}
+
+absl::StatusOr<CudaModel> CudaModel::Load(const WorkerStage& stage, const FrozenStage& frozen,
+                                          const TorchGpu& gpu, const Environment& environment) {
+  std::unique_ptr<State> state(
+      new State{.stage = stage, .gpu = gpu.state(), .log = environment.log});
+  const absl::Status status = CatchTorchErrors([&] { return state->Load(frozen, environment); });
+  if (!status.ok()) return Labelled(stage, status);
+  return CudaModel(std::move(state));
+}
+
+CudaModel::CudaModel(std::unique_ptr<State> state) : state_(std::move(state)) {}
+CudaModel::CudaModel(CudaModel&&) noexcept = default;
+CudaModel& CudaModel::operator=(CudaModel&&) noexcept = default;
+CudaModel::~CudaModel() = default;
+
+const WorkerStage& CudaModel::stage() const { return state_->stage; }
+const GpuChoice& CudaModel::choice() const { return state_->choice; }
+bool CudaModel::choice_from_cache() const { return state_->from_cache; }
+std::byte* CudaModel::inputs() const { return state_->inputs.get(); }
+
+absl::Status CudaModel::Prepare(int rows) { return Labelled(state_->stage, state_->Prepare(rows)); }
+
+size_t CudaModel::BucketFor(int rows) const {
+  const auto bucket = std::find_if(state_->buckets.begin(), state_->buckets.end(),
+                                   [rows](const Bucket& b) { return b.rows >= rows; });
+  return static_cast<size_t>(bucket - state_->buckets.begin());
+}
+
+const CudaModel::Bucket& CudaModel::bucket(size_t index) const { return state_->buckets[index]; }
+
+cudaError_t CudaModel::Launch(size_t bucket) const {
+  return state_->captured[bucket].graph.Launch(state_->gpu.stream);
+}
+
+absl::StatusOr<std::vector<CudaModel::Output>> CudaModel::Forward(int rows) {
+  absl::StatusOr<std::vector<at::Tensor>> outputs =
+      state_->module->Forward(state_->inputs.get(), rows);
+  if (!outputs.ok()) return WithGpuCause(outputs.status(), state_->gpu.stream);
+  state_->outputs = *std::move(outputs);
+  return Describe(state_->outputs, state_->stage);
+}
+
+}  // namespace escan

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "ipc/worker_spec.h"
+#include "stage_worker/gpu_kernels.h"
+#include "stage_worker/packed_block.h"
+#include "stage_worker/torch_gpu.h"
+#include "stage_worker/variant_cache.h"
+
+namespace escan {
+
+// A stage's TorchScript module as read from its file and frozen, on the CPU still.
+struct FrozenStage;
+
+// Reads and freezes, without the GPU; any thread. The error names the stage and the file.
+absl::StatusOr<std::shared_ptr<const FrozenStage>> ReadFrozenStage(const WorkerStage& stage);
+
+// A stage on the GPU: memory for the inputs of one batch, and a graph for each prepared bucket or,
+// where it runs eager, the module. Includes no header of libtorch and lets none of its exceptions
+// out. Used by the thread of its TorchGpu, which outlives it. Errors name the stage and the file:
+// Aborted for a device fault, ResourceExhausted for want of the GPU's memory.
+class CudaModel {
+ public:
+  // Where choices are kept, and whom a change of mind, or of the cache, is told.
+  struct Environment {
+    GpuChoiceKey key;  // all but what is the stage's own
+    const VariantCache* cache = nullptr;
+    std::function<void(const std::string& fields)> log;
+  };
+  // Takes the choice of an earlier start from the cache or finds one by trying, which is kept.
+  static absl::StatusOr<CudaModel> Load(const WorkerStage& stage, const FrozenStage& frozen,
+                                        const TorchGpu& gpu, const Environment& environment);
+
+  CudaModel(CudaModel&&) noexcept;
+  CudaModel& operator=(CudaModel&&) noexcept;
+  ~CudaModel();
+
+  const WorkerStage& stage() const;
+  const GpuChoice& choice() const;
+  bool choice_from_cache() const;
+
+  // Makes ready for batches of up to `rows` rows, one of the stage's buckets: call from the largest
+  // to the smallest. A model that cannot be captured after all becomes eager where it may.
+  absl::Status Prepare(int rows);
+
+  // An output, [rows, elements] in the GPU's memory, and what makes it the declared datatype.
+  struct Output {
+    const void* data = nullptr;
+    Conversion conversion = Conversion::kCopy4;
+  };
+
+  // One prepared bucket of a stage that runs as graphs.
+  struct Bucket {
+    int rows = 0;
+    BlockLayout inputs;
+    std::vector<Output> outputs;
+  };
+  // Index of the smallest prepared bucket with room for `rows` rows.
+  size_t BucketFor(int rows) const;
+  const Bucket& bucket(size_t index) const;
+
+  // The memory that graphs and Forward() read the inputs from, as InputBlock() says.
+  std::byte* inputs() const;
+
+  // Enqueues the bucket's graph: no lock, no allocation. What it returns is there until the next
+  // graph, of any stage, runs.
+  cudaError_t Launch(size_t bucket) const;
+
+  // Enqueues the computation of so many rows, operation by operation. What it returned is there
+  // until the next call. The message of an error is the model's own.
+  absl::StatusOr<std::vector<Output>> Forward(int rows);
+
+ private:
+  struct State;
+  explicit CudaModel(std::unique_ptr<State> state);
+
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace escan

@@ -1,0 +1,145 @@
+#include "stage_worker/cuda_variants.h"
+
+#include <c10/cuda/CUDACachingAllocator.h>
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "escan/time.h"
+#include "stage_worker/cuda_module.h"
+#include "stage_worker/gpu_status.h"
+#include "stage_worker/graph_transform.h"
+#include "stage_worker/stage_tensors.h"
+#include "stage_worker/torch_variants.h"
+
+namespace escan {
+namespace {
+
+// A time is that of the fastest of so many rounds, fewer where they take longer than this together.
+// Each round waits once for several runs, so that waiting counts little.
+constexpr int kRounds = 4;
+constexpr int kRunsPerRound = 5;
+constexpr Duration kRoundsLimit = std::chrono::milliseconds(150);
+
+// libtorch remembers for each thread which algorithm it runs a convolution with, found by guessing
+// or by measuring, and looks no further. So each trial has a thread of its own, and none leaves its
+// findings to the thread that serves.
+void OnThreadOfItsOwn(c10::cuda::CUDAStream stream, const std::function<void()>& function) {
+  std::thread([&] {
+    c10::cuda::setCurrentCUDAStream(stream);
+    function();
+  }).join();
+}
+
+absl::StatusOr<double> SecondsPerRun(const std::function<absl::Status()>& run,
+                                     cudaStream_t stream) {
+  double fastest = std::numeric_limits<double>::max();
+  const TimePoint first = Clock::now();
+  for (int round = 0; round < kRounds; ++round) {
+    const TimePoint start = Clock::now();
+    for (int i = 0; i < kRunsPerRound; ++i) {
+      if (const absl::Status status = run(); !status.ok()) return status;
+    }
+    const cudaError_t error = cudaStreamSynchronize(stream);
+    if (error != cudaSuccess) return GpuStatus(error, "time a variant");
+    const TimePoint end = Clock::now();
+    fastest = std::min(fastest, std::chrono::duration<double>(end - start).count() / kRunsPerRound);
+    if (end - first > kRoundsLimit) break;
+  }
+  return fastest;
+}
+
+// Times a variant at one bucket, captured or not.
+absl::StatusOr<double> TimeBucket(const CudaModule& module, std::byte* inputs, int rows, bool graph,
+                                  const GraphPool& pool, cudaStream_t stream) {
+  if (!graph) {
+    if (const absl::Status status = WarmUp(module, inputs, rows, stream); !status.ok()) {
+      return status;
+    }
+    return SecondsPerRun([&] { return module.Forward(inputs, rows).status(); }, stream);
+  }
+  const absl::StatusOr<CapturedBucket> bucket = CaptureBucket(module, inputs, rows, pool, stream);
+  if (!bucket.ok()) return bucket.status();
+  return SecondsPerRun([&] { return GpuStatus(bucket->graph.Launch(stream), "launch a graph"); },
+                       stream);
+}
+
+class Trial {
+ public:
+  Trial(const WorkerStage& stage, const torch::jit::Module& frozen, std::byte* inputs,
+        c10::cuda::CUDAStream stream)
+      : stage_(stage), frozen_(frozen), inputs_(inputs), stream_(stream) {}
+
+  absl::StatusOr<StepTimes> Time(const GpuVariant& variant, bool graph) const {
+    absl::StatusOr<StepTimes> times;
+    OnThreadOfItsOwn(stream_, [&] { times = TimeHere(variant, graph); });
+    c10::cuda::CUDACachingAllocator::emptyCache();
+    return times;
+  }
+
+ private:
+  absl::StatusOr<StepTimes> TimeHere(const GpuVariant& variant, bool graph) const {
+    return CatchTorchErrors([&]() -> absl::StatusOr<StepTimes> {
+      const absl::StatusOr<CudaModule> module = CudaModule::Make(stage_, frozen_, variant);
+      if (!module.ok()) return WithGpuCause(module.status(), stream_);
+      const GraphPool pool;
+      StepTimes times;
+      for (const auto& [rows, seconds] : {std::pair(LargestBucket(stage_), &times.largest),
+                                          std::pair(SmallestBucket(stage_), &times.smallest)}) {
+        const absl::StatusOr<double> timed =
+            TimeBucket(*module, inputs_, rows, graph, pool, stream_);
+        if (!timed.ok()) return timed.status();
+        *seconds = *timed;
+      }
+      return times;
+    });
+  }
+
+  const WorkerStage& stage_;
+  const torch::jit::Module& frozen_;
+  std::byte* const inputs_;
+  const c10::cuda::CUDAStream stream_;
+};
+
+}  // namespace
+
+absl::StatusOr<GpuChoice> ChooseVariant(const WorkerStage& stage, const torch::jit::Module& frozen,
+                                        std::byte* inputs, c10::cuda::CUDAStream stream) {
+  const Trial trial(stage, frozen, inputs, stream);
+  const std::vector<GpuVariant> candidates =
+      GpuCandidates(stage.gpu.layout, HasConvolutions(frozen));
+  GpuChoice choice{.graph = stage.gpu.execution != Execution::kEager};
+
+  absl::StatusOr<StepTimes> surest = trial.Time(candidates.front(), choice.graph);
+  if (absl::IsFailedPrecondition(surest.status()) && stage.gpu.execution == Execution::kAuto) {
+    choice.graph = false;
+    choice.eager_reason = std::string(surest.status().message());
+    surest = trial.Time(candidates.front(), choice.graph);
+  }
+  if (!surest.ok()) return surest.status();
+
+  std::vector<std::optional<StepTimes>> times = {*surest};
+  for (size_t i = 1; i < candidates.size(); ++i) {
+    const absl::StatusOr<StepTimes> timed = trial.Time(candidates[i], choice.graph);
+    if (absl::IsAborted(timed.status())) return timed.status();
+    // What does not work is left out; the first does.
+    times.push_back(timed.ok() ? std::optional(*timed) : std::nullopt);
+  }
+  const size_t fastest = *Fastest(times);
+  choice.variant = candidates[fastest];
+  if (!HasConvolutions(frozen)) return choice;
+
+  GpuVariant benchmarked = choice.variant;
+  benchmarked.benchmark = true;
+  const absl::StatusOr<StepTimes> timed = trial.Time(benchmarked, choice.graph);
+  if (absl::IsAborted(timed.status())) return timed.status();
+  if (timed.ok() && BenchmarkPays(*times[fastest], *timed)) choice.variant = benchmarked;
+  return choice;
+}
+
+}  // namespace escan

@@ -1,0 +1,64 @@
+#include "stage_worker/gpu_variant.h"
+
+#include <algorithm>
+
+namespace escan {
+namespace {
+
+constexpr double kWorthBenchmarking = 0.97;
+
+// The mean of both times, 1 for those of `base`.
+double Relative(const StepTimes& times, const StepTimes& base) {
+  return (times.smallest / base.smallest + times.largest / base.largest) / 2;
+}
+
+}  // namespace
+
+std::string Name(const GpuVariant& variant) {
+  std::string name = variant.optimized ? "optimized" : "frozen";
+  if (variant.channels_last) name += "+channels_last";
+  if (variant.benchmark) name += "+benchmark";
+  return name;
+}
+
+std::optional<GpuVariant> ParseGpuVariant(std::string_view name) {
+  for (const bool optimized : {false, true}) {
+    for (const bool channels_last : {false, true}) {
+      for (const bool benchmark : {false, true}) {
+        const GpuVariant variant = {optimized, channels_last, benchmark};
+        if (Name(variant) == name) return variant;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<GpuVariant> GpuCandidates(MemoryLayout layout, bool has_convolutions) {
+  std::vector<GpuVariant> candidates;
+  for (const bool channels_last : {false, true}) {
+    const bool allowed =
+        layout == MemoryLayout::kAuto || channels_last == (layout == MemoryLayout::kChannelsLast);
+    // Without convolutions the order makes no difference.
+    if (has_convolutions ? !allowed : channels_last) continue;
+    candidates.push_back({.optimized = false, .channels_last = channels_last});
+    candidates.push_back({.optimized = true, .channels_last = channels_last});
+  }
+  return candidates;
+}
+
+std::optional<size_t> Fastest(const std::vector<std::optional<StepTimes>>& times) {
+  const auto first = std::find_if(times.begin(), times.end(), [](const auto& t) { return t; });
+  if (first == times.end()) return std::nullopt;
+  const auto relative = [&](const std::optional<StepTimes>& t) { return Relative(*t, **first); };
+  auto fastest = first;
+  for (auto candidate = first; candidate != times.end(); ++candidate) {
+    if (*candidate && relative(*candidate) < relative(*fastest)) fastest = candidate;
+  }
+  return static_cast<size_t>(fastest - times.begin());
+}
+
+bool BenchmarkPays(const StepTimes& without, const StepTimes& with) {
+  return Relative(with, without) < kWorthBenchmarking;
+}
+
+}  // namespace escan

@@ -1,0 +1,122 @@
+#include "stage_worker/variant_cache.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace escan {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr uint64_t kFnvBasis = 0xcbf29ce484222325;
+constexpr uint64_t kFnvPrime = 0x100000001b3;
+
+uint64_t Fnv1a(std::string_view bytes, uint64_t hash) {
+  for (size_t i = 0; i < bytes.size(); i += sizeof(uint64_t)) {
+    uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + i, std::min(sizeof(word), bytes.size() - i));
+    hash = (hash ^ word) * kFnvPrime;
+  }
+  return hash;
+}
+
+Json ToJson(const GpuChoiceKey& key) {
+  return {{"model_hash", key.model_hash},
+          {"model_bytes", key.model_bytes},
+          {"inputs", key.inputs},
+          {"precision", Name(key.options.precision)},
+          {"layout", Name(key.options.layout)},
+          {"execution", Name(key.options.execution)},
+          {"buckets", key.buckets},
+          {"device", key.device},
+          {"multiprocessors", key.multiprocessors},
+          {"libraries", key.libraries}};
+}
+
+std::string Dump(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+absl::Status FileError(const char* what, const std::filesystem::path& file, int error) {
+  return absl::InternalError(
+      absl::StrCat("cannot ", what, " ", file.string(), ": ", std::strerror(error)));
+}
+
+absl::StatusOr<GpuChoice> Parse(const Json& document, const GpuChoiceKey& key) {
+  if (!document.is_object()) return absl::InvalidArgumentError("is no JSON object");
+  if (document.value("key", Json()) != ToJson(key)) {
+    return absl::InvalidArgumentError("'key' is that of another model, device or configuration");
+  }
+  const Json variant = document.value("variant", Json());
+  const Json graph = document.value("graph", Json());
+  const Json reason = document.value("eager_reason", Json());
+  const std::optional<GpuVariant> parsed =
+      variant.is_string() ? ParseGpuVariant(variant.get<std::string>()) : std::nullopt;
+  if (!parsed || !graph.is_boolean() || !reason.is_string()) {
+    return absl::InvalidArgumentError(
+        "has no valid 'variant', 'graph' and 'eager_reason', expected a known name, a boolean and "
+        "a string");
+  }
+  return GpuChoice{*parsed, graph.get<bool>(), reason.get<std::string>()};
+}
+
+}  // namespace
+
+std::filesystem::path VariantCache::FileOf(const GpuChoiceKey& key) const {
+  const uint64_t hash = Fnv1a(Dump(ToJson(key)), kFnvBasis);
+  return folder_ / absl::StrCat("gpu-", absl::Hex(hash, absl::kZeroPad16), ".json");
+}
+
+absl::StatusOr<GpuChoice> VariantCache::Find(const GpuChoiceKey& key) const {
+  const std::filesystem::path file = FileOf(key);
+  std::ifstream stream(file);
+  if (folder_.empty() || !stream) return absl::NotFoundError("nothing was kept");
+  std::ostringstream text;
+  text << stream.rdbuf();
+  absl::StatusOr<GpuChoice> choice =
+      Parse(Json::parse(text.str(), nullptr, /*allow_exceptions=*/false), key);
+  if (choice.ok()) return choice;
+  return absl::InvalidArgumentError(absl::StrCat(file.string(), ": ", choice.status().message()));
+}
+
+absl::Status VariantCache::Store(const GpuChoiceKey& key, const GpuChoice& choice) const {
+  if (folder_.empty()) return absl::OkStatus();
+  std::error_code error;
+  std::filesystem::create_directories(folder_, error);
+  if (error) return FileError("make", folder_, error.value());
+  const std::filesystem::path file = FileOf(key);
+  const std::filesystem::path unfinished = absl::StrCat(file.string(), ".", ::getpid());
+  std::ofstream stream(unfinished);
+  stream << Dump({{"key", ToJson(key)},
+                  {"variant", Name(choice.variant)},
+                  {"graph", choice.graph},
+                  {"eager_reason", choice.eager_reason}});
+  stream.close();
+  if (!stream) return FileError("write", unfinished, errno);
+  std::filesystem::rename(unfinished, file, error);
+  return error ? FileError("rename to", file, error.value()) : absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> ContentHash(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string block(size_t{1} << 20, '\0');  // a multiple of a word
+  uint64_t hash = kFnvBasis;
+  while (stream) {
+    stream.read(block.data(), static_cast<std::streamsize>(block.size()));
+    hash = Fnv1a(std::string_view(block).substr(0, static_cast<size_t>(stream.gcount())), hash);
+  }
+  if (!stream.eof()) return absl::NotFoundError("cannot read the model");
+  return hash;
+}
+
+}  // namespace escan

@@ -1,0 +1,231 @@
+#include "cascade_run.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <future>
+#include <random>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "closed_loop.h"
+#include "process_figures.h"
+
+namespace escan {
+namespace {
+
+constexpr const char* kDifficulty = "difficulty";
+
+double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+int DifficultyOf(const CascadeSpec& cascade) {
+  for (size_t i = 0; i < cascade.inputs.size(); ++i) {
+    const TensorSpec& input = cascade.inputs[i];
+    if (input.name == kDifficulty && input.datatype == Datatype::kFp32 && input.elements() == 1) {
+      return static_cast<int>(i);
+    }
+  }
+  return -1;
+}
+
+// Random bytes are valid elements but where a range is declared; floating-point zeros are.
+std::vector<std::byte> RandomRow(const TensorSpec& tensor) {
+  std::mt19937 random(1);
+  std::vector<std::byte> row(tensor.row_bytes());
+  if (tensor.datatype == Datatype::kInt32) {
+    const auto least = tensor.range ? static_cast<int32_t>(tensor.range->min) : 0;
+    const auto most = tensor.range ? static_cast<int32_t>(tensor.range->max) : 1000;
+    std::uniform_int_distribution<int32_t> element(least, most);
+    for (size_t i = 0; i + sizeof(int32_t) <= row.size(); i += sizeof(int32_t)) {
+      const int32_t value = element(random);
+      std::memcpy(row.data() + i, &value, sizeof(value));
+    }
+  } else if (tensor.datatype == Datatype::kUint8) {
+    std::uniform_int_distribution<int> element(0, 255);
+    for (std::byte& byte : row) byte = static_cast<std::byte>(element(random));
+  }
+  return row;
+}
+
+// Draws the stage at which a sample leaves.
+class ExitDraw {
+ public:
+  explicit ExitDraw(const std::vector<double>& ratios) : ratios_(ratios) {}
+
+  int operator()() const {
+    thread_local std::mt19937 random(NextSeed());
+    std::uniform_real_distribution<double> uniform;
+    int stage = 0;
+    for (const double ratio : ratios_) {
+      if (uniform(random) < ratio) break;
+      ++stage;
+    }
+    return stage;
+  }
+
+ private:
+  static uint32_t NextSeed() {
+    static std::atomic<uint32_t> seed{1};
+    return seed.fetch_add(1);
+  }
+
+  const std::vector<double>& ratios_;
+};
+
+double Percentile(std::vector<Duration>& latencies, double part) {
+  if (latencies.empty()) return 0;
+  const auto index = static_cast<size_t>(part * static_cast<double>(latencies.size() - 1));
+  std::nth_element(latencies.begin(), latencies.begin() + static_cast<ptrdiff_t>(index),
+                   latencies.end());
+  return Seconds(latencies[index]);
+}
+
+Duration WorkersCpu(const EngineStatus& status) {
+  Duration total{};
+  for (const EngineStatus::Worker& worker : status.workers) {
+    if (worker.pid != 0) total += ReadProcessorTime(worker.pid).own;
+  }
+  return total;
+}
+
+// The engine's counters at one moment.
+struct Snapshot {
+  TimePoint time = Clock::now();
+  EngineStatus status;
+  Duration own_cpu{};
+  Duration worker_cpu{};
+
+  static Snapshot Of(Engine& engine) {
+    Snapshot snapshot;
+    snapshot.status = engine.Status();
+    snapshot.own_cpu = ReadProcessorTime(::getpid()).own;
+    snapshot.worker_cpu = WorkersCpu(snapshot.status);
+    snapshot.time = Clock::now();
+    return snapshot;
+  }
+};
+
+CascadeFigures Difference(const Snapshot& begin, const Snapshot& end, double samples) {
+  CascadeFigures figures;
+  figures.seconds = Seconds(end.time - begin.time);
+  figures.samples_per_second = samples / figures.seconds;
+  figures.daemon_cpu_seconds = Seconds(end.own_cpu - begin.own_cpu) / samples * 1000;
+  figures.worker_cpu_seconds = Seconds(end.worker_cpu - begin.worker_cpu) / samples * 1000;
+  for (size_t i = 0; i < end.status.stages.size(); ++i) {
+    const StageStatistics& before = begin.status.stages[i].statistics;
+    const StageStatistics& after = end.status.stages[i].statistics;
+    const auto rows = static_cast<double>(after.samples_executed - before.samples_executed);
+    const auto batches = static_cast<double>(after.batches - before.batches);
+    const auto exits = static_cast<double>(after.samples_exited - before.samples_exited);
+    const auto step_ns = static_cast<double>(after.execute_ns - before.execute_ns);
+    figures.stages.push_back({.samples_per_second = rows / figures.seconds,
+                              .exit_share = exits / samples,
+                              .mean_batch = batches > 0 ? rows / batches : 0,
+                              .mean_step_seconds = batches > 0 ? step_ns / batches * 1e-9 : 0});
+  }
+  return figures;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<CascadeRun>> CascadeRun::Start(const CascadeSpec& cascade,
+                                                              const Plan& plan,
+                                                              const EngineOptions& options,
+                                                              Duration patience) {
+  const TimePoint start = Clock::now();
+  absl::StatusOr<std::unique_ptr<Engine>> engine = Engine::Start(cascade, plan, options);
+  if (!engine.ok()) return engine.status();
+  const auto became_ready = std::make_shared<std::promise<void>>();
+  (*engine)->OnReadyChange([became_ready, told = false](bool ready) mutable {
+    if (ready && !std::exchange(told, true)) became_ready->set_value();
+  });
+  if (became_ready->get_future().wait_for(patience) != std::future_status::ready) {
+    std::string reasons;
+    for (const EngineStatus::Worker& worker : (*engine)->Status().workers) {
+      absl::StrAppend(&reasons, " worker ", worker.member.id, ": ", worker.member.last_end, ";");
+    }
+    return absl::UnavailableError(absl::StrCat("the workers did not become ready:", reasons));
+  }
+  std::unique_ptr<CascadeRun> run(new CascadeRun(*std::move(engine), DifficultyOf(cascade), plan));
+  // All of them, not just one a stage: the plan is measured as a whole.
+  const auto all_ready = [&] {
+    for (const EngineStatus::Worker& worker : run->engine_->Status().workers) {
+      if (worker.member.state != FleetState::kReady) return false;
+    }
+    return true;
+  };
+  while (!all_ready()) {
+    if (Clock::now() > start + patience) {
+      return absl::UnavailableError("not all workers became ready");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  run->ready_after_ = Clock::now() - start;
+  run->FillSlots();
+  return run;
+}
+
+CascadeRun::CascadeRun(std::unique_ptr<Engine> engine, int difficulty, Plan plan)
+    : engine_(std::move(engine)), difficulty_(difficulty), plan_(std::move(plan)) {}
+
+CascadeRun::~CascadeRun() { engine_->Stop(); }
+
+// Once for all requests: what a slot holds stays there.
+void CascadeRun::FillSlots() {
+  const CascadeSpec& cascade = engine_->cascade();
+  std::vector<std::vector<std::byte>> rows;
+  for (const TensorSpec& input : cascade.inputs) rows.push_back(RandomRow(input));
+  std::vector<RequestKey> keys;
+  while (true) {
+    const absl::StatusOr<RequestKey> key = engine_->Acquire(1);
+    if (!key.ok()) break;
+    keys.push_back(*key);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      std::memcpy(engine_->input(key->first_slot, static_cast<int>(i)), rows[i].data(),
+                  rows[i].size());
+    }
+  }
+  for (const RequestKey& key : keys) engine_->Release(key);
+}
+
+absl::Status CascadeRun::SetPolicies(const std::vector<StagePolicy>& policies) {
+  plan_.stages = policies;
+  return engine_->SetPlan(plan_).status();
+}
+
+absl::StatusOr<CascadeFigures> CascadeRun::Measure(const CascadeLoad& load) {
+  const int stages = engine_->cascade().stage_count();
+  if (difficulty_ < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the cascade has no input '", kDifficulty, "', FP32 [1]"));
+  }
+  if (static_cast<int>(load.exit_ratios.size()) != stages - 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("found ", load.exit_ratios.size(),
+                     " exit ratios, expected one for each stage but the last: ", stages - 1));
+  }
+  const ExitDraw draw(load.exit_ratios);
+  ClosedLoop loop(engine_.get(),
+                  {.clients = load.clients, .rows = load.rows, .fill = [&](SlotId slot) {
+                     const float difficulty = static_cast<float>(draw()) + 0.5f;
+                     std::memcpy(engine_->input(slot, difficulty_), &difficulty, sizeof(float));
+                   }});
+  absl::Status status = loop.WaitUntil(Clock::now() + load.warm_up);
+  loop.TakeLatencies();
+  const int64_t answered_before = loop.answered();
+  const Snapshot begin = Snapshot::Of(*engine_);
+  status.Update(loop.WaitUntil(begin.time + load.duration));
+  const Snapshot end = Snapshot::Of(*engine_);
+  if (!status.ok()) return status;
+  const auto samples = static_cast<double>((loop.answered() - answered_before) * load.rows);
+  if (samples == 0) return absl::UnavailableError("no request was answered");
+  CascadeFigures figures = Difference(begin, end, samples);
+  std::vector<Duration> latencies = loop.TakeLatencies();
+  figures.p50_seconds = Percentile(latencies, 0.50);
+  figures.p99_seconds = Percentile(latencies, 0.99);
+  return figures;
+}
+
+}  // namespace escan

@@ -1,0 +1,89 @@
+#include "stage_worker/completion_waiter.h"
+
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+
+#include <atomic>
+#include <optional>
+#include <thread>
+
+#include "cuda/gpu_test.h"
+#include "ipc/unique_fd.h"
+
+namespace escan {
+namespace {
+
+// A host function holds a stream's event back until the test lets go.
+class CompletionWaiterTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ESCAN_SKIP_WITHOUT_GPU();
+    stream_ = MakeStream(/*urgent=*/false).value();
+    event_ = MakeEvent().value();
+    waiter_.emplace(CompletionWaiter::Create().value());
+  }
+  void TearDown() override { let_go_ = true; }
+
+  void RecordHeldBack() {
+    ASSERT_EQ(cudaLaunchHostFunc(
+                  stream_.get(),
+                  [](void* let_go) {
+                    while (!*static_cast<std::atomic<bool>*>(let_go)) std::this_thread::yield();
+                  },
+                  &let_go_),
+              cudaSuccess);
+    ASSERT_EQ(cudaEventRecord(event_.get(), stream_.get()), cudaSuccess);
+  }
+
+  std::atomic<bool> let_go_ = false;
+  UniqueFd fd_{::eventfd(0, EFD_CLOEXEC)};
+  GpuStream stream_;
+  GpuEvent event_;
+  std::optional<CompletionWaiter> waiter_;
+};
+
+TEST_F(CompletionWaiterTest, ReturnsAtOnceForWhatIsDone) {
+  ASSERT_EQ(cudaEventRecord(event_.get(), stream_.get()), cudaSuccess);
+  ASSERT_EQ(cudaStreamSynchronize(stream_.get()), cudaSuccess);
+  EXPECT_TRUE(waiter_->Await(event_.get(), Clock::now() + std::chrono::hours(1), -1).value());
+}
+
+TEST_F(CompletionWaiterTest, ReturnsWhenTheDescriptorIsReadable) {
+  RecordHeldBack();
+  ASSERT_EQ(::eventfd_write(fd_.get(), 1), 0);
+  const TimePoint later = Clock::now() + std::chrono::hours(1);
+  EXPECT_FALSE(waiter_->Await(event_.get(), later, fd_.get()).value());
+  EXPECT_FALSE(waiter_->Await(event_.get(), Clock::now(), fd_.get()).value());
+}
+
+TEST_F(CompletionWaiterTest, BlocksUntilTheEventHasHappened) {
+  for (int round = 0; round < 3; ++round) {
+    let_go_ = false;
+    RecordHeldBack();
+    std::thread release([this] {
+      // Past the spin, so that it is a notification that ends the wait.
+      const TimePoint until = Clock::now() + std::chrono::milliseconds(5);
+      while (Clock::now() < until) std::this_thread::yield();
+      let_go_ = true;
+    });
+    EXPECT_TRUE(waiter_->Await(event_.get(), Clock::now(), fd_.get()).value());
+    release.join();
+    EXPECT_EQ(cudaEventQuery(event_.get()), cudaSuccess);
+  }
+}
+
+TEST_F(CompletionWaiterTest, ReturnsForTheDescriptorWhileItBlocks) {
+  RecordHeldBack();
+  std::thread write([this] {
+    const TimePoint until = Clock::now() + std::chrono::milliseconds(5);
+    while (Clock::now() < until) std::this_thread::yield();
+    ::eventfd_write(fd_.get(), 1);
+  });
+  EXPECT_FALSE(waiter_->Await(event_.get(), Clock::now(), fd_.get()).value());
+  write.join();
+  let_go_ = true;
+  EXPECT_TRUE(waiter_->Await(event_.get(), Clock::now(), -1).value());
+}
+
+}  // namespace
+}  // namespace escan
