@@ -97,7 +97,7 @@ main() {
 
   "$escan_root/scripts/setup.sh"
   leave_sudo "$@"
-  build_preset release escand escan-worker escanctl escan-loadgen
+  build_preset release programs
 
   work=$(mktemp -d)
   trap clean_up EXIT

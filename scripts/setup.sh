@@ -12,16 +12,32 @@ build_packages=(
   protobuf-compiler-grpc python3 python3-venv zlib1g-dev
 )
 test_packages=(systemd)  # for systemd-analyze, which checks the unit
+package_packages=(patchelf)
 ci_packages=(clang clang-format-14 git libclang-rt-dev shellcheck)
 
 # The fewest wheels with which a C++ program links and runs libtorch on the CPU.
 torch_wheels=(torch==2.11.0 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
 
+# What torch's metadata asks for beside those and its C++ libraries load on a GPU, at once or when an
+# operator wants it.
+gpu_wheels=(
+  nvidia-cublas==13.1.0.3 nvidia-cuda-nvrtc==13.0.88 nvidia-cudnn-cu13==9.19.0.56
+  nvidia-cufft==12.0.0.61 nvidia-cufile==1.15.1.6 nvidia-curand==10.4.0.35
+  nvidia-cusolver==12.0.4.66 nvidia-cusparse==12.6.3.3 nvidia-cusparselt-cu13==0.8.0
+  nvidia-nccl-cu13==2.28.9 nvidia-nvjitlink==13.0.88 nvidia-nvshmem-cu13==3.4.5
+)
+compiler_wheels=(
+  nvidia-cuda-cccl==13.0.85 nvidia-cuda-crt==13.0.88 nvidia-cuda-nvcc==13.0.88 nvidia-nvvm==13.0.88
+)
+
 usage() {
   cat <<USAGE
-usage: $(basename "$0") [--tests | --ci]
+usage: $(basename "$0") [--tests | --package | --ci]
 Installs Debian packages and libtorch; --tests adds the Python clients of the integration tests,
---ci those and the tools of .ci/run. Files outside of the package manager go to
+--package the tool of scripts/package.sh, --ci all of them and the tools of .ci/run. On a machine with
+an NVIDIA driver (ESCAN_GPU=on: on any, ESCAN_GPU=off: on none) libtorch comes with what it needs on
+a GPU and with the CUDA compiler.
+Files outside of the package manager go to
 $escan_cache
 USAGE
 }
@@ -52,21 +68,33 @@ install_packages() {
     apt-get -o Acquire::Retries=3 install --yes --no-install-recommends "${missing[@]}"
 }
 
+# The links without which neither CMake nor the linker takes the wheels for a toolkit.
+complete_toolkit() {
+  ln -s lib "$1/lib64"
+  ln -s libcudart.so.13 "$1/lib/libcudart.so"
+}
+
 # The folder appears under its name when it is complete: an interrupted run leaves nothing half.
 install_torch() {
-  local stamp=$escan_torch/.complete partial=$escan_torch.partial
-  if [ "$(cat "$stamp" 2>/dev/null)" = "${torch_wheels[*]}" ] &&
-    [ -e "$escan_torch/torch/lib/libtorch_cpu.so" ]; then
+  local folder wheels=("${torch_wheels[@]}") size="545 MB to download, 1.2 GB unpacked"
+  folder=$(torch_folder)
+  if use_gpu; then
+    wheels+=("${gpu_wheels[@]}" "${compiler_wheels[@]}")
+    size="2.6 GB to download, 4.1 GB unpacked"
+  fi
+  if [ "$(cat "$folder/.complete" 2>/dev/null)" = "${wheels[*]}" ] &&
+    [ -e "$folder/torch/lib/libtorch_cpu.so" ]; then
     return 0
   fi
-  step "installing from PyPI (545 MB to download, 1.2 GB unpacked) into $escan_torch:" \
-    "${torch_wheels[*]}"
-  rm -rf "$partial" "$escan_torch"
+  step "installing from PyPI ($size) into $folder: ${wheels[*]}"
+  local partial=$folder.partial
+  rm -rf "$partial" "$folder"
   "$system_python" -m venv "$partial/venv"
   "$partial/venv/bin/python" -m pip install --no-cache-dir --no-compile --no-deps \
-    --target "$partial/site" "${torch_wheels[@]}"
-  printf '%s\n' "${torch_wheels[*]}" >"$partial/site/.complete"
-  mv "$partial/site" "$escan_torch"
+    --target "$partial/site" "${wheels[@]}"
+  if use_gpu; then complete_toolkit "$partial/site/nvidia/cu13"; fi
+  printf '%s\n' "${wheels[*]}" >"$partial/site/.complete"
+  mv "$partial/site" "$folder"
   rm -rf "$partial"
 }
 
@@ -88,9 +116,10 @@ main() {
       tests=true
       packages+=("${test_packages[@]}")
       ;;
+    --package) packages+=("${package_packages[@]}") ;;
     --ci)
       tests=true
-      packages+=("${test_packages[@]}" "${ci_packages[@]}")
+      packages+=("${test_packages[@]}" "${package_packages[@]}" "${ci_packages[@]}")
       ;;
     --help)
       usage

@@ -1,0 +1,184 @@
+#!/usr/bin/env bash
+# Runs the GPU tests of a package that scripts/package.sh made, or measures with it, on a machine that
+# has an NVIDIA driver and a python3 with torch. Needs neither a network nor a build.
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+test_seconds=300   # for one test program
+table_seconds=480  # for one table
+
+# Each is measured by the function table_NAME, which writes its JSON to the file it is given. The name
+# of one that belongs to a benchmark cascade ends in _CASCADE.
+tables=()
+
+package=
+work=
+
+usage() {
+  cat <<USAGE
+usage: $(basename "$0") [--benchmark] [--cascade NAME] [--output FOLDER] PACKAGE
+PACKAGE is an archive, or the folder that one was unpacked to. Runs all GPU tests; with --benchmark,
+measures instead: every table whose JSON is not yet in FOLDER, with --cascade those of one benchmark
+cascade (heavy, cifar or text). FOLDER gets logs and results; without --output it is
+$PWD/gpu_test
+torch is that of ESCAN_TORCH (a site-packages folder), else of the python3 in PATH.
+USAGE
+}
+
+clean_up() { [ -z "$work" ] || rm -rf "$work"; }
+
+# Sets $package.
+open_package() {
+  if [ -d "$1" ]; then
+    package=$(realpath "$1")
+  else
+    [ -f "$1" ] || die "$1: no such archive or folder"
+    tar --directory "$work" --extract --file "$1"
+    package=$work/escan
+  fi
+  [ -x "$package/bin/escand" ] || die "$1: bin/escand is missing: expected a package of ESCAN"
+}
+
+# The site-packages folder of torch, found without importing it, which would take seconds.
+find_torch() {
+  if [ -n "${ESCAN_TORCH:-}" ]; then
+    printf '%s' "$ESCAN_TORCH"
+    return 0
+  fi
+  python3 - <<'PYTHON' || die "$(command -v python3 || echo python3) has no torch: name its site-packages folder in ESCAN_TORCH"
+import importlib.util
+import pathlib
+import sys
+
+found = importlib.util.find_spec('torch')
+if found is None or found.origin is None:
+  sys.exit(1)
+print(pathlib.Path(found.origin).parent.parent, end='')
+PYTHON
+}
+
+# What a program that is linked with libtorch needs as LD_LIBRARY_PATH.
+library_path() {
+  local folder path=$ESCAN_TORCH/torch/lib
+  for folder in "$ESCAN_TORCH"/nvidia/*/lib; do
+    [ ! -d "$folder" ] || path+=:$folder
+  done
+  printf '%s' "$path${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+}
+
+# measured COMMAND [ARGUMENT...]: what a table runs, ended when it takes too long.
+measured() { timeout --kill-after=10 "$table_seconds" "$@"; }
+
+# What both test frameworks print about a test, as "passed", "failed" or "skipped" and its name.
+results_in() {
+  sed -nE \
+    -e 's/^\[       OK \] ([^ ]+) \(.*/passed \1/p' \
+    -e 's/^\[  FAILED  \] ([^ ,]+).* \([0-9]+ ms\)$/failed \1/p' \
+    -e 's/^\[  SKIPPED \] ([^ ]+) \(.*/skipped \1/p' \
+    -e 's/^(.+) \.\.\. ok$/passed \1/p' \
+    -e 's/^(.+) \.\.\. (FAIL|ERROR)$/failed \1/p' \
+    -e 's/^(.+) \.\.\. skipped .*$/skipped \1/p' "$1"
+}
+
+# run_test NAME COMMAND [ARGUMENT...]: a program that does not come to its end counts as a failed test,
+# as does one that fails without naming a test.
+run_test() {
+  local name=$1 log=$output/$1.log status=0 start=$SECONDS results reason last
+  shift
+  step "running $name"
+  timeout --kill-after=10 "$test_seconds" "$@" >"$log" 2>&1 </dev/null || status=$?
+  results=$(results_in "$log")
+  if ((status > 1)) || { ((status == 1)) && ! grep --quiet '^failed ' <<<"$results"; }; then
+    reason="ended with status $status"
+    ((SECONDS - start < test_seconds)) || reason="took longer than $test_seconds s"
+    last=$(sed -n 's/^\[ RUN      \] //p' "$log" | tail -n 1)
+    results+=$'\n'"failed ($reason${last:+, after it began $last})"
+  fi
+  sed -n "s/^\([a-z]*\) \(.*\)/\1 $name: \2/p" <<<"$results" >>"$output/results.txt"
+}
+
+run_tests() {
+  local program passed failed skipped
+  : >"$output/results.txt"
+  "${with_torch[@]}" "$package/libexec/escan/escan-make-test-models" "$work/models"
+  export ESCAN_TEST_MODELS=$work/models
+  for program in "$package"/libexec/escan/*_test; do
+    [ ! -x "$program" ] || run_test "$(basename "$program")" "${with_torch[@]}" "$program"
+  done
+  for program in "$package"/libexec/escan/test_*.py; do
+    [ ! -e "$program" ] || run_test "$(basename "$program" .py)" \
+      env PYTHONPATH="$package/libexec/escan" python3 -m unittest -v "$(basename "$program" .py)"
+  done
+  passed=$(grep --count '^passed ' "$output/results.txt" || true)
+  failed=$(grep --count '^failed ' "$output/results.txt" || true)
+  skipped=$(grep --count '^skipped ' "$output/results.txt" || true)
+  grep -E '^(failed|skipped) ' "$output/results.txt" || true
+  echo "$passed passed, $failed failed, $skipped skipped; logs in $output"
+  [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}
+
+# run_table NAME: nothing where it has been measured.
+run_table() {
+  local result=$output/$1.json
+  if [ -e "$result" ]; then
+    step "$1: $result exists"
+    return 0
+  fi
+  step "measuring $1"
+  "table_$1" "$result.partial" >"$output/$1.log" 2>&1 </dev/null || {
+    tail -n 20 "$output/$1.log" >&2
+    return 1
+  }
+  mv "$result.partial" "$result"
+}
+
+run_tables() {
+  local table failed=()
+  for table in "${tables[@]}"; do
+    [ -z "$cascade" ] || [[ $table == *_"$cascade" ]] || continue
+    run_table "$table" || failed+=("$table")
+  done
+  [ ${#failed[@]} -eq 0 ] || die "not measured: ${failed[*]}; logs in $output"
+}
+
+main() {
+  local benchmark=false cascade='' output=$PWD/gpu_test archive='' with_torch
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --benchmark) benchmark=true ;;
+      --cascade) cascade=${2:?--cascade needs a name} && shift ;;
+      --output) output=${2:?--output needs a folder} && shift ;;
+      --help)
+        usage
+        return 0
+        ;;
+      -*)
+        usage >&2
+        return 2
+        ;;
+      *) archive=$1 ;;
+    esac
+    shift
+  done
+  if [ -z "$archive" ]; then
+    usage >&2
+    return 2
+  fi
+  work=$(mktemp -d)
+  trap clean_up EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  mkdir -p "$output"
+  output=$(realpath "$output")
+  open_package "$archive"
+  ESCAN_TORCH=$(find_torch)
+  [ -e "$ESCAN_TORCH/torch/lib/libtorch_cpu.so" ] ||
+    die "$ESCAN_TORCH has no torch/lib/libtorch_cpu.so: expected a site-packages folder with torch"
+  export ESCAN_TORCH ESCAN_BIN=$package/bin
+  with_torch=(env LD_LIBRARY_PATH="$(library_path)")  # before a program that is linked with libtorch
+  step "testing $package with the torch in $ESCAN_TORCH"
+  if $benchmark; then run_tables; else run_tests; fi
+}
+
+main "$@"
