@@ -8,11 +8,14 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 test_seconds=300   # for one test program
 table_seconds=480  # for one table
 
-# Each is measured by the function table_NAME, which writes its JSON to the file it is given. The name
-# of one that belongs to a benchmark cascade ends in _CASCADE.
-tables=()
+# KIND_CASCADE: measured by the function table_KIND, which writes JSON lines on the benchmark cascade to
+# a file, or goes on with what an earlier run left there.
+tables=(step_heavy plans_heavy grpc_heavy plans_cifar grpc_cifar plans_text grpc_text)
+exit_ratios=0.5,0.5
+batch_limits=16,32,64
 
 package=
+libexec=
 work=
 
 usage() {
@@ -70,6 +73,51 @@ library_path() {
 # measured COMMAND [ARGUMENT...]: what a table runs, ended when it takes too long.
 measured() { timeout --kill-after=10 "$table_seconds" "$@"; }
 
+# cascade_folder CASCADE: the benchmark cascade, written when it is first asked for.
+cascade_folder() {
+  local folder=$work/cascades/$1
+  [ -e "$folder/escand.yaml" ] ||
+    python3 "$libexec/make_benchmark_cascades.py" --cascades "$1" --output "$work/cascades" >&2
+  printf '%s' "$folder"
+}
+
+rows_of_a_request() {
+  case $1 in
+    heavy) echo 1 ;;
+    cifar) echo 16 ;;
+    text) echo 8 ;;
+  esac
+}
+
+# One step of a worker against the bare replay of its graph.
+table_step() {
+  local folder
+  folder=$(cascade_folder "$1")
+  measured "${with_torch[@]}" "$libexec/escan-step-benchmark" --model "$folder/medium.pt" \
+    --input UINT8:224x224x3 --input FP32:1 --output FP32:1000 --output FP32:1 \
+    --score output --score-output 1 --buckets 1,4,16,64 --cache "$work/cache" >"$2"
+}
+
+# All plans without gRPC, and each stage alone with the device saturated.
+table_plans() {
+  local folder plans
+  folder=$(cascade_folder "$1")
+  printf -v plans '%s,' "$folder"/plans/*.yaml
+  measured "$libexec/escan-cascade-benchmark" --config "$folder/escand.yaml" --plans "${plans%,}" \
+    --limits "$batch_limits" --exit-ratios "$exit_ratios" --rows "$(rows_of_a_request "$1")" \
+    --seconds 2 --stage-limits --output "$2"
+}
+
+# The best of those plans through gRPC.
+table_grpc() {
+  local folder
+  folder=$(cascade_folder "$1")
+  mkdir -p "$work/grpc"
+  measured python3 "$libexec/measure_grpc.py" --bin "$ESCAN_BIN" --echo "$libexec/escan-echo-server" \
+    --folder "$work/cascades" --cascade "$1" --plans "$output/plans_$1.json" \
+    --rows "$(rows_of_a_request "$1")" --exit-ratios "$exit_ratios" --work "$work/grpc" --output "$2"
+}
+
 # What both test frameworks print about a test, as "passed", "failed" or "skipped" and its name.
 results_in() {
   sed -nE \
@@ -101,14 +149,14 @@ run_test() {
 run_tests() {
   local program passed failed skipped
   : >"$output/results.txt"
-  "${with_torch[@]}" "$package/libexec/escan/escan-make-test-models" "$work/models"
+  "${with_torch[@]}" "$libexec/escan-make-test-models" "$work/models"
   export ESCAN_TEST_MODELS=$work/models
-  for program in "$package"/libexec/escan/*_test; do
+  for program in "$libexec"/*_test; do
     [ ! -x "$program" ] || run_test "$(basename "$program")" "${with_torch[@]}" "$program"
   done
-  for program in "$package"/libexec/escan/test_*.py; do
+  for program in "$libexec"/test_*.py; do
     [ ! -e "$program" ] || run_test "$(basename "$program" .py)" \
-      env PYTHONPATH="$package/libexec/escan" python3 -m unittest -v "$(basename "$program" .py)"
+      env PYTHONPATH="$libexec" python3 -m unittest -v "$(basename "$program" .py)"
   done
   passed=$(grep --count '^passed ' "$output/results.txt" || true)
   failed=$(grep --count '^failed ' "$output/results.txt" || true)
@@ -126,7 +174,7 @@ run_table() {
     return 0
   fi
   step "measuring $1"
-  "table_$1" "$result.partial" >"$output/$1.log" 2>&1 </dev/null || {
+  "table_${1%_*}" "${1#*_}" "$result.partial" >"$output/$1.log" 2>&1 </dev/null || {
     tail -n 20 "$output/$1.log" >&2
     return 1
   }
@@ -176,6 +224,7 @@ main() {
   [ -e "$ESCAN_TORCH/torch/lib/libtorch_cpu.so" ] ||
     die "$ESCAN_TORCH has no torch/lib/libtorch_cpu.so: expected a site-packages folder with torch"
   export ESCAN_TORCH ESCAN_BIN=$package/bin
+  libexec=$package/libexec/escan
   with_torch=(env LD_LIBRARY_PATH="$(library_path)")  # before a program that is linked with libtorch
   step "testing $package with the torch in $ESCAN_TORCH"
   if $benchmark; then run_tables; else run_tests; fi

@@ -1,8 +1,7 @@
 // Plans of a cascade side by side in a closed loop, without gRPC: samples per second, latency,
 // batch sizes and processor time. Prints a line for each measurement and appends it, as a line of
-// JSON, to
-// --output; what stands there already is not measured again, so an interrupted run can be resumed
-// and runs of several cascades share a file.
+// JSON, to --output; what stands there already is not measured again, so an interrupted run can be
+// resumed and runs of several cascades share a file.
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
@@ -103,6 +102,7 @@ json ToJson(const CascadeFigures& figures) {
                       {"mean_step_seconds", stage.mean_step_seconds}});
   }
   return {{"seconds", figures.seconds},
+          {"clients", figures.clients},
           {"samples_per_second", figures.samples_per_second},
           {"p50_seconds", figures.p50_seconds},
           {"p99_seconds", figures.p99_seconds},
@@ -221,11 +221,11 @@ class Benchmark {
       limited.stages[i].max_batch = std::min(limit, largest);
     }
     if (absl::Status status = run.SetPolicies(limited.stages); !status.ok()) return status;
-    const int in_flight = flags_.in_flight > 0 ? flags_.in_flight : 4 * HeldRows(limited);
+    const int wanted = flags_.in_flight > 0 ? flags_.in_flight : 4 * HeldRows(limited);
     // Slots are free a moment after the answer, so more are needed than are under way.
-    const int rows = std::min(in_flight, run.engine().cascade().slots * 3 / 4);
+    const int in_flight = std::min(wanted, run.engine().cascade().slots * 3 / 4);
     return run.Measure({.rows = flags_.rows,
-                        .clients = std::max(1, rows / flags_.rows),
+                        .clients = std::max(1, in_flight / flags_.rows),
                         .exit_ratios = ratios,
                         .warm_up = FromSeconds(flags_.warm_up),
                         .duration = FromSeconds(flags_.seconds)});

@@ -222,6 +222,7 @@ absl::StatusOr<CascadeFigures> CascadeRun::Measure(const CascadeLoad& load) {
   const auto samples = static_cast<double>((loop.answered() - answered_before) * load.rows);
   if (samples == 0) return absl::UnavailableError("no request was answered");
   CascadeFigures figures = Difference(begin, end, samples);
+  figures.clients = load.clients;
   std::vector<Duration> latencies = loop.TakeLatencies();
   figures.p50_seconds = Percentile(latencies, 0.50);
   figures.p99_seconds = Percentile(latencies, 0.99);

@@ -30,6 +30,7 @@ struct CascadeFigures {
     double mean_step_seconds = 0;   // of a batch, as its worker took it
   };
   double seconds = 0;
+  int clients = 0;                // requests under way
   double samples_per_second = 0;  // answered
   double p50_seconds = 0;         // of a request
   double p99_seconds = 0;

@@ -1,6 +1,6 @@
 // The baseline of the front end benchmark: a bare gRPC callback server, in the form that generated
 // code gives it, which answers every ModelInfer at once with zeros. Its answers have the size of
-// escand's for a cascade with one output "probabilities", FP32 [N,10].
+// escand's for a cascade with one output "probabilities", FP32 [N, classes].
 #include <grpcpp/grpcpp.h>
 
 #include <CLI/CLI.hpp>
@@ -19,14 +19,13 @@ namespace {
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
 
-constexpr int kClasses = 10;
 constexpr int kMaxRows = 128;
 constexpr int kMessageLimit = 64 << 20;
 
 class EchoService final : public inference::GRPCInferenceService::CallbackService {
  public:
-  EchoService(std::string model, std::vector<int64_t> shape)
-      : model_(std::move(model)), shape_(std::move(shape)) {}
+  EchoService(std::string model, std::vector<int64_t> shape, int classes)
+      : model_(std::move(model)), shape_(std::move(shape)), classes_(classes) {}
 
  private:
   ServerUnaryReactor* ServerLive(CallbackServerContext* context,
@@ -64,7 +63,7 @@ class EchoService final : public inference::GRPCInferenceService::CallbackServic
       output->add_shape(-1);
       return output;
     };
-    add_output("probabilities", "FP32")->add_shape(kClasses);
+    add_output("probabilities", "FP32")->add_shape(classes_);
     add_output("exit_stage", "INT32");
     add_output("confidence", "FP32");
     return Done(context);
@@ -100,7 +99,7 @@ class EchoService final : public inference::GRPCInferenceService::CallbackServic
       response->add_raw_output_contents()->resize(static_cast<size_t>(rows * columns) * 4);
       return output;
     };
-    add_output("probabilities", "FP32", kClasses)->add_shape(kClasses);
+    add_output("probabilities", "FP32", classes_)->add_shape(classes_);
     add_output("exit_stage", "INT32", 1);
     // Clients check it: everything left at the first stage.
     const std::vector<int32_t> first(static_cast<size_t>(rows), 1);
@@ -118,6 +117,7 @@ class EchoService final : public inference::GRPCInferenceService::CallbackServic
 
   const std::string model_;
   const std::vector<int64_t> shape_;
+  const int classes_;
 };
 
 }  // namespace
@@ -127,10 +127,13 @@ int main(int argc, char** argv) {
   std::string listen = "127.0.0.1:0";
   std::string model = "echo";
   std::vector<int64_t> shape = {28, 28};
+  int classes = 10;
   app.add_option("--listen", listen, "ADDR:PORT")->capture_default_str();
   app.add_option("--model", model, "Name of the model")->capture_default_str();
   app.add_option("--shape", shape, "Dimensions of a row of the input 'image', UINT8")
       ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--classes", classes, "Elements of a row of the output 'probabilities'")
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
@@ -141,7 +144,7 @@ int main(int argc, char** argv) {
   sigaddset(&signals, SIGINT);
   sigprocmask(SIG_BLOCK, &signals, nullptr);
 
-  EchoService service(model, shape);
+  EchoService service(model, shape, classes);
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);

@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""Measures the best plan of a benchmark cascade through gRPC, beside a bare echo server.
+
+Reads what escan-cascade-benchmark found, serves the plan and batch limit with the most samples a
+second with escand, and loads it with escan-loadgen in a closed loop of as many samples. Then does
+the same with escan-echo-server, whose rows and answers have the same size. Servers and generator
+run on the same machine, each on one half of its cores. Writes one JSON object.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+START_SECONDS = 300
+ROW = {  # of the input beside `difficulty`: bytes, and the classes of the answer
+    "heavy": {"bytes": 224 * 224 * 3, "classes": 1000},
+    "cifar": {"bytes": 32 * 32 * 3, "classes": 10},
+    "text": {"bytes": 128 * 4, "classes": 4},
+}
+DIFFICULTY_BYTES = 4
+
+
+class Failed(Exception):
+    """Said in one line."""
+
+
+def best_plan(results, cascade):
+    """Returns the record of the plan with the highest rate among the JSON lines in `results`."""
+    records = [json.loads(line) for line in results.read_text().splitlines()]
+    plans = [
+        record
+        for record in records
+        if record["key"]["cascade"] == cascade and not record["key"]["plan"].startswith("only ")
+    ]
+    if not plans:
+        raise Failed(f"{results} has no plan of the cascade {cascade}")
+    return max(plans, key=lambda record: record["samples_per_second"])
+
+
+def write_configuration(folder, key):
+    """Returns a configuration beside the cascade's own that serves the plan with its limit."""
+    plan = (folder / "plans" / f"{key['plan']}.yaml").read_text()
+    (folder / "plans" / "measured.yaml").write_text(
+        re.sub(r"max_batch: \d+", f"max_batch: {key['limit']}", plan)
+    )
+    configuration = folder / "measured.yaml"
+    configuration.write_text(
+        re.sub(r"plan: .*", "plan: plans/measured.yaml", (folder / "escand.yaml").read_text())
+    )
+    return configuration
+
+
+def halves_of_cores():
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        raise Failed("one core: servers and generator would share it")
+    middle = len(cores) // 2
+    return set(cores[:middle]), set(cores[middle:])
+
+
+def processor_seconds(pid):
+    """Of a process and its children that run, so far; user and system."""
+    total = 0.0
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    for process in [pid, *children]:
+        try:
+            fields = pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()
+        except FileNotFoundError:  # it ended in between
+            continue
+        total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return total
+
+
+class Server:
+    """A server process on `cores`, asked to end when the block is left."""
+
+    def __init__(self, command, cores, log):
+        self.log = log
+        with open(log, "wb") as output:
+            self.process = subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                preexec_fn=lambda: os.sched_setaffinity(0, cores),
+            )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def await_true(self, condition, what):
+        end = time.monotonic() + START_SECONDS
+        while not condition():
+            if self.process.poll() is not None or time.monotonic() > end:
+                tail = "\n".join(self.log.read_text().splitlines()[-20:])
+                raise Failed(f"{self.process.args[0]}: {what} did not happen:\n{tail}")
+            time.sleep(0.1)
+
+    def address(self):
+        """Waits until it listens, and returns where."""
+        pattern = re.compile(r"\blistening address=(\S+)")
+        self.await_true(lambda: pattern.search(self.log.read_text()), "listening")
+        return pattern.search(self.log.read_text())[1]
+
+
+def load(arguments, server, address, model, flags, cores):
+    """Returns the generator's report, with the server's processor time of 1,000 samples."""
+    report = server.log.with_suffix(".json")
+    generator = subprocess.Popen(
+        [
+            arguments.bin / "escan-loadgen", "--target", address, "--model", model, "--quiet",
+            "--rows", str(arguments.rows), "--concurrency", str(arguments.requests),
+            "--channels", "8", "--threads", "4", "--deadline", "10s",
+            "--warmup", "2s", "--duration", f"{arguments.seconds}s", "--json", report, *flags,
+        ],
+        preexec_fn=lambda: os.sched_setaffinity(0, cores),
+    )
+    time.sleep(2.5)  # in the middle of the measurement
+    before, start = processor_seconds(server.process.pid), time.monotonic()
+    time.sleep(max(1.0, arguments.seconds - 1.5))
+    used = processor_seconds(server.process.pid) - before
+    seconds = time.monotonic() - start
+    if generator.wait() != 0:
+        raise Failed(f"the load generator ended with status {generator.returncode}")
+    result = json.loads(report.read_text())
+    if result["errors"]:
+        raise Failed(f"requests failed: {result['errors']}")
+    rate = result["achieved_samples_per_s"]
+    return {
+        "samples_per_second": rate,
+        "p50_ms": result["latency_ms"]["p50"],
+        "p99_ms": result["latency_ms"]["p99"],
+        "server_cpu_seconds_per_1000": used / seconds / rate * 1000,
+    }
+
+
+def measure_escand(arguments, configuration, server_cores, generator_cores):
+    admin = f"unix:{arguments.work}/admin.sock"
+    command = [
+        arguments.bin / "escand", "--config", configuration, "--admin", admin,
+        "--listen", "127.0.0.1:0", "--metrics", "off",
+    ]
+    health = [arguments.bin / "escanctl", "--admin", admin, "health"]
+    flags = ["--exit-ratios", arguments.exit_ratios]
+    if arguments.cascade == "text":
+        flags += ["--input-range", "tokens=0:30521"]
+    with Server(command, server_cores, arguments.work / "escand.log") as server:
+        server.await_true(
+            lambda: subprocess.run(health, capture_output=True, check=False).returncode == 0,
+            "being ready",
+        )
+        return load(
+            arguments, server, server.address(), arguments.cascade, flags, generator_cores
+        )
+
+
+def measure_echo(arguments, server_cores, generator_cores):
+    row = ROW[arguments.cascade]
+    command = [
+        arguments.echo, "--shape", str(row["bytes"] + DIFFICULTY_BYTES),
+        "--classes", str(row["classes"]),
+    ]
+    with Server(command, server_cores, arguments.work / "echo.log") as server:
+        return load(arguments, server, server.address(), "echo", [], generator_cores)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--bin", type=pathlib.Path, required=True, help="folder with escand")
+    parser.add_argument("--echo", type=pathlib.Path, required=True, help="escan-echo-server")
+    parser.add_argument("--folder", type=pathlib.Path, required=True,
+                        help="what make_benchmark_cascades.py wrote")
+    parser.add_argument("--cascade", choices=ROW, required=True)
+    parser.add_argument("--plans", type=pathlib.Path, required=True,
+                        help="JSON lines of escan-cascade-benchmark")
+    parser.add_argument("--rows", type=int, required=True, help="of a request")
+    parser.add_argument("--exit-ratios", default="0.5,0.5")
+    parser.add_argument("--seconds", type=float, default=6)
+    parser.add_argument("--work", type=pathlib.Path, required=True, help="folder for logs")
+    parser.add_argument("--output", type=pathlib.Path, required=True)
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse_arguments()
+    try:
+        best = best_plan(arguments.plans, arguments.cascade)
+        if best["key"]["rows"] != arguments.rows:
+            raise Failed(f"{arguments.plans} was measured with {best['key']['rows']} rows a request")
+        arguments.requests = best["clients"]
+        configuration = write_configuration(arguments.folder / arguments.cascade, best["key"])
+        server_cores, generator_cores = halves_of_cores()
+        result = {
+            "cascade": arguments.cascade,
+            "plan": best["key"]["plan"],
+            "limit": best["key"]["limit"],
+            "rows": arguments.rows,
+            "requests_under_way": arguments.requests,
+            "without_grpc": best["samples_per_second"],
+            "escand": measure_escand(arguments, configuration, server_cores, generator_cores),
+            "echo": measure_echo(arguments, server_cores, generator_cores),
+        }
+    except Failed as failure:
+        print(f"measure_grpc.py: {failure}", file=sys.stderr)
+        return 1
+    arguments.output.write_text(json.dumps(result, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
