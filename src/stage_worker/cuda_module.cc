@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "stage_worker/convolution_fusion.h"
 #include "stage_worker/gpu_status.h"
 #include "stage_worker/graph_transform.h"
 #include "stage_worker/packed_block.h"
@@ -70,7 +71,8 @@ absl::StatusOr<CudaModule> CudaModule::Make(const WorkerStage& stage,
         torch::jit::Module made = Retarget(
             frozen,
             {.device = kGpu, .half = IsHalf(stage), .channels_last = variant.channels_last});
-        if (!variant.optimized) return made;
+        if (variant.rewriting == Rewriting::kNone) return made;
+        if (variant.rewriting == Rewriting::kFused) FuseConvolutions(made);
         // Freezing does this, on a GPU only.
         std::shared_ptr<torch::jit::Graph> graph = made.get_method("forward").graph();
         torch::jit::FrozenConcatLinear(graph);

@@ -1,11 +1,16 @@
 #include "stage_worker/gpu_variant.h"
 
 #include <algorithm>
+#include <array>
 
 namespace escan {
 namespace {
 
 constexpr double kWorthBenchmarking = 0.97;
+
+constexpr std::array kRewritings = {Rewriting::kNone, Rewriting::kOptimized, Rewriting::kFused};
+constexpr std::array<std::string_view, kRewritings.size()> kNames = {"frozen", "optimized",
+                                                                     "fused"};
 
 // The mean of both times, 1 for those of `base`.
 double Relative(const StepTimes& times, const StepTimes& base) {
@@ -15,17 +20,17 @@ double Relative(const StepTimes& times, const StepTimes& base) {
 }  // namespace
 
 std::string Name(const GpuVariant& variant) {
-  std::string name = variant.optimized ? "optimized" : "frozen";
+  std::string name(kNames[static_cast<size_t>(variant.rewriting)]);
   if (variant.channels_last) name += "+channels_last";
   if (variant.benchmark) name += "+benchmark";
   return name;
 }
 
 std::optional<GpuVariant> ParseGpuVariant(std::string_view name) {
-  for (const bool optimized : {false, true}) {
+  for (const Rewriting rewriting : kRewritings) {
     for (const bool channels_last : {false, true}) {
       for (const bool benchmark : {false, true}) {
-        const GpuVariant variant = {optimized, channels_last, benchmark};
+        const GpuVariant variant = {rewriting, channels_last, benchmark};
         if (Name(variant) == name) return variant;
       }
     }
@@ -40,8 +45,10 @@ std::vector<GpuVariant> GpuCandidates(MemoryLayout layout, bool has_convolutions
         layout == MemoryLayout::kAuto || channels_last == (layout == MemoryLayout::kChannelsLast);
     // Without convolutions the order makes no difference.
     if (has_convolutions ? !allowed : channels_last) continue;
-    candidates.push_back({.optimized = false, .channels_last = channels_last});
-    candidates.push_back({.optimized = true, .channels_last = channels_last});
+    for (const Rewriting rewriting : kRewritings) {
+      if (rewriting == Rewriting::kFused && !has_convolutions) continue;
+      candidates.push_back({.rewriting = rewriting, .channels_last = channels_last});
+    }
   }
   return candidates;
 }

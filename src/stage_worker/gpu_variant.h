@@ -9,16 +9,23 @@
 
 namespace escan {
 
+// What becomes of the code of a frozen module.
+enum class Rewriting {
+  kNone,
+  kOptimized,  // torch::jit::optimize_for_inference
+  kFused,      // FuseConvolutions() before that
+};
+
 // One way to run a module on a GPU; which is the fastest has to be tried.
 struct GpuVariant {
-  bool optimized = false;      // torch::jit::optimize_for_inference, else as frozen
+  Rewriting rewriting = Rewriting::kNone;
   bool channels_last = false;  // order of the weights of convolutions
   bool benchmark = false;      // cuDNN measures its algorithms, else it guesses
 
   friend bool operator==(const GpuVariant&, const GpuVariant&) = default;
 };
 
-// "frozen", "optimized+channels_last+benchmark".
+// "frozen", "fused+channels_last+benchmark".
 std::string Name(const GpuVariant& variant);
 std::optional<GpuVariant> ParseGpuVariant(std::string_view name);
 

@@ -28,13 +28,14 @@ std::vector<std::string> Names(const std::vector<GpuVariant>& variants) {
 }
 
 TEST(GpuVariants, TriesEachOrderOfWeightsWhereItIsLeftOpen) {
-  EXPECT_THAT(
-      Names(GpuCandidates(MemoryLayout::kAuto, /*has_convolutions=*/true)),
-      ElementsAre("frozen", "optimized", "frozen+channels_last", "optimized+channels_last"));
+  EXPECT_THAT(Names(GpuCandidates(MemoryLayout::kAuto, /*has_convolutions=*/true)),
+              ElementsAre("frozen", "optimized", "fused", "frozen+channels_last",
+                          "optimized+channels_last", "fused+channels_last"));
   EXPECT_THAT(Names(GpuCandidates(MemoryLayout::kContiguous, /*has_convolutions=*/true)),
-              ElementsAre("frozen", "optimized"));
-  EXPECT_THAT(Names(GpuCandidates(MemoryLayout::kChannelsLast, /*has_convolutions=*/true)),
-              ElementsAre("frozen+channels_last", "optimized+channels_last"));
+              ElementsAre("frozen", "optimized", "fused"));
+  EXPECT_THAT(
+      Names(GpuCandidates(MemoryLayout::kChannelsLast, /*has_convolutions=*/true)),
+      ElementsAre("frozen+channels_last", "optimized+channels_last", "fused+channels_last"));
 }
 
 TEST(GpuVariants, TriesNoOrderWithoutConvolutions) {
@@ -46,9 +47,10 @@ TEST(GpuVariants, TriesNoOrderWithoutConvolutions) {
 }
 
 TEST(GpuVariants, AreReadBackFromTheirNames) {
-  const GpuVariant all = {.optimized = true, .channels_last = true, .benchmark = true};
-  EXPECT_EQ(Name(all), "optimized+channels_last+benchmark");
+  const GpuVariant all = {.rewriting = Rewriting::kFused, .channels_last = true, .benchmark = true};
+  EXPECT_EQ(Name(all), "fused+channels_last+benchmark");
   EXPECT_EQ(ParseGpuVariant(Name(all)), all);
+  EXPECT_EQ(ParseGpuVariant("optimized"), GpuVariant{.rewriting = Rewriting::kOptimized});
   EXPECT_EQ(ParseGpuVariant("frozen"), GpuVariant{});
   EXPECT_EQ(ParseGpuVariant("fastest"), std::nullopt);
 }
@@ -128,7 +130,7 @@ class VariantCacheTest : public testing::Test {
   const std::filesystem::path folder_ = MakeFolder();
   VariantCache cache_{folder_ / "made" / "on demand"};
   GpuChoiceKey key_;
-  const GpuChoice choice_ = {.variant = {.optimized = true, .channels_last = true},
+  const GpuChoice choice_ = {.variant = {.rewriting = Rewriting::kOptimized, .channels_last = true},
                              .graph = false,
                              .eager_reason = "it \"waits\""};
 };
