@@ -112,8 +112,9 @@ void LogDevices(const Config& config, const GpuList& gpus) {
   }
 }
 
-int Serve(const Flags& flags, const WorkerPrograms& programs, const GpuList& gpus, Config config) {
-  // Before any thread is started, so that all of them leave these to the signalfd.
+// From here on the signals that end the daemon wait for who reads the descriptor. Threads inherit
+// that, so it has to come before any is started, NVML's included.
+UniqueFd TakeSignals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
@@ -121,8 +122,11 @@ int Serve(const Flags& flags, const WorkerPrograms& programs, const GpuList& gpu
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   signal(SIGHUP, SIG_IGN);  // a terminal that goes away is no reason to stop serving
-  const UniqueFd signal_fd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  return UniqueFd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+}
 
+int Serve(const Flags& flags, const WorkerPrograms& programs, const GpuList& gpus, Config config,
+          const UniqueFd& signal_fd) {
   SetUpLog(flags.log_level);
   spdlog::info("escand version={} config={}", ESCAN_VERSION, flags.config);
   LogDevices(config, gpus);
@@ -154,6 +158,7 @@ int Main(int argc, char** argv) {
     std::cerr << programs.status().message() << '\n';
     return kFailed;
   }
+  const UniqueFd signal_fd = flags.check_config ? UniqueFd() : TakeSignals();
   const GpuList gpus = UsableGpus(*programs, Variable);
   absl::StatusOr<Config> config = ReadConfig(flags, gpus);
   if (!config.ok()) {
@@ -164,7 +169,7 @@ int Main(int argc, char** argv) {
     std::cout << ToYaml(*config);
     return EXIT_SUCCESS;
   }
-  return Serve(flags, *programs, gpus, *std::move(config));
+  return Serve(flags, *programs, gpus, *std::move(config), signal_fd);
 }
 
 }  // namespace

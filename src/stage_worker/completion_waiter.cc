@@ -68,17 +68,22 @@ CompletionWaiter::~CompletionWaiter() {
   if (stream_.get() != nullptr) cudaStreamSynchronize(stream_.get());
 }
 
-absl::StatusOr<bool> CompletionWaiter::Await(cudaEvent_t event, TimePoint expected, int fd) {
+absl::StatusOr<WaitEnd> CompletionWaiter::Await(cudaEvent_t event, TimePoint expected, int fd) {
   const TimePoint wake_up = expected - kWakeUp;
   if (Clock::now() < wake_up) {
-    const absl::StatusOr<bool> done = Query(event);
-    if (!done.ok() || *done) return done;
-    if (Poll(fd, /*second_fd=*/-1, wake_up)) return false;
+    absl::StatusOr<bool> done = Query(event);
+    if (!done.ok()) return done.status();
+    if (*done) return WaitEnd::kDone;
+    if (Poll(fd, /*second_fd=*/-1, wake_up)) return WaitEnd::kReadable;
+    done = Query(event);
+    if (!done.ok()) return done.status();
+    if (*done) return WaitEnd::kDoneLate;
   }
   bool readable = false;
   const absl::StatusOr<bool> done = Spin(event, fd, &readable);
-  if (!done.ok() || *done || readable) return done;
-  return Block(event, fd);
+  if (!done.ok()) return done.status();
+  if (*done) return WaitEnd::kDone;
+  return readable ? WaitEnd::kReadable : Block(event, fd);
 }
 
 absl::StatusOr<bool> CompletionWaiter::Spin(cudaEvent_t event, int fd, bool* readable) {
@@ -91,16 +96,19 @@ absl::StatusOr<bool> CompletionWaiter::Spin(cudaEvent_t event, int fd, bool* rea
   return false;
 }
 
-absl::StatusOr<bool> CompletionWaiter::Block(cudaEvent_t event, int fd) {
+absl::StatusOr<WaitEnd> CompletionWaiter::Block(cudaEvent_t event, int fd) {
   for (;;) {
     if (const absl::Status status = NotifyOf(event); !status.ok()) return status;
     const bool readable = Poll(fd, notification_.get(), Clock::now() + kLook);
     uint64_t count = 0;
     if (::read(notification_.get(), &count, sizeof(count)) > 0) notified_of_ = nullptr;
     const absl::StatusOr<bool> done = Query(event);
-    if (!done.ok()) return done;
-    if (*done) notified_of_ = nullptr;
-    if (*done || readable) return done;
+    if (!done.ok()) return done.status();
+    if (*done) {
+      notified_of_ = nullptr;
+      return WaitEnd::kDone;
+    }
+    if (readable) return WaitEnd::kReadable;
   }
 }
 

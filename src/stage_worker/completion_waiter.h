@@ -9,6 +9,13 @@
 
 namespace escan {
 
+// How a wait ended.
+enum class WaitEnd {
+  kReadable,  // before the event, by the descriptor
+  kDone,      // when the event happened
+  kDoneLate,  // the event had happened when the sleep until shortly before its expected time ended
+};
+
 // Waits for what the GPU computes without burning a core: sleeps until shortly before the time at
 // which the end is expected, spins for 50 µs at most, then blocks. Belongs to the thread that made
 // it, whose timers it makes precise.
@@ -21,16 +28,17 @@ class CompletionWaiter {
   // Waits for notifications that are under way.
   ~CompletionWaiter();
 
-  // Returns true once `event` has happened, and false when `fd` (-1: none) became readable, or was
-  // hung up, before. The error is the device's, with which the event will never happen.
-  absl::StatusOr<bool> Await(cudaEvent_t event, TimePoint expected, int fd);
+  // Returns once `event` has happened, or `fd` (-1: none) became readable, or was hung up, before.
+  // The error is the device's, with which the event will never happen.
+  absl::StatusOr<WaitEnd> Await(cudaEvent_t event, TimePoint expected, int fd);
 
  private:
   CompletionWaiter(GpuStream stream, UniqueFd notification)
       : stream_(std::move(stream)), notification_(std::move(notification)) {}
 
+  // False: not yet done, and `fd` is readable where that is told, else the time was over.
   absl::StatusOr<bool> Spin(cudaEvent_t event, int fd, bool* readable);
-  absl::StatusOr<bool> Block(cudaEvent_t event, int fd);
+  absl::StatusOr<WaitEnd> Block(cudaEvent_t event, int fd);
   absl::Status NotifyOf(cudaEvent_t event);
 
   GpuStream stream_;                   // carries nothing but notifications

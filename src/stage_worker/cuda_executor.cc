@@ -265,17 +265,22 @@ cudaError_t CudaExecutor::Pack(Step& step, const std::vector<CudaModel::Output>&
   return error != cudaSuccess ? error : cudaEventRecord(step.done.get(), copy_stream_.get());
 }
 
-absl::StatusOr<bool> CudaExecutor::Await(Step& step, int fd) {
-  if (step.finished) return true;
+absl::Status CudaExecutor::Await(Step& step, int fd) {
+  if (step.finished) return absl::OkStatus();
   // A batch begins when it is given and the one before it is done.
   const TimePoint began = std::max(step.started, last_finish_);
   CompletionEstimate& estimate = step.host->estimates[step.bucket];
-  const absl::StatusOr<bool> done =
+  const absl::StatusOr<WaitEnd> end =
       waiter_->Await(step.done.get(), began + estimate.expected(), fd);
-  if (!done.ok() || !*done) return done;
+  if (!end.ok()) return end.status();
+  if (*end == WaitEnd::kReadable) return absl::OkStatus();
   step.finished = last_finish_ = Clock::now();
-  estimate.Observe(last_finish_ - began);
-  return true;
+  if (*end == WaitEnd::kDoneLate) {
+    estimate.ObserveLate(last_finish_ - began);
+  } else {
+    estimate.Observe(last_finish_ - began);
+  }
+  return absl::OkStatus();
 }
 
 void CudaExecutor::AwaitDoneOrReadable(int fd) {
@@ -290,9 +295,7 @@ absl::Status CudaExecutor::Finish(std::span<RowResult> results, std::string* fir
   const CudaModel& model = step.host->model;
   absl::Status status;
   if (model.choice().graph) {
-    absl::StatusOr<bool> done = false;
-    while (done.ok() && !*done) done = Await(step, /*fd=*/-1);
-    status = done.status();
+    status = Await(step, /*fd=*/-1);
     if (status.ok()) TakeAnswer(step, step.slots, results);
   } else {
     *first_failure = RunIsolatingFailures(results, [&](size_t first, size_t count) {
@@ -319,9 +322,8 @@ absl::Status CudaExecutor::RunEager(Step& step, size_t first, std::span<RowResul
   if (!outputs.ok()) return outputs.status();
   error = Pack(step, *outputs, rows);
   if (error != cudaSuccess) return GpuStatus(error, "enqueue a batch");
-  absl::StatusOr<bool> done = false;
-  while (done.ok() && !*done) done = waiter_->Await(step.done.get(), Clock::now(), /*fd=*/-1);
-  if (!done.ok()) return done.status();
+  const absl::StatusOr<WaitEnd> end = waiter_->Await(step.done.get(), Clock::now(), /*fd=*/-1);
+  if (!end.ok()) return end.status();
   TakeAnswer(step, slots, results);
   return absl::OkStatus();
 }

@@ -99,8 +99,8 @@ class CudaExecutor : public StageExecutor {
   cudaError_t Pack(Step& step, const std::vector<CudaModel::Output>& outputs, int rows);
 
   Step& Oldest() { return steps_[finished_ % steps_.size()]; }
-  // True once the step is done, false when `fd` was readable before.
-  absl::StatusOr<bool> Await(Step& step, int fd);
+  // Returns when the step is done, or `fd` is readable.
+  absl::Status Await(Step& step, int fd);
   absl::Status RunEager(Step& step, size_t first, std::span<RowResult> results);
   void TakeAnswer(const Step& step, std::span<const SlotId> slots, std::span<RowResult> results);
   void UpdateMemory();

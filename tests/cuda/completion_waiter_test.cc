@@ -35,6 +35,12 @@ class CompletionWaiterTest : public testing::Test {
     ASSERT_EQ(cudaEventRecord(event_.get(), stream_.get()), cudaSuccess);
   }
 
+  void LetGoAfter(Duration delay) {
+    const TimePoint until = Clock::now() + delay;
+    while (Clock::now() < until) std::this_thread::yield();
+    let_go_ = true;
+  }
+
   std::atomic<bool> let_go_ = false;
   UniqueFd fd_{::eventfd(0, EFD_CLOEXEC)};
   GpuStream stream_;
@@ -45,28 +51,33 @@ class CompletionWaiterTest : public testing::Test {
 TEST_F(CompletionWaiterTest, ReturnsAtOnceForWhatIsDone) {
   ASSERT_EQ(cudaEventRecord(event_.get(), stream_.get()), cudaSuccess);
   ASSERT_EQ(cudaStreamSynchronize(stream_.get()), cudaSuccess);
-  EXPECT_TRUE(waiter_->Await(event_.get(), Clock::now() + std::chrono::hours(1), -1).value());
+  EXPECT_EQ(waiter_->Await(event_.get(), Clock::now() + std::chrono::hours(1), -1).value(),
+            WaitEnd::kDone);
 }
 
 TEST_F(CompletionWaiterTest, ReturnsWhenTheDescriptorIsReadable) {
   RecordHeldBack();
   ASSERT_EQ(::eventfd_write(fd_.get(), 1), 0);
   const TimePoint later = Clock::now() + std::chrono::hours(1);
-  EXPECT_FALSE(waiter_->Await(event_.get(), later, fd_.get()).value());
-  EXPECT_FALSE(waiter_->Await(event_.get(), Clock::now(), fd_.get()).value());
+  EXPECT_EQ(waiter_->Await(event_.get(), later, fd_.get()).value(), WaitEnd::kReadable);
+  EXPECT_EQ(waiter_->Await(event_.get(), Clock::now(), fd_.get()).value(), WaitEnd::kReadable);
+}
+
+TEST_F(CompletionWaiterTest, TellsWhenItSleptTooLong) {
+  RecordHeldBack();
+  std::thread release([this] { LetGoAfter(std::chrono::milliseconds(5)); });
+  EXPECT_EQ(waiter_->Await(event_.get(), Clock::now() + std::chrono::milliseconds(500), -1).value(),
+            WaitEnd::kDoneLate);
+  release.join();
 }
 
 TEST_F(CompletionWaiterTest, BlocksUntilTheEventHasHappened) {
   for (int round = 0; round < 3; ++round) {
     let_go_ = false;
     RecordHeldBack();
-    std::thread release([this] {
-      // Past the spin, so that it is a notification that ends the wait.
-      const TimePoint until = Clock::now() + std::chrono::milliseconds(5);
-      while (Clock::now() < until) std::this_thread::yield();
-      let_go_ = true;
-    });
-    EXPECT_TRUE(waiter_->Await(event_.get(), Clock::now(), fd_.get()).value());
+    // Past the spin, so that it is a notification that ends the wait.
+    std::thread release([this] { LetGoAfter(std::chrono::milliseconds(5)); });
+    EXPECT_EQ(waiter_->Await(event_.get(), Clock::now(), fd_.get()).value(), WaitEnd::kDone);
     release.join();
     EXPECT_EQ(cudaEventQuery(event_.get()), cudaSuccess);
   }
@@ -79,10 +90,10 @@ TEST_F(CompletionWaiterTest, ReturnsForTheDescriptorWhileItBlocks) {
     while (Clock::now() < until) std::this_thread::yield();
     ::eventfd_write(fd_.get(), 1);
   });
-  EXPECT_FALSE(waiter_->Await(event_.get(), Clock::now(), fd_.get()).value());
+  EXPECT_EQ(waiter_->Await(event_.get(), Clock::now(), fd_.get()).value(), WaitEnd::kReadable);
   write.join();
   let_go_ = true;
-  EXPECT_TRUE(waiter_->Await(event_.get(), Clock::now(), -1).value());
+  EXPECT_EQ(waiter_->Await(event_.get(), Clock::now(), -1).value(), WaitEnd::kDone);
 }
 
 }  // namespace

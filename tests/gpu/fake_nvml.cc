@@ -5,10 +5,16 @@
 //   FAKE_NVML_OLD              cannot tell a GPU's cores
 //   FAKE_NVML_UNINITIALISABLE  nvmlInit_v2 fails
 //   FAKE_NVML_INCOMPLETE       has no nvmlDeviceGetName
+//   FAKE_NVML_THREADED         has no GPU, and a thread that waits for ever, as the driver's may
 
 #include <array>
 #include <cstdint>
 #include <cstring>
+#ifdef FAKE_NVML_THREADED
+#include <unistd.h>
+
+#include <thread>
+#endif
 
 namespace {
 
@@ -51,6 +57,11 @@ int nvmlInit_v2() {
 #ifdef FAKE_NVML_UNINITIALISABLE
   return kMismatch;
 #else
+#ifdef FAKE_NVML_THREADED
+  std::thread([] {
+    while (true) ::pause();
+  }).detach();
+#endif
   return kSuccess;
 #endif
 }
@@ -62,7 +73,11 @@ int nvmlSystemGetDriverVersion(char* version, unsigned size) {
   return Copy("580.159.04", version, size);
 }
 int nvmlDeviceGetCount_v2(unsigned* count) {
+#ifdef FAKE_NVML_THREADED
+  *count = 0;
+#else
   *count = kGpus.size();
+#endif
   return kSuccess;
 }
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, void** handle) {

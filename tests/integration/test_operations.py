@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import unittest
 import urllib.request
+from unittest import mock
 
 import fashion_mnist
 from daemon import BIN, DATA, FASHION_MNIST, PATIENCE, Daemon, wait_until
@@ -109,6 +110,13 @@ class Draining(unittest.TestCase):
             daemon.ctl("drain")
             self.assertEqual(daemon.process.wait(PATIENCE), 0)
             self.assertEqual(daemon.ctl("health", check=False).returncode, 2)
+
+
+    def test_sigterm_drains_where_the_gpu_driver_has_a_thread_of_its_own(self):
+        with mock.patch.dict(os.environ, LD_LIBRARY_PATH=os.environ["ESCAN_FAKE_NVML"]):
+            with Daemon(CONFIG) as daemon:
+                self.assertEqual(daemon.terminate(), 0)
+                self.assertTrue(any("draining" in line for line in daemon.log), daemon.log)
 
 
 class Hangup(unittest.TestCase):

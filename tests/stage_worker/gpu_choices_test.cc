@@ -84,6 +84,14 @@ TEST(CompletionEstimate, FollowsAFasterStepAtOnceAndASlowerOneSlowly) {
   EXPECT_EQ(estimate.expected(), microseconds(900));
 }
 
+TEST(CompletionEstimate, ComesDownFromATimeThatItsOwnSleepKeepsAlive) {
+  CompletionEstimate estimate;
+  estimate.Observe(microseconds(6000));
+  // Steps take 4000, and are found done when the sleep ends.
+  for (int step = 0; step < 16; ++step) estimate.ObserveLate(estimate.expected());
+  EXPECT_LT(estimate.expected(), microseconds(4000));
+}
+
 WorkerStage TwoInputsTwoOutputs() {
   WorkerStage stage;
   stage.inputs = {{.name = "image", .datatype = Datatype::kUint8, .shape = {5}},
