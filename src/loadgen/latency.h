@@ -4,25 +4,10 @@
 #include <atomic>
 #include <bit>
 #include <cstdint>
-#include <vector>
 
 #include "escan/time.h"
 
 namespace escan::loadgen {
-
-// Exact figures of a set of durations; all zero for an empty set.
-struct LatencySummary {
-  Duration mean{};
-  Duration p50{};
-  Duration p90{};
-  Duration p95{};
-  Duration p99{};
-  Duration p99_9{};
-  Duration max{};
-};
-
-// Percentiles by nearest rank: the smallest value that at least p % of the values do not exceed.
-LatencySummary Summarize(std::vector<Duration> values);
 
 // A coarse distribution (buckets 1/8 of an octave wide, so within 13 %) for the progress line: any
 // thread adds while another one reads.

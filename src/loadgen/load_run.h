@@ -11,7 +11,7 @@
 #include "absl/types/span.h"
 #include "escan/mutex.h"
 #include "escan/time.h"
-#include "loadgen/arrivals.h"
+#include "load/arrivals.h"
 #include "loadgen/exit_schedule.h"
 #include "loadgen/latency.h"
 #include "loadgen/tally.h"

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "load/latency_summary.h"
 #include "loadgen/exit_schedule.h"
-#include "loadgen/latency.h"
 #include "loadgen/load_run.h"
 
 namespace escan::loadgen {

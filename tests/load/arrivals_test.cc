@@ -1,8 +1,8 @@
-#include "loadgen/arrivals.h"
+#include "load/arrivals.h"
 
 #include <gtest/gtest.h>
 
-namespace escan::loadgen {
+namespace escan {
 namespace {
 
 using std::chrono::milliseconds;
@@ -45,4 +45,4 @@ TEST(ArrivalSchedule, PoissonGapsHaveTheMeanAndTheDeviationOfTheRate) {
 }
 
 }  // namespace
-}  // namespace escan::loadgen
+}  // namespace escan

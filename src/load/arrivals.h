@@ -5,7 +5,7 @@
 
 #include "escan/time.h"
 
-namespace escan::loadgen {
+namespace escan {
 
 enum class Arrivals {
   kPoisson,   // independent, exponentially distributed gaps
@@ -30,4 +30,4 @@ class ArrivalSchedule {
   double seconds_ = 0;
 };
 
-}  // namespace escan::loadgen
+}  // namespace escan
