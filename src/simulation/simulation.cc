@@ -1,0 +1,76 @@
+#include "simulation/simulation.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "simulation/simulation_run.h"
+
+namespace escan {
+namespace {
+
+template <typename... Parts>
+absl::Status Mistake(const Parts&... parts) {
+  return absl::InvalidArgumentError(absl::StrCat(parts...));
+}
+
+absl::Status CheckPace(const SimulatedLoad& load) {
+  if (const auto* open = std::get_if<OpenLoad>(&load.pace)) {
+    if (open->rate > 0 && open->rate <= kMaxSimulatedRate) return absl::OkStatus();
+    return Mistake("rate: ", open->rate, " is not in (0, ", kMaxSimulatedRate,
+                   "], requests per second");
+  }
+  const int concurrency = std::get<ClosedLoad>(load.pace).concurrency;
+  if (concurrency > 0) return absl::OkStatus();
+  return Mistake("concurrency: ", concurrency, " is not 1 or more");
+}
+
+absl::Status CheckExits(const std::vector<ExitPhase>& exits, const CascadeSpec& cascade) {
+  const size_t expected = cascade.stages.size() - 1;
+  if (exits.empty() || exits.front().start != Duration::zero()) {
+    return Mistake("exit ratios: none for the first request");
+  }
+  for (const ExitPhase& phase : exits) {
+    if (phase.ratios.size() != expected) {
+      return Mistake("exit ratios: ", phase.ratios.size(), " given, expected ", expected,
+                     ", one for each stage of ", cascade.name, " but the last");
+    }
+    for (const double ratio : phase.ratios) {
+      if (!(0 <= ratio && ratio <= 1)) {
+        return Mistake("exit ratios: ", ratio, " is not in [0, 1]");
+      }
+    }
+  }
+  if (std::ranges::is_sorted(exits, {}, &ExitPhase::start)) return absl::OkStatus();
+  return Mistake("exit ratios: the times from which they hold do not ascend");
+}
+
+absl::Status Check(const SimulatedLoad& load, const CascadeSpec& cascade) {
+  if (absl::Status status = CheckPace(load); !status.ok()) return status;
+  if (absl::Status status = CheckExits(load.exits, cascade); !status.ok()) return status;
+  if (load.rows < 1 || load.rows > cascade.max_rows) {
+    return Mistake("rows: ", load.rows, " is not in [1, ", cascade.max_rows, "], the rows that a ",
+                   "request of ", cascade.name, " may have");
+  }
+  if (load.samples < 1 || load.samples > kMaxSimulatedSamples) {
+    return Mistake("samples: ", load.samples, " is not in [1, ", kMaxSimulatedSamples, "]");
+  }
+  if (load.warmup_samples < 0 || load.warmup_samples > kMaxSimulatedSamples) {
+    return Mistake("warm-up samples: ", load.warmup_samples, " is not in [0, ",
+                   kMaxSimulatedSamples, "]");
+  }
+  if (load.deadline <= Duration::zero()) return Mistake("deadline: not more than zero");
+  if (load.overhead < Duration::zero()) return Mistake("overhead: less than zero");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<SimulationReport> Simulate(const SimulatedSystem& system,
+                                          const SimulatedLoad& load) {
+  if (absl::Status status = Check(load, system.cascade); !status.ok()) return status;
+  return SimulationRun(system, load).Run();
+}
+
+}  // namespace escan
