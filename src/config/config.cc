@@ -79,6 +79,26 @@ std::vector<CascadeConfig> ReadCascades(const NodeReader& node, const std::files
   return cascades;
 }
 
+// `read_devices` answers the devices of a configuration for the value of its key.
+template <typename ReadDevices>
+absl::StatusOr<Config> Load(const std::filesystem::path& file, ReadDevices read_devices) {
+  const absl::StatusOr<std::string> yaml = ReadFile(file);
+  if (!yaml.ok()) return yaml.status();
+  Mistakes mistakes(file.string());
+  const MapReader map(NodeReader::Parse(*yaml, &mistakes),
+                      {"server", "devices", "mps", "cache", "shutdown", "cascades"});
+  const std::filesystem::path folder = file.parent_path();
+  Config config;
+  config.server = ReadServer(map["server"]);
+  config.devices = read_devices(map["devices"]);
+  config.mps = ReadMps(map["mps"], folder);
+  config.cache = map["cache"].AsPath(folder).value_or("");
+  config.shutdown = ReadShutdown(map["shutdown"]);
+  config.cascades = ReadCascades(map.Required("cascades"), folder, config.devices, config.mps.mode);
+  if (absl::Status status = mistakes.ToStatus(); !status.ok()) return status;
+  return config;
+}
+
 }  // namespace
 
 std::string_view Name(MpsConfig::Mode mode) {
@@ -95,21 +115,12 @@ std::string_view Name(MpsConfig::Mode mode) {
 
 absl::StatusOr<Config> LoadConfig(const std::filesystem::path& file,
                                   const std::vector<Device>& gpus) {
-  const absl::StatusOr<std::string> yaml = ReadFile(file);
-  if (!yaml.ok()) return yaml.status();
-  Mistakes mistakes(file.string());
-  const MapReader map(NodeReader::Parse(*yaml, &mistakes),
-                      {"server", "devices", "mps", "cache", "shutdown", "cascades"});
-  const std::filesystem::path folder = file.parent_path();
-  Config config;
-  config.server = ReadServer(map["server"]);
-  config.devices = ReadDevices(map["devices"], gpus);
-  config.mps = ReadMps(map["mps"], folder);
-  config.cache = map["cache"].AsPath(folder).value_or("");
-  config.shutdown = ReadShutdown(map["shutdown"]);
-  config.cascades = ReadCascades(map.Required("cascades"), folder, config.devices, config.mps.mode);
-  if (absl::Status status = mistakes.ToStatus(); !status.ok()) return status;
-  return config;
+  return Load(file, [&](const NodeReader& node) { return ReadDevices(node, gpus); });
+}
+
+absl::StatusOr<Config> LoadConfigFor(const std::filesystem::path& file,
+                                     const std::vector<Device>& devices) {
+  return Load(file, [&](const NodeReader&) { return devices; });
 }
 
 absl::StatusOr<Plan> ParsePlan(std::string_view yaml, std::string_view source,

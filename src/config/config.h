@@ -66,6 +66,11 @@ struct Config {
 absl::StatusOr<Config> LoadConfig(const std::filesystem::path& file,
                                   const std::vector<Device>& gpus = {});
 
+// The same with `devices` in place of those that the file lists, whatever this machine has: for
+// what runs nothing on them.
+absl::StatusOr<Config> LoadConfigFor(const std::filesystem::path& file,
+                                     const std::vector<Device>& devices);
+
 // What a plan is about and is checked against.
 struct PlanContext {
   const CascadeSpec& cascade;

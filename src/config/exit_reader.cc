@@ -110,9 +110,9 @@ ExitRule ReadExit(const NodeReader& node, const StageSpec& stage) {
   }
   constexpr float kLimit = std::numeric_limits<float>::max();
   const bool bounded = *score != ExitScore::kOutput;
-  rule.threshold = map.Required("threshold")
-                       .AsNumber(bounded ? 0 : -kLimit, bounded ? 1 : kLimit)
-                       .value_or(rule.threshold);
+  rule.threshold = static_cast<float>(map.Required("threshold")
+                                          .AsNumber(bounded ? 0 : -kLimit, bounded ? 1 : kLimit)
+                                          .value_or(rule.threshold));
   return rule;
 }
 

@@ -120,10 +120,10 @@ std::optional<int> NodeReader::AsInt(int min, int max) const {
   return static_cast<int>(*value);
 }
 
-std::optional<float> NodeReader::AsNumber(float min, float max) const {
+std::optional<double> NodeReader::AsNumber(double min, double max) const {
   if (!present()) return std::nullopt;
-  float value = 0;
-  if (!IsPlainScalar() || !absl::SimpleAtof(node_->Scalar(), &value) || !std::isfinite(value)) {
+  double value = 0;
+  if (!IsPlainScalar() || !absl::SimpleAtod(node_->Scalar(), &value) || !std::isfinite(value)) {
     AddMistake(absl::StrCat("expected a finite number, found ", Found()));
     return std::nullopt;
   }

@@ -42,7 +42,7 @@ class NodeReader {
   std::optional<bool> AsBool() const;
   std::optional<int64_t> AsInteger(int64_t min, int64_t max) const;
   std::optional<int> AsInt(int min, int max) const;
-  std::optional<float> AsNumber(float min, float max) const;
+  std::optional<double> AsNumber(double min, double max) const;
 
   // The path of a file or a folder, which need not exist, relative to `folder`; absolute.
   std::optional<std::filesystem::path> AsPath(const std::filesystem::path& folder) const;

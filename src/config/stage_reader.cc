@@ -68,26 +68,12 @@ void ReadExecutor(const MapReader& map, const std::filesystem::path& folder, Sta
 }
 
 // How a GPU runs the stage of `map`.
-GpuOptions ReadGpuOptions(const MapReader& map, ExecutorKind executor) {
-  if (executor == ExecutorKind::kNull) {
-    for (const char* key : {"precision", "layout", "execution"}) {
-      if (map[key].present()) map[key].AddMistake(kNotOfTheNullExecutor);
-    }
-    return {};
+GpuOptions ReadGpuOptionsOf(const MapReader& map, ExecutorKind executor) {
+  if (executor != ExecutorKind::kNull) return ReadGpuOptions(map);
+  for (const char* key : {"precision", "layout", "execution"}) {
+    if (map[key].present()) map[key].AddMistake(kNotOfTheNullExecutor);
   }
-  GpuOptions options;
-  options.precision = map["precision"]
-                          .AsOneOf({Named(Precision::kFp32), Named(Precision::kFp16)})
-                          .value_or(options.precision);
-  options.layout = map["layout"]
-                       .AsOneOf({Named(MemoryLayout::kAuto), Named(MemoryLayout::kContiguous),
-                                 Named(MemoryLayout::kChannelsLast)})
-                       .value_or(options.layout);
-  options.execution =
-      map["execution"]
-          .AsOneOf({Named(Execution::kAuto), Named(Execution::kGraph), Named(Execution::kEager)})
-          .value_or(options.execution);
-  return options;
+  return {};
 }
 
 std::optional<TensorRef> FindRequestInput(const NodeReader& node, const CascadeSpec& cascade,
@@ -191,6 +177,22 @@ std::vector<int> ReadBuckets(const NodeReader& node) {
 
 }  // namespace
 
+GpuOptions ReadGpuOptions(const MapReader& map) {
+  GpuOptions options;
+  options.precision = map["precision"]
+                          .AsOneOf({Named(Precision::kFp32), Named(Precision::kFp16)})
+                          .value_or(options.precision);
+  options.layout = map["layout"]
+                       .AsOneOf({Named(MemoryLayout::kAuto), Named(MemoryLayout::kContiguous),
+                                 Named(MemoryLayout::kChannelsLast)})
+                       .value_or(options.layout);
+  options.execution =
+      map["execution"]
+          .AsOneOf({Named(Execution::kAuto), Named(Execution::kGraph), Named(Execution::kEager)})
+          .value_or(options.execution);
+  return options;
+}
+
 StageSpec ReadStage(const NodeReader& node, const CascadeSpec& cascade, bool last,
                     const std::filesystem::path& folder) {
   const MapReader map(node, {"name", "executor", "model", "precision", "layout", "execution",
@@ -198,7 +200,7 @@ StageSpec ReadStage(const NodeReader& node, const CascadeSpec& cascade, bool las
   StageSpec stage;
   stage.name = ReadStageName(map.Required("name"), cascade);
   ReadExecutor(map, folder, &stage);
-  stage.gpu = ReadGpuOptions(map, stage.executor);
+  stage.gpu = ReadGpuOptionsOf(map, stage.executor);
   stage.inputs = ReadStageInputs(map["inputs"], cascade);
   const NodeReader outputs = map["outputs"];
   stage.outputs = outputs.present() ? ReadTensors(outputs, TensorRole::kOutput) : cascade.outputs;

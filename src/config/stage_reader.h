@@ -13,4 +13,7 @@ namespace escan {
 StageSpec ReadStage(const NodeReader& node, const CascadeSpec& cascade, bool last,
                     const std::filesystem::path& folder);
 
+// The keys precision, layout and execution of a map, all of which may be left out.
+GpuOptions ReadGpuOptions(const MapReader& map);
+
 }  // namespace escan

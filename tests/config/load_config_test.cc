@@ -370,6 +370,19 @@ TEST(LoadConfig, APlanCanBeAskedForByName) {
   EXPECT_TRUE(MustLoadCascade(folder, TwoStages("    plan: auto\n")).plan_is_auto);
 }
 
+TEST(LoadConfigFor, TakesOtherDevicesThanTheFileLists) {
+  const ConfigFolder folder;
+  const std::filesystem::path file = folder.Write(
+      "escand.yaml", "devices: [GPU-00000000]\n" +
+                         TwoStages("    plan: {workers: [{device: 1, stages: [small, large]}]}\n"));
+  const absl::StatusOr<Config> config = LoadConfigFor(file, TwoGpus());
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->devices, TwoGpus());
+  EXPECT_EQ(LoadConfigFor(file, {Device{}}).status(),
+            absl::InvalidArgumentError(
+                file.string() + ":9: cascades[0].plan.workers[0].device: 1 is not in [0, 0]"));
+}
+
 TEST(LoadConfig, DeeplyNestedTextIsAMistake) {
   const ConfigFolder folder;
   const absl::Status status = folder.Load("cascades: " + std::string(100000, '[')).status();
