@@ -6,6 +6,10 @@
 
 namespace escan {
 
+std::string_view Name(Arrivals arrivals) {
+  return arrivals == Arrivals::kConstant ? "constant" : "poisson";
+}
+
 ArrivalSchedule::ArrivalSchedule(Arrivals arrivals, double rate, uint64_t seed)
     : arrivals_(arrivals), rate_(rate), random_(seed) {}
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <random>
+#include <string_view>
 
 #include "escan/time.h"
 
@@ -11,6 +12,8 @@ enum class Arrivals {
   kPoisson,   // independent, exponentially distributed gaps
   kConstant,  // equal gaps
 };
+
+std::string_view Name(Arrivals arrivals);  // "poisson", "constant"
 
 // When the requests of an open loop are due. The times follow from the arguments alone, so that two
 // runs offer the same load whatever the server does. Used by one thread.

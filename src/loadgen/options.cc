@@ -11,8 +11,6 @@ namespace escan::loadgen {
 namespace {
 
 constexpr int kUsageError = 2;
-constexpr char kPoisson[] = "poisson";
-constexpr char kConstant[] = "constant";
 
 // "1.5s", "200ms"
 Duration ParseDuration(const std::string& option, const std::string& text) {
@@ -179,7 +177,8 @@ class CommandLine {
                 ->check(CLI::PositiveNumber)
                 ->group(group);
     app_.add_option("--arrivals", arrivals_, "Open loop: how requests are spaced")
-        ->check(CLI::IsMember({kPoisson, kConstant}))
+        ->check(CLI::IsMember(
+            {std::string(Name(Arrivals::kPoisson)), std::string(Name(Arrivals::kConstant))}))
         ->needs(rate_)
         ->group(group);
     app_.add_option("--max-outstanding", open_.max_outstanding,
@@ -238,7 +237,8 @@ class CommandLine {
       throw CLI::ValidationError("--once", "needs --samples or --input-file");
     }
     if (rate_->count() > 0) {
-      open_.arrivals = arrivals_ == kConstant ? Arrivals::kConstant : Arrivals::kPoisson;
+      open_.arrivals =
+          arrivals_ == Name(Arrivals::kConstant) ? Arrivals::kConstant : Arrivals::kPoisson;
       open_.seed = samples.seed;
       open_.max_lateness = options_.server.deadline;
       options_.pace = open_;
@@ -260,7 +260,7 @@ class CommandLine {
   std::string samples_file_;
   std::vector<std::string> input_files_;
   std::vector<std::string> input_ranges_;
-  std::string arrivals_ = kPoisson;
+  std::string arrivals_{Name(Arrivals::kPoisson)};
   OpenLoop open_{.max_outstanding = 4096};
   ClosedLoop closed_{.concurrency = 16};
   Duration length_ = std::chrono::seconds(10);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "load/latency_format.h"
 #include "nlohmann/json.hpp"
 
 namespace escan::loadgen {
@@ -34,21 +35,6 @@ std::string Line(std::string_view name, std::string_view value) {
 
 std::string RateText(const Rate& rate) {
   return absl::StrFormat("%10.1f requests/s  %10.1f samples/s", rate.requests, rate.samples);
-}
-
-std::string LatencyText(const LatencySummary& latency) {
-  return absl::StrFormat("mean %.3f  p50 %.3f  p90 %.3f  p95 %.3f  p99 %.3f  p99.9 %.3f  max %.3f",
-                         Milliseconds(latency.mean), Milliseconds(latency.p50),
-                         Milliseconds(latency.p90), Milliseconds(latency.p95),
-                         Milliseconds(latency.p99), Milliseconds(latency.p99_9),
-                         Milliseconds(latency.max));
-}
-
-nlohmann::ordered_json LatencyJson(const LatencySummary& latency) {
-  return {{"mean", Milliseconds(latency.mean)}, {"p50", Milliseconds(latency.p50)},
-          {"p90", Milliseconds(latency.p90)},   {"p95", Milliseconds(latency.p95)},
-          {"p99", Milliseconds(latency.p99)},   {"p99_9", Milliseconds(latency.p99_9)},
-          {"max", Milliseconds(latency.max)}};
 }
 
 std::string RequestsText(const Report& report) {
@@ -161,7 +147,7 @@ nlohmann::ordered_json RunJson(const RunDescription& run) {
   nlohmann::ordered_json json = {{"target", run.target}, {"model", run.model}};
   if (const auto* open = std::get_if<OpenLoop>(&run.pace)) {
     json["loop"] = "open";
-    json["arrivals"] = open->arrivals == Arrivals::kPoisson ? "poisson" : "constant";
+    json["arrivals"] = Name(open->arrivals);
     json["rate_requests_per_s"] = open->rate;
     json["seed"] = open->seed;
   } else {

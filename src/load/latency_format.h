@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+#include "load/latency_summary.h"
+#include "nlohmann/json.hpp"
+
+namespace escan {
+
+// A latency's figures in milliseconds, as every report shows them.
+std::string LatencyText(const LatencySummary& latency);
+nlohmann::ordered_json LatencyJson(const LatencySummary& latency);
+
+}  // namespace escan
