@@ -91,6 +91,12 @@ class Executor {
     });
   }
 
+  CommandResult operator()(const SimulateCommand& command) {
+    absl::StatusOr<std::string> report = RunSimulation(command, json_);
+    if (!report.ok()) return Failure(kUnreachable, std::string(report.status().message()));
+    return {.output = *std::move(report)};
+  }
+
  private:
   template <typename Response, typename Formatter>
   CommandResult Show(const absl::StatusOr<Response>& response, Formatter format) {

@@ -7,13 +7,14 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "ctl/admin_client.h"
+#include "ctl/simulate.h"
 
 namespace escan::ctl {
 
 enum ExitStatus : int {
   kDone = 0,
   kRefused = 1,      // the daemon refused, or is not ready
-  kUnreachable = 2,  // no daemon answered, or escanctl was used wrongly
+  kUnreachable = 2,  // no daemon answered, or escanctl was used wrongly, as with a file that is bad
 };
 
 struct StatusCommand {};
@@ -38,16 +39,17 @@ struct DrainCommand {
 };
 
 using Command = std::variant<StatusCommand, HealthCommand, PlanShowCommand, PlanSetCommand,
-                             ThresholdsSetCommand, DrainCommand>;
+                             ThresholdsSetCommand, DrainCommand, SimulateCommand>;
 
-// What a command says: `output` for standard output, `error` (one line) for standard error.
+// What a command says: `output` for standard output, `error` for standard error.
 struct CommandResult {
   int exit_status = kDone;
   std::string output;
   std::string error;
 };
 
-// Asks the daemon and blocks until it answered, for at most `timeout` a call.
+// Asks the daemon and blocks until it answered, for at most `timeout` a call; a simulation asks
+// none and takes the time that it needs.
 CommandResult Execute(const Command& command, AdminClient& client, absl::Duration timeout,
                       bool json);
 

@@ -1,5 +1,5 @@
 // escanctl: the operator's command line. Ends with 0; with 1 when the daemon refused or is not
-// ready; with 2 when no daemon answered or the command line is wrong.
+// ready; with 2 when no daemon answered or the command line or a file is wrong.
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "ctl/admin_client.h"
 #include "ctl/commands.h"
+#include "ctl/simulate_options.h"
 
 namespace escan::ctl {
 namespace {
@@ -118,9 +119,11 @@ class CommandLine {
         AddCommand(app_, "drain",
                    "Admits no more requests, answers those inside and ends the daemon", &drain_);
     drain->add_flag("--wait", drain_.wait, "Until the daemon has ended");
+
+    simulate_->fallthrough()->callback([this] { command_ = simulate_options_.Command(); });
   }
 
-  CLI::App app_{"Shows and changes what a running escand does.", "escanctl"};
+  CLI::App app_{"Shows and changes what a running escand does, and simulates it.", "escanctl"};
   std::string address_;
   std::optional<absl::Duration> timeout_;
   bool json_ = false;
@@ -131,6 +134,9 @@ class CommandLine {
   PlanSetCommand plan_set_;
   ThresholdsSetCommand thresholds_;
   DrainCommand drain_;
+  CLI::App* simulate_ = app_.add_subcommand(
+      "simulate", "How a plan would serve a load, from a profile; needs no daemon");
+  SimulateOptions simulate_options_{simulate_};
   Command command_;
 };
 

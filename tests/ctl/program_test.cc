@@ -194,6 +194,18 @@ TEST_F(Program, AWrongCommandLineEndsWithTwo) {
   EXPECT_EQ(Ctl("--timeout soon health").exit_status, 2);
 }
 
+TEST_F(Program, SimulatesWithoutADaemon) {
+  const std::string files = "simulate --config /nonexistent.yaml --profile /nonexistent.json ";
+  const Ended no_file = RunProgram(files + "--rate 10 --exit-ratios 0.5,0.5");
+  EXPECT_EQ(no_file.exit_status, 2);
+  EXPECT_EQ(no_file.output, "escanctl: there is no file /nonexistent.json\n");
+  EXPECT_THAT(RunProgram(files).output, StartsWith("--rate or --concurrency is required\n"));
+  EXPECT_THAT(RunProgram(files + "--rate 10 --deadline soon").output,
+              StartsWith("--deadline: soon is not a duration, expected "));
+  EXPECT_EQ(RunProgram(files + "--concurrency 10 --arrivals poisson").exit_status, 2);
+  EXPECT_EQ(RunProgram("simulate --help").exit_status, 0);
+}
+
 TEST_F(Program, HasHelpAndAVersion) {
   EXPECT_EQ(RunProgram("--version").output, "escanctl " ESCAN_VERSION "\n");
   EXPECT_EQ(RunProgram("--help").exit_status, 0);
