@@ -17,8 +17,8 @@ class ExitDraws {
  public:
   ExitDraws(const std::vector<ExitPhase>& phases, uint64_t seed);
 
-  // The stage at which a sample leaves that is sent at this time after the first request. Time must
-  // not go backwards.
+  // The stage at which a sample leaves that is sent at this time after the begin of the run. Time
+  // must not go backwards.
   int Next(Duration since_start);
 
  private:

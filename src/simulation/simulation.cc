@@ -10,6 +10,12 @@
 namespace escan {
 namespace {
 
+// Within these no time overflows.
+constexpr double kMinRate = 0.1;  // requests per second
+constexpr double kMaxRate = 1e8;
+constexpr int64_t kMaxSamples = 100'000'000;
+constexpr Duration kMaxOverhead = std::chrono::hours(24);
+
 template <typename... Parts>
 absl::Status Mistake(const Parts&... parts) {
   return absl::InvalidArgumentError(absl::StrCat(parts...));
@@ -17,8 +23,8 @@ absl::Status Mistake(const Parts&... parts) {
 
 absl::Status CheckPace(const SimulatedLoad& load) {
   if (const auto* open = std::get_if<OpenLoad>(&load.pace)) {
-    if (open->rate > 0 && open->rate <= kMaxSimulatedRate) return absl::OkStatus();
-    return Mistake("rate: ", open->rate, " is not in (0, ", kMaxSimulatedRate,
+    if (kMinRate <= open->rate && open->rate <= kMaxRate) return absl::OkStatus();
+    return Mistake("rate: ", open->rate, " is not in [", kMinRate, ", ", kMaxRate,
                    "], requests per second");
   }
   const int concurrency = std::get<ClosedLoad>(load.pace).concurrency;
@@ -53,15 +59,19 @@ absl::Status Check(const SimulatedLoad& load, const CascadeSpec& cascade) {
     return Mistake("rows: ", load.rows, " is not in [1, ", cascade.max_rows, "], the rows that a ",
                    "request of ", cascade.name, " may have");
   }
-  if (load.samples < 1 || load.samples > kMaxSimulatedSamples) {
-    return Mistake("samples: ", load.samples, " is not in [1, ", kMaxSimulatedSamples, "]");
+  if (load.samples < 1 || load.samples > kMaxSamples) {
+    return Mistake("samples: ", load.samples, " is not in [1, ", kMaxSamples, "]");
   }
-  if (load.warmup_samples < 0 || load.warmup_samples > kMaxSimulatedSamples) {
-    return Mistake("warm-up samples: ", load.warmup_samples, " is not in [0, ",
-                   kMaxSimulatedSamples, "]");
+  if (load.warmup_samples < 0 || load.warmup_samples > kMaxSamples) {
+    return Mistake("warm-up samples: ", load.warmup_samples, " is not in [0, ", kMaxSamples, "]");
   }
-  if (load.deadline <= Duration::zero()) return Mistake("deadline: not more than zero");
-  if (load.overhead < Duration::zero()) return Mistake("overhead: less than zero");
+  if (load.deadline <= Duration::zero()) {
+    return Mistake("deadline: ", Seconds(load.deadline).count(), " s is not more than zero");
+  }
+  if (load.overhead < Duration::zero() || load.overhead > kMaxOverhead) {
+    return Mistake("overhead: ", Seconds(load.overhead).count(), " s is not in [0, ",
+                   Seconds(kMaxOverhead).count(), "]");
+  }
   return absl::OkStatus();
 }
 

@@ -17,9 +17,6 @@
 
 namespace escan {
 
-inline constexpr double kMaxSimulatedRate = 1e8;  // requests per second
-inline constexpr int64_t kMaxSimulatedSamples = 1'000'000'000;
-
 // One simulation: plays for a scheduler the daemon, its workers and its clients. Time jumps from
 // one event to the next: a request is sent, a step ends, or the time comes that the scheduler asked
 // for. Everything that happens at one time is told to the scheduler before it decides.

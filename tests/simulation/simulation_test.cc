@@ -287,7 +287,7 @@ SimulatedLoad Changed(void (*change)(SimulatedLoad*)) {
 
 std::vector<BadLoad> BadLoads() {
   return {
-      {"rate: 0 is not in (0, 1e+08], requests per second",
+      {"rate: 0 is not in [0.1, 1e+08], requests per second",
        Changed([](SimulatedLoad* load) { load->pace = OpenLoad{}; })},
       {"concurrency: 0 is not 1 or more",
        Changed([](SimulatedLoad* load) { load->pace = ClosedLoad{.concurrency = 0}; })},
@@ -305,14 +305,14 @@ std::vector<BadLoad> BadLoads() {
        })},
       {"rows: 65 is not in [1, 64], the rows that a request of digits may have",
        Changed([](SimulatedLoad* load) { load->rows = 65; })},
-      {"samples: 0 is not in [1, 1000000000]",
+      {"samples: 0 is not in [1, 100000000]",
        Changed([](SimulatedLoad* load) { load->samples = 0; })},
-      {"warm-up samples: -1 is not in [0, 1000000000]",
+      {"warm-up samples: -1 is not in [0, 100000000]",
        Changed([](SimulatedLoad* load) { load->warmup_samples = -1; })},
-      {"deadline: not more than zero",
+      {"deadline: 0 s is not more than zero",
        Changed([](SimulatedLoad* load) { load->deadline = Duration::zero(); })},
-      {"overhead: less than zero",
-       Changed([](SimulatedLoad* load) { load->overhead = Duration(-1); })},
+      {"overhead: -1 s is not in [0, 86400]",
+       Changed([](SimulatedLoad* load) { load->overhead = seconds(-1); })},
   };
 }
 
