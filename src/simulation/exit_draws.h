@@ -17,7 +17,7 @@ class ExitDraws {
  public:
   ExitDraws(const std::vector<ExitPhase>& phases, uint64_t seed);
 
-  // The stage at which a sample leaves that is sent at this time after the begin of the run. Time
+  // The stage at which a sample leaves that is sent at this time after the start of the run. Time
   // must not go backwards.
   int Next(Duration since_start);
 

@@ -21,7 +21,7 @@ struct ClosedLoad {
   int concurrency = 1;
 };
 
-// From `start` on, counted from the begin of the run, the samples that reach stage i leave
+// From `start` on, counted from the start of the run, the samples that reach stage i leave
 // there with the probability ratios[i]; one number for each stage but the last.
 struct ExitPhase {
   Duration start{};

@@ -22,7 +22,7 @@ struct StageFigures {
   int64_t samples = 0;  // rows in finished batches, speculative ones too
   int64_t batches = 0;
   int64_t exits = 0;       // samples that this stage answered, of requests that were served
-  Duration mean_step{};    // from a step's begin to its end, slowed by what ran beside it
+  Duration mean_step{};    // from the start of a step to its end, slowed by what ran beside it
   double utilisation = 0;  // part of their time for which the workers that host it ran it
 
   double mean_rows() const {
