@@ -10,8 +10,7 @@
 namespace escan::loadgen {
 namespace {
 
-double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-double Milliseconds(Duration duration) { return Seconds(duration) * 1e3; }
+double Milliseconds(Duration duration) { return Seconds(duration).count() * 1e3; }
 
 double Ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 double Ratio(int64_t part, int64_t whole) {
@@ -93,7 +92,7 @@ std::string SegmentsText(const Report& report) {
                             Percent(exit.share), Percent(exit.target_share));
     }
     if (report.exits_by_segment[i].empty()) value = "no sample";
-    text += Line(absl::StrFormat("from %g s", Seconds(segment.start)), value);
+    text += Line(absl::StrFormat("from %g s", Seconds(segment.start).count()), value);
   }
   return text;
 }
@@ -129,7 +128,7 @@ nlohmann::ordered_json SegmentsJson(const Report& report) {
                        {"share", exit.share},
                        {"target_share", exit.target_share}});
     }
-    segments.push_back({{"start_s", Seconds(segment.start)}, {"exits", std::move(exits)}});
+    segments.push_back({{"start_s", Seconds(segment.start).count()}, {"exits", std::move(exits)}});
   }
   return segments;
 }
@@ -180,12 +179,12 @@ Report BuildReport(const RunDescription& run, Outcome outcome) {
   for (size_t i = 0; i < run.exits.segments().size(); ++i) {
     report.exits_by_segment.push_back(tally.exits_in(static_cast<int>(i)));
   }
-  const double elapsed = Seconds(outcome.elapsed);
+  const double elapsed = Seconds(outcome.elapsed).count();
   report.achieved = {Ratio(static_cast<double>(report.succeeded), elapsed),
                      Ratio(static_cast<double>(report.samples), elapsed)};
   if (std::holds_alternative<OpenLoop>(run.pace)) {
     const int64_t due = report.sent + report.not_sent.outstanding + report.not_sent.late;
-    const double rate = Ratio(static_cast<double>(due), Seconds(outcome.schedule_span));
+    const double rate = Ratio(static_cast<double>(due), Seconds(outcome.schedule_span).count());
     report.offered = Rate{rate, rate * run.rows_per_request};
     report.lateness = Summarize(std::move(outcome.lateness));
   }
@@ -203,7 +202,7 @@ std::string ToText(const Report& report) {
   text += Line("load", absl::StrCat(PaceText(run), ", ", run.rows_per_request,
                                     run.rows_per_request == 1 ? " row" : " rows", " a request, ",
                                     run.connections, " channels"));
-  text += Line("measured", absl::StrFormat("%.3f s%s", Seconds(report.elapsed),
+  text += Line("measured", absl::StrFormat("%.3f s%s", Seconds(report.elapsed).count(),
                                            report.interrupted ? " (interrupted)" : ""));
   text += Line("requests", RequestsText(report));
   if (report.offered) text += Line("offered", RateText(*report.offered));
@@ -222,9 +221,10 @@ std::string ToText(const Report& report) {
         absl::StrFormat("p50 %.3f  p99 %.3f  max %.3f", Milliseconds(report.lateness->p50),
                         Milliseconds(report.lateness->p99), Milliseconds(report.lateness->max)));
   }
-  text += Line("generator",
-               absl::StrFormat("%.3f CPU s, %.1f us a request", Seconds(report.cpu),
-                               Ratio(Seconds(report.cpu) * 1e6, static_cast<double>(report.sent))));
+  text += Line(
+      "generator",
+      absl::StrFormat("%.3f CPU s, %.1f us a request", Seconds(report.cpu).count(),
+                      Ratio(Seconds(report.cpu).count() * 1e6, static_cast<double>(report.sent))));
   if (GeneratorWasLate(report)) {
     text += Line("warning", "the generator sent late: its machine is too busy for this rate");
   }
@@ -234,7 +234,7 @@ std::string ToText(const Report& report) {
 std::string ToJson(const Report& report) {
   nlohmann::ordered_json json = RunJson(report.run);
   json["interrupted"] = report.interrupted;
-  json["elapsed_s"] = Seconds(report.elapsed);
+  json["elapsed_s"] = Seconds(report.elapsed).count();
   json["requests"] = {{"sent", report.sent},
                       {"succeeded", report.succeeded},
                       {"failed", report.failed},
@@ -262,17 +262,17 @@ std::string ToJson(const Report& report) {
     json["send_lateness_ms"] = LatencyJson(*report.lateness);
     json["generator_was_late"] = GeneratorWasLate(report);
   }
-  json["generator_cpu_s"] = Seconds(report.cpu);
+  json["generator_cpu_s"] = Seconds(report.cpu).count();
   // Messages of a server may hold anything.
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 std::string ToLine(const RunProgress& before, const RunProgress& now) {
   const double rate = Ratio(static_cast<double>(now.answered - before.answered),
-                            Seconds(now.elapsed - before.elapsed));
-  std::string line =
-      absl::StrFormat("%.1f s  %.0f answers/s  %d in flight  %d failed  p99 %.2f ms",
-                      Seconds(now.elapsed), rate, now.in_flight, now.failed, Milliseconds(now.p99));
+                            Seconds(now.elapsed - before.elapsed).count());
+  std::string line = absl::StrFormat("%.1f s  %.0f answers/s  %d in flight  %d failed  p99 %.2f ms",
+                                     Seconds(now.elapsed).count(), rate, now.in_flight, now.failed,
+                                     Milliseconds(now.p99));
   if (now.not_sent > 0) absl::StrAppend(&line, "  ", now.not_sent, " not sent");
   return line;
 }

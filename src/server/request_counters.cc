@@ -5,8 +5,6 @@
 namespace escan {
 namespace {
 
-double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 uint64_t Load(const std::atomic<uint64_t>& counter) {
   return counter.load(std::memory_order_relaxed);
 }
@@ -25,7 +23,7 @@ void RequestCounters::CountAnswered(const Times& times, int rows, TimePoint now)
   Add(engine_ns_, times.engine);
   Add(output_ns_, times.output);
   const auto bound =
-      std::lower_bound(kLatencyBounds.begin(), kLatencyBounds.end(), Seconds(times.total));
+      std::lower_bound(kLatencyBounds.begin(), kLatencyBounds.end(), Seconds(times.total).count());
   Add(latency_[static_cast<size_t>(bound - kLatencyBounds.begin())], 1);
   last_ns_.store(static_cast<uint64_t>(now.time_since_epoch().count()), std::memory_order_relaxed);
 }
@@ -45,7 +43,7 @@ RequestCounters::Snapshot RequestCounters::Read() const {
                        .output = LoadDuration(output_ns_)};
   snapshot.failed = LoadDuration(failed_ns_);
   for (size_t i = 0; i < latency_.size(); ++i) snapshot.latency.counts[i] = Load(latency_[i]);
-  snapshot.latency.sum = Seconds(snapshot.answered.total);
+  snapshot.latency.sum = Seconds(snapshot.answered.total).count();
   snapshot.last = TimePoint(LoadDuration(last_ns_));
   return snapshot;
 }

@@ -18,8 +18,6 @@ namespace {
 
 constexpr const char* kDifficulty = "difficulty";
 
-double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 int DifficultyOf(const CascadeSpec& cascade) {
   for (size_t i = 0; i < cascade.inputs.size(); ++i) {
     const TensorSpec& input = cascade.inputs[i];
@@ -79,7 +77,7 @@ double Percentile(std::vector<Duration>& latencies, double part) {
   const auto index = static_cast<size_t>(part * static_cast<double>(latencies.size() - 1));
   std::nth_element(latencies.begin(), latencies.begin() + static_cast<ptrdiff_t>(index),
                    latencies.end());
-  return Seconds(latencies[index]);
+  return Seconds(latencies[index]).count();
 }
 
 Duration WorkersCpu(const EngineStatus& status) {
@@ -109,10 +107,10 @@ struct Snapshot {
 
 CascadeFigures Difference(const Snapshot& begin, const Snapshot& end, double samples) {
   CascadeFigures figures;
-  figures.seconds = Seconds(end.time - begin.time);
+  figures.seconds = Seconds(end.time - begin.time).count();
   figures.samples_per_second = samples / figures.seconds;
-  figures.daemon_cpu_seconds = Seconds(end.own_cpu - begin.own_cpu) / samples * 1000;
-  figures.worker_cpu_seconds = Seconds(end.worker_cpu - begin.worker_cpu) / samples * 1000;
+  figures.daemon_cpu_seconds = Seconds(end.own_cpu - begin.own_cpu).count() / samples * 1000;
+  figures.worker_cpu_seconds = Seconds(end.worker_cpu - begin.worker_cpu).count() / samples * 1000;
   for (size_t i = 0; i < end.status.stages.size(); ++i) {
     const StageStatistics& before = begin.status.stages[i].statistics;
     const StageStatistics& after = end.status.stages[i].statistics;

@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "load/latency_summary.h"
 #include "loadgen/connections.h"
 #include "loadgen/fake_inference_server.h"
 #include "loadgen/grpc_transport.h"
