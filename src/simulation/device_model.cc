@@ -7,28 +7,23 @@ namespace escan {
 
 void DeviceModel::Start(WorkerId worker, Seconds step, Seconds device_time, TimePoint now) {
   Proceed(now);
-  const double load = device_time / step;
   running_.push_back(
-      {.worker = worker, .load = load, .end = progress_ + step.count() / Stretch(load)});
+      {.worker = worker, .load = device_time / step, .left = step.count(), .slowdown = 1});
   Refresh();
 }
 
 WorkerId DeviceModel::FinishNext() {
   Proceed(next_finish_);
-  const auto first = std::ranges::min_element(running_, {}, &Step::end);
+  const auto first = std::ranges::min_element(running_, {}, &Step::seconds_to_end);
   const WorkerId worker = first->worker;
   running_.erase(first);
-  if (running_.empty()) progress_ = 0;  // small numbers stay exact
   Refresh();
   return worker;
 }
 
-double DeviceModel::Stretch(double load) const {
-  return std::pow(1 + std::pow(load, knee_), 1 / knee_);
-}
-
 void DeviceModel::Proceed(TimePoint now) {
-  if (!running_.empty()) progress_ += Seconds(now - proceeded_to_).count() / stretch_;
+  const double passed = Seconds(now - proceeded_to_).count();
+  for (Step& step : running_) step.left = std::max(step.left - passed / step.slowdown, 0.0);
   proceeded_to_ = now;
 }
 
@@ -37,10 +32,12 @@ void DeviceModel::Refresh() {
   if (running_.empty()) return;
   double load = 0;
   for (const Step& step : running_) load += step.load;
-  stretch_ = Stretch(load);
-  const double end = std::ranges::min_element(running_, {}, &Step::end)->end;
-  const Seconds left(std::max((end - progress_) * stretch_, 0.0));
-  next_finish_ = proceeded_to_ + std::chrono::round<Duration>(left);
+  const double all = 1 + std::pow(load, knee_);
+  for (Step& step : running_) {
+    step.slowdown = std::pow(all - std::pow(step.load, knee_), 1 / knee_);
+  }
+  const auto first = std::ranges::min_element(running_, {}, &Step::seconds_to_end);
+  next_finish_ = proceeded_to_ + std::chrono::round<Duration>(Seconds(first->seconds_to_end()));
 }
 
 }  // namespace escan

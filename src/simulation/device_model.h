@@ -11,8 +11,9 @@ namespace escan {
 // section 7. A step that takes the time t alone, w of it the device's, puts the load d = w / t on
 // the device. With D the sum over all running steps and p the knee, each of them runs slower than
 // alone by the factor
-//   ((1 + D^p) / (1 + d^p))^(1/p).
-// Loads change at every start and end of a step, and the speeds of all steps with them.
+//   (1 + D^p - d^p)^(1/p):
+// not at all when it is alone, and so that many equal steps finish one in w. Loads change at every
+// start and end of a step, and the speeds of all steps with them.
 //
 // Plain code, used by one thread; time must not go backwards.
 class DeviceModel {
@@ -35,23 +36,19 @@ class DeviceModel {
   struct Step {
     WorkerId worker;
     double load;
-    double end;  // the progress at which it is over
+    double left;      // seconds that are left of it, alone
+    double slowdown;  // at the moment
+
+    double seconds_to_end() const { return left * slowdown; }
   };
 
-  // (1 + load^p)^(1/p)
-  double Stretch(double load) const;
-  // Brings the progress up to `now`.
+  // Brings what is left of all steps up to `now`.
   void Proceed(TimePoint now);
   // After any start or end of a step.
   void Refresh();
 
   const double knee_;
   std::vector<Step> running_;  // in the order in which they were started
-
-  // A step's speed is Stretch(d) / Stretch(D): D is common to all, so that one number that grows at
-  // the rate 1 / Stretch(D) tells how far each of them is. In seconds of a step without load.
-  double progress_ = 0;
-  double stretch_ = 1;
   TimePoint proceeded_to_;
   TimePoint next_finish_ = TimePoint::max();
 };

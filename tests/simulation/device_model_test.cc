@@ -52,31 +52,32 @@ TEST(DeviceModel, SmallStepsHardlySlowEachOther) {
 }
 
 TEST(DeviceModel, StepsSlowEachOtherByTheLaw) {
-  // Loads 0.5 and 1, the sum 1.5: by hand ((1 + 1.5^4) / (1 + 0.5^4))^(1/4) = 1.545542 and
-  // ((1 + 1.5^4) / (1 + 1))^(1/4) = 1.319488.
+  // Loads 0.5 and 1, the sum 1.5: by hand (1 + 1.5^4 - 0.5^4)^(1/4) = 1.565085 and
+  // (1 + 1.5^4 - 1)^(1/4) = 1.5.
   const Seconds step = ToSeconds(microseconds(1000));
   DeviceModel device(kKnee);
   device.Start(0, step, step * 0.5, kStart);
   device.Start(1, step * 10, step * 10, kStart);
-  EXPECT_NEAR(ToSeconds(device.NextFinish() - kStart).count(), 1545.542e-6, 1e-8);
-  // What is left of the other one, 10 - 1.545542 / 1.319488 steps, it does alone.
+  EXPECT_NEAR(ToSeconds(device.NextFinish() - kStart).count(), 1565.085e-6, 1e-8);
+  // What is left of the other one, 10 - 1.565085 / 1.5 steps, it does alone.
   const TimePoint alone = device.NextFinish();
   EXPECT_EQ(device.FinishNext(), 0);
   EXPECT_NEAR(ToSeconds(device.NextFinish() - alone).count(),
-              (10 - 1.545542 / 1.319488) * step.count(), 1e-8);
+              (10 - 1.565085 / 1.5) * step.count(), 1e-8);
 }
 
 TEST(DeviceModel, ManyStepsSaturateTheDevice) {
-  // n steps of load d and time t take n d t / (1 + d^p)^(1/p) together: their device time w = d t,
-  // where d is small.
+  // n steps of the device time w take n w together, whatever one of them takes alone.
   const Seconds step = ToSeconds(microseconds(100));
   for (const double load : {0.05, 0.3, 1.0}) {
     const Seconds device_time = step * load;
-    const double limit = std::pow(1 + std::pow(load, kKnee), 1 / kKnee) / device_time.count();
-    EXPECT_NEAR(SaturatedRate(400, step, device_time, kKnee) / limit, 1, 0.01) << load;
+    EXPECT_NEAR(SaturatedRate(400, step, device_time, kKnee) * device_time.count(), 1, 0.01) << load;
   }
-  const Seconds small = step * 0.05;
-  EXPECT_NEAR(SaturatedRate(400, step, small, kKnee) * small.count(), 1, 0.01);
+}
+
+TEST(DeviceModel, StepsThatFillTheDeviceAloneTakeTurns) {
+  const Seconds step = ToSeconds(microseconds(100));
+  EXPECT_NEAR(SaturatedRate(2, step, step, kKnee) * step.count(), 1, 1e-3);
 }
 
 TEST(DeviceModel, ASharperKneeIsCloserToTheLesserOfBothBounds) {
