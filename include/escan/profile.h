@@ -16,8 +16,13 @@ struct StageCosts {
   // device and no other batch at the worker.
   std::vector<std::vector<Seconds>> step;
 
-  // [share][clients][bucket]: device time of one step. While so many clients of this share run such
-  // steps back to back, each with a batch waiting, all together finish one step in this time.
+  // [share][bucket]: from one result to the next of a worker that always has another batch waiting,
+  // with nothing else on the device. Less than `step` where work on two batches overlaps.
+  std::vector<std::vector<Seconds>> steady_step;
+
+  // [share][clients][bucket]: device time of one step, with so many clients on the device: what all
+  // of them together approach for a step, the more of them run such steps back to back. By the law
+  // in docs/design.md, 7, the rate of exactly so many clients follows from this and `steady_step`.
   std::vector<std::vector<std::vector<Seconds>>> device_time;
 
   size_t input_bytes = 0;   // of a row, that cross the bus from the host

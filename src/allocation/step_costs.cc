@@ -37,12 +37,22 @@ Seconds Between(const Place& place, At at) {
 
 }  // namespace
 
+Seconds StepCosts::Alone(const std::vector<std::vector<Seconds>>& times,
+                         const std::vector<int>& buckets, int rows, int thread_percent) const {
+  const Place share = PlaceOf(thread_percent, profile_.thread_percents);
+  const Place bucket = PlaceOfRows(rows, buckets, profile_.padded);
+  return Between(share,
+                 [&](size_t s) { return Between(bucket, [&](size_t b) { return times[s][b]; }); });
+}
+
 Seconds StepCosts::StepTime(int stage, int rows, int thread_percent) const {
   const StageCosts& costs = profile_.stages[static_cast<size_t>(stage)];
-  const Place share = PlaceOf(thread_percent, profile_.thread_percents);
-  const Place bucket = PlaceOfRows(rows, costs.buckets, profile_.padded);
-  return Between(
-      share, [&](size_t s) { return Between(bucket, [&](size_t b) { return costs.step[s][b]; }); });
+  return Alone(costs.step, costs.buckets, rows, thread_percent);
+}
+
+Seconds StepCosts::SteadyStepTime(int stage, int rows, int thread_percent) const {
+  const StageCosts& costs = profile_.stages[static_cast<size_t>(stage)];
+  return Alone(costs.steady_step, costs.buckets, rows, thread_percent);
 }
 
 Seconds StepCosts::DeviceTime(int stage, int rows, int thread_percent, int clients) const {

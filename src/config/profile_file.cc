@@ -108,8 +108,9 @@ class ProfileReader {
   }
 
   void ReadStageCosts(const NodeReader& node, const StageSpec& stage) {
-    const MapReader map(node, {"name", "model", "precision", "layout", "execution", "buckets",
-                               "step_us", "device_time_us", "input_bytes", "memory_bytes"});
+    const MapReader map(node,
+                        {"name", "model", "precision", "layout", "execution", "buckets", "step_us",
+                         "steady_step_us", "device_time_us", "input_bytes", "memory_bytes"});
     const NodeReader name = map.Required("name");
     StageKey& stage_key = key().stages.emplace_back();
     stage_key.name = name.AsString().value_or("");
@@ -123,6 +124,12 @@ class ProfileReader {
     costs.buckets = ReadBuckets(map.Required("buckets"), stage);
     costs.step = ReadShares<std::vector<Seconds>>(
         map.Required("step_us"), [&](const NodeReader& share) { return ReadTimes(share, stage); });
+    const NodeReader steady = map["steady_step_us"];
+    costs.steady_step = costs.step;
+    if (steady.present()) {
+      costs.steady_step = ReadShares<std::vector<Seconds>>(
+          steady, [&](const NodeReader& share) { return ReadTimes(share, stage); });
+    }
     costs.device_time = ReadShares<std::vector<std::vector<Seconds>>>(
         map.Required("device_time_us"),
         [&](const NodeReader& share) { return ReadClients(share, stage); });

@@ -27,6 +27,7 @@ Json StageJson(const StageKey& key, const StageCosts& costs) {
           {"execution", Name(key.gpu.execution)},
           {"buckets", costs.buckets},
           {"step_us", Microseconds(costs.step)},
+          {"steady_step_us", Microseconds(costs.steady_step)},
           {"device_time_us", Microseconds(costs.device_time)},
           {"input_bytes", costs.input_bytes},
           {"memory_bytes", costs.memory_bytes}};

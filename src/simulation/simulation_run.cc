@@ -118,16 +118,18 @@ void SimulationRun::Dispatch(const Batch& batch) {
   SimulatedWorker& worker = workers_[static_cast<size_t>(batch.worker)];
   const bool idle = worker.holds_nothing();
   worker.Add(batch);
-  if (idle) BeginStep(batch.worker);
+  if (idle) BeginStep(batch.worker, /*steadily=*/false);
 }
 
-void SimulationRun::BeginStep(WorkerId id) {
+void SimulationRun::BeginStep(WorkerId id, bool steadily) {
   SimulatedWorker& worker = workers_[static_cast<size_t>(id)];
   const auto device = static_cast<size_t>(group(worker).device);
   const int share = group(worker).thread_percent;
   SimulatedWorker::HeldBatch& batch = worker.first();
   batch.begin = now_;
-  devices_[device].Start(id, costs_.StepTime(batch.stage, batch.rows, share),
+  devices_[device].Start(id,
+                         steadily ? costs_.SteadyStepTime(batch.stage, batch.rows, share)
+                                  : costs_.StepTime(batch.stage, batch.rows, share),
                          costs_.DeviceTime(batch.stage, batch.rows, share, clients_[device]), now_);
 }
 
@@ -141,7 +143,7 @@ void SimulationRun::FinishStep(WorkerId id) {
   SimulatedWorker& worker = workers_[static_cast<size_t>(id)];
   const SimulatedWorker::HeldBatch& batch = worker.first();
   worker.RemoveFirst();
-  if (!worker.holds_nothing()) BeginStep(id);
+  if (!worker.holds_nothing()) BeginStep(id, /*steadily=*/true);
   tally_.Ran({.group = worker.group(),
               .stage = batch.stage,
               .rows = batch.rows,

@@ -49,8 +49,8 @@ class SimulationRun : private SchedulerActions {
 
   void Admit(const Request& request);
   void End(const Request& request, RequestEnd end);
-  // The worker begins the first batch that it holds.
-  void BeginStep(WorkerId worker);
+  // The worker begins the first batch that it holds, `steadily` when one ended just now.
+  void BeginStep(WorkerId worker, bool steadily);
   // The worker's first batch is done.
   void FinishStep(WorkerId worker);
 

@@ -13,6 +13,7 @@ Profile TwoByTwoByTwo() {
   StageCosts& stage = profile.stages.emplace_back();
   stage.buckets = {4, 8};
   stage.step = {{Seconds(1), Seconds(3)}, {Seconds(10), Seconds(30)}};
+  stage.steady_step = {{Seconds(0.5), Seconds(2)}, {Seconds(5), Seconds(20)}};
   stage.device_time = {{{Seconds(1), Seconds(3)}, {Seconds(10), Seconds(30)}},
                        {{Seconds(100), Seconds(300)}, {Seconds(1000), Seconds(3000)}}};
   return profile;
@@ -23,6 +24,7 @@ TEST(StepCosts, GiveWhatWasMeasured) {
   const StepCosts costs(profile);
   EXPECT_EQ(costs.StepTime(0, 4, 50), Seconds(1));
   EXPECT_EQ(costs.StepTime(0, 8, 100), Seconds(30));
+  EXPECT_EQ(costs.SteadyStepTime(0, 8, 50), Seconds(2));
   EXPECT_EQ(costs.DeviceTime(0, 4, 100, 5), Seconds(1000));
   EXPECT_EQ(costs.DeviceTime(0, 8, 50, 1), Seconds(3));
 }

@@ -36,6 +36,7 @@ Profile CostsOf(const CascadeSpec& cascade) {
     StageCosts& costs = profile.stages.emplace_back();
     costs.buckets = stage.buckets;
     costs.step = {{step, step * 1.25, step * 2}};
+    costs.steady_step = costs.step;
     costs.device_time = {{{step / 3, step * 1.25 / 3, step * 2 / 3}}};
     step *= 2;
   }

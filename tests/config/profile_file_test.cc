@@ -41,7 +41,7 @@ constexpr char kProfile[] = R"({
      "execution": "graph", "buckets": [1, 8],
      "step_us": [[120.5, 240], [100, 200]],
      "device_time_us": [[[60, 120], [50, 110]], [[70, 130], [65, 125]]],
-     "input_bytes": 784, "memory_bytes": 1000},
+     "input_bytes": 784, "memory_bytes": 1000, "steady_step_us": [[115, 235], [110, 190]]},
     {"name": "large", "model": "sha256:22", "buckets": [4],
      "step_us": [[900], [800]],
      "device_time_us": [[[700], [600]], [[750], [650]]]}
@@ -84,6 +84,8 @@ TEST_F(ProfileFile, HoldsTimesByShareClientsAndBucket) {
   EXPECT_EQ(small.buckets, (std::vector<int>{1, 8}));
   EXPECT_DOUBLE_EQ(small.step[0][0].count(), 120.5e-6);
   EXPECT_DOUBLE_EQ(small.step[1][1].count(), 200e-6);
+  EXPECT_DOUBLE_EQ(small.steady_step[1][0].count(), 110e-6);
+  EXPECT_EQ(profile.stages[1].steady_step, profile.stages[1].step) << "the default";
   EXPECT_DOUBLE_EQ(small.device_time[0][1][0].count(), 50e-6);
   EXPECT_DOUBLE_EQ(small.device_time[1][0][1].count(), 130e-6);
   EXPECT_EQ(small.input_bytes, 784u);

@@ -62,8 +62,8 @@ TEST(DeviceModel, StepsSlowEachOtherByTheLaw) {
   // What is left of the other one, 10 - 1.565085 / 1.5 steps, it does alone.
   const TimePoint alone = device.NextFinish();
   EXPECT_EQ(device.FinishNext(), 0);
-  EXPECT_NEAR(ToSeconds(device.NextFinish() - alone).count(),
-              (10 - 1.565085 / 1.5) * step.count(), 1e-8);
+  EXPECT_NEAR(ToSeconds(device.NextFinish() - alone).count(), (10 - 1.565085 / 1.5) * step.count(),
+              1e-8);
 }
 
 TEST(DeviceModel, ManyStepsSaturateTheDevice) {
@@ -71,7 +71,8 @@ TEST(DeviceModel, ManyStepsSaturateTheDevice) {
   const Seconds step = ToSeconds(microseconds(100));
   for (const double load : {0.05, 0.3, 1.0}) {
     const Seconds device_time = step * load;
-    EXPECT_NEAR(SaturatedRate(400, step, device_time, kKnee) * device_time.count(), 1, 0.01) << load;
+    EXPECT_NEAR(SaturatedRate(400, step, device_time, kKnee) * device_time.count(), 1, 0.01)
+        << load;
   }
 }
 

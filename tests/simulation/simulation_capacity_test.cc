@@ -117,12 +117,22 @@ TEST(Capacity, OfReplicasIsBoundedByTheDevice) {
   EXPECT_NEAR(SaturatedRate(system, {}), 2 * 8 / 4e-3, 40);
 }
 
+TEST(Capacity, OfAWorkerThatAlwaysHasABatchWaitingFollowsFromItsSteadySteps) {
+  SystemUnderTest system({milliseconds(4)}, 8);
+  system.profile.stages[0].steady_step = {{Seconds(3e-3)}};
+  system.AddWorkers({.credits = 2, .stages = {0}});
+  EXPECT_NEAR(SaturatedRate(system, {}), 8 / 3e-3, 20);
+  system.plan.workers[0].credits = 1;
+  EXPECT_NEAR(SaturatedRate(system, {}), 8 / 4e-3, 20);
+}
+
 TEST(Capacity, FollowsSharesAndTheNumberOfClients) {
   SystemUnderTest system({milliseconds(4)}, 8);
   system.profile.thread_percents = {50, 100};
   system.profile.client_counts = {1, 2};
   StageCosts& costs = system.profile.stages[0];
   costs.step = {{Seconds(8e-3)}, {Seconds(4e-3)}};
+  costs.steady_step = costs.step;
   costs.device_time = {{{Seconds(0)}, {Seconds(8e-3)}}, {{Seconds(0)}, {Seconds(0)}}};
   system.AddWorkers({.thread_percent = 50, .stages = {0}});
   EXPECT_NEAR(SaturatedRate(system, {}), 8 / 8e-3, 10);

@@ -30,6 +30,7 @@ struct SystemUnderTest {
       StageCosts& costs = profile.stages.emplace_back();
       costs.buckets = {max_batch};
       costs.step = {{Seconds(step_time)}};
+      costs.steady_step = costs.step;
       costs.device_time = {{{Seconds(0)}}};
     }
   }
