@@ -91,8 +91,19 @@ def plan_rows(records):
 
 
 def alone_rows(records):
-    for limit, rates in sorted(saturated_rates(records).items()):
-        yield [str(limit), " / ".join(f"{rate:,.0f}" for rate in rates.values())]
+    for record in records:
+        key = record["key"]
+        if not key["plan"].startswith(ALONE):
+            continue
+        _, stage, workers = key["plan"].split()
+        yield [
+            stage,
+            workers.replace("x", " × ") + " %",
+            str(key["limit"]),
+            f"{record['samples_per_second']:,.0f}",
+            f"{record['daemon_cpu_seconds_per_1000']:.3f}",
+            f"{record['worker_cpu_seconds_per_1000']:.3f}",
+        ]
 
 
 def grpc_rows(folder):
@@ -112,6 +123,7 @@ def grpc_rows(folder):
             f"{result['escand']['samples_per_second'] / smaller:.2f}",
             f"{result['escand']['p99_ms']:.1f}",
             f"{result['escand']['server_cpu_seconds_per_1000']:.3f}",
+            f"{result['echo']['server_cpu_seconds_per_1000']:.3f}",
         ]
 
 
@@ -135,13 +147,15 @@ def main():
             ["plan", "batch limit", "samples/s", "of the limit", "p50, ms", "p99, ms",
              "mean batch by stage", "CPU s / 1,000, daemon", "workers"],
             plan_rows(records))
-        print_table(f"Stages of {cascade} alone, samples/s at saturation",
-                    ["batch limit", "by stage"], alone_rows(records))
+        print_table(f"Stages of {cascade} alone, the device kept busy",
+                    ["stage", "workers", "batch limit", "samples/s", "CPU s / 1,000, daemon",
+                     "workers"], alone_rows(records))
     if rows := list(grpc_rows(folder)):
         print_table(
             "Through gRPC",
             ["cascade", "plan, limit", "rows a request", "without gRPC, samples/s",
-             "echo server", "escand", "of the smaller", "p99, ms", "CPU s / 1,000"],
+             "echo server", "escand", "of the smaller", "p99, ms", "CPU s / 1,000, escand and workers",
+             "echo server"],
             rows)
     return 0
 

@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 test_seconds=300   # for one test program
-table_seconds=480  # for one table
+run_seconds=480    # for all that one run measures
 
 # KIND_CASCADE: measured by the function table_KIND, which writes JSON lines on the benchmark cascade to
 # a file, or goes on with what an earlier run left there.
@@ -70,8 +70,12 @@ library_path() {
   printf '%s' "$path${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 }
 
-# measured COMMAND [ARGUMENT...]: what a table runs, ended when it takes too long.
-measured() { timeout --kill-after=10 "$table_seconds" "$@"; }
+# measured COMMAND [ARGUMENT...]: what a table runs, ended when the run's time is over.
+measured() {
+  local left=$((run_seconds - SECONDS))
+  ((left > 0)) || die "the time of this run is over: another one goes on with what is missing"
+  timeout --kill-after=10 "$left" "$@"
+}
 
 # cascade_folder CASCADE: the benchmark cascade, written when it is first asked for.
 cascade_folder() {

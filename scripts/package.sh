@@ -55,6 +55,8 @@ check() {
       [ -e "$1/lib/escan/$library" ] || [[ $library =~ $of_the_machine ]] ||
         die "${file#"$1/"} needs $library, which is not in the package"
     done < <(sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' <<<"$entries")
+    ! readelf --version-info --wide "$file" | grep --quiet -E 'GLIBC_2\.(3[7-9]|[4-9][0-9])' ||
+      die "${file#"$1/"} needs a newer glibc than 2.36"
   done < <(elf_files "$1")
 }
 

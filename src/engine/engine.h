@@ -138,6 +138,7 @@ class Engine {
   void OnDeviceFault(std::function<void(int device)> callback);
 
   const CascadeSpec& cascade() const;
+  const std::vector<Device>& devices() const { return options_.devices; }
 
  private:
   Engine(const CascadeSpec& cascade, const EngineOptions& options, const SlabLayout& layout,

@@ -271,6 +271,12 @@ void EngineLoop::HandleState(WorkerId worker, WorkerLink& link, const StateFrame
   const bool was_ready = link.reported().state == WorkerState::kReady;
   const bool became_ready = frame.state == WorkerState::kReady && !was_ready;
   link.Reported(frame);
+  if (frame.state == WorkerState::kLoading || frame.state == WorkerState::kWarming ||
+      frame.state == WorkerState::kCapturing) {
+    spdlog::info("worker preparing model={} worker={} pid={} state={} done={} total={}",
+                 environment_.cascade->name, worker, link.process().pid(), Name(frame.state),
+                 frame.done, frame.total);
+  }
   if (frame.state == WorkerState::kFailed) {
     spdlog::error("worker failed model={} worker={} pid={} reason=\"{}\"",
                   environment_.cascade->name, worker, link.process().pid(), frame.message.data());
@@ -278,7 +284,7 @@ void EngineLoop::HandleState(WorkerId worker, WorkerLink& link, const StateFrame
   // One that never was ready may have failed at reaching the device; and the word of one that is
   // being ended is not about the device.
   if (frame.state == WorkerState::kFailed && frame.device_fault != 0 && was_ready &&
-      !link.expected_to_end()) {
+      !link.expected_to_end() && environment_.options->host->SharesFaults(link.role())) {
     const int device = link.role().device;
     if (ExpelFrom(device, now) && on_device_fault_) on_device_fault_(device);
   }

@@ -39,7 +39,9 @@ void WorkerLink::Retire() {
 void WorkerLink::Expel(TimePoint now) {
   expelled_ = true;
   deadline_ = now + kHeartbeatTimeout;
-  SendStop();
+  // Before it is ready it holds no row and reads no word.
+  if (reported_.state == WorkerState::kReady) return SendStop();
+  host_->Kill(process_, role_);
 }
 
 void WorkerLink::SocketClosed(TimePoint now) {

@@ -40,7 +40,7 @@ class WorkerLink {
   void Retire();
   bool expected_to_end() const { return stop_asked_; }
   // Asks the process to end because its device is in error, and with it perhaps what it holds. One
-  // that does not end is condemned after a while.
+  // that does not end is condemned after a while; one that is not ready yet is ended at once.
   void Expel(TimePoint now);
   bool expelled() const { return expelled_; }
 

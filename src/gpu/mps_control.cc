@@ -68,7 +68,7 @@ std::vector<std::string> MpsControl::Directories::Environment() const {
   return variables;
 }
 
-absl::StatusOr<std::string> MpsControl::Run(const std::string& command) const {
+absl::StatusOr<std::string> MpsControl::Run(const std::string& command, Duration timeout) const {
   const absl::StatusOr<UniqueFd> input = InputOf(command);
   if (!input.ok()) return input.status();
   const absl::StatusOr<UniqueFd> output = MakeOutput();
@@ -79,13 +79,13 @@ absl::StatusOr<std::string> MpsControl::Run(const std::string& command) const {
                            .environment = directories_.Environment(),
                            .descriptors = {input->get(), output->get(), output->get()}});
   if (!process.ok()) return process.status();
-  const std::optional<ProcessExit> exit = process->AwaitEnd(Clock::now() + timeout_);
+  const std::optional<ProcessExit> exit = process->AwaitEnd(Clock::now() + timeout);
   const std::string said = ReadOutput(output->get());
   const std::string what = absl::StrCat(program_.string(), ": ", command);
   if (!exit) {
-    return absl::DeadlineExceededError(
-        absl::StrCat(what, ": no answer within ", absl::FormatDuration(absl::FromChrono(timeout_)),
-                     ", it said ", Quoted(said)));
+    return absl::DeadlineExceededError(absl::StrCat(what, ": no answer within ",
+                                                    absl::FormatDuration(absl::FromChrono(timeout)),
+                                                    ", it said ", Quoted(said)));
   }
   if (exit->by_signal || exit->value != 0) {
     return absl::UnavailableError(
@@ -133,9 +133,9 @@ absl::StatusOr<std::vector<pid_t>> MpsControl::Clients(pid_t server) const {
   return Pids(absl::StrCat("get_client_list ", server));
 }
 
-absl::Status MpsControl::TerminateClient(pid_t server, pid_t client) const {
+absl::Status MpsControl::TerminateClient(pid_t server, pid_t client, Duration timeout) const {
   const std::string command = absl::StrCat("terminate_client ", server, " ", client);
-  const absl::StatusOr<std::string> said = Run(command);
+  const absl::StatusOr<std::string> said = Run(command, timeout);
   if (!said.ok()) return said.status();
   // A refusal has a text, but the program ends with status 0.
   if (said->empty() || *said == "0" || absl::StrContains(absl::AsciiStrToLower(*said), "success")) {

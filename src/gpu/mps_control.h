@@ -44,15 +44,18 @@ class MpsControl {
   absl::StatusOr<std::vector<pid_t>> Servers() const;
   absl::StatusOr<std::vector<pid_t>> Clients(pid_t server) const;
   // Ends what the client does on the GPU; the process stays. FailedPrecondition when the daemon
-  // refuses.
-  absl::Status TerminateClient(pid_t server, pid_t client) const;
+  // refuses. Waits for `timeout` at most.
+  absl::Status TerminateClient(pid_t server, pid_t client, Duration timeout) const;
   // Asks the daemon and its servers to end.
   absl::Status Quit() const;
 
   // What the program prints when it is given `command`, at most 64 KiB.
-  absl::StatusOr<std::string> Run(const std::string& command) const;
+  absl::StatusOr<std::string> Run(const std::string& command) const {
+    return Run(command, timeout_);
+  }
 
  private:
+  absl::StatusOr<std::string> Run(const std::string& command, Duration timeout) const;
   absl::StatusOr<std::vector<pid_t>> Pids(const std::string& command) const;
 
   std::filesystem::path program_;

@@ -64,7 +64,7 @@ bool MpsService::Tend(TimePoint now) {
   return false;
 }
 
-absl::StatusOr<std::vector<MpsService::Client>> MpsService::ListClients(TimePoint now) {
+absl::StatusOr<std::vector<MpsService::Client>> MpsService::ListClients() {
   absl::Status status = ListServers();
   std::vector<Client> clients;
   for (const pid_t server : servers_) {
@@ -75,13 +75,13 @@ absl::StatusOr<std::vector<MpsService::Client>> MpsService::ListClients(TimePoin
     for (const pid_t pid : *pids) clients.push_back({.server = server, .pid = pid});
   }
   if (status.ok()) return clients;
-  Fail(status, now);
+  Fail(status);
   return status;
 }
 
-absl::Status MpsService::Terminate(const Client& client, TimePoint now) {
-  const absl::Status status = control_.TerminateClient(client.server, client.pid);
-  if (absl::IsDeadlineExceeded(status)) Fail(status, now);
+absl::Status MpsService::Terminate(const Client& client) {
+  const absl::Status status = control_.TerminateClient(client.server, client.pid, times_.terminate);
+  if (absl::IsDeadlineExceeded(status)) Fail(status);
   return status;
 }
 
@@ -97,11 +97,12 @@ absl::Status MpsService::ListServers() {
   return absl::OkStatus();
 }
 
-// Only while it is up: the next look is at once or soon, and says more.
-void MpsService::Fail(const absl::Status& status, TimePoint now) {
+// Only while it is up: the next look is soon, and says more. It is later than the command, which
+// took its time and may have left the daemon busy for a moment.
+void MpsService::Fail(const absl::Status& status) {
   ++failures_;
   reason_ = std::string(status.message());
-  due_ = now + times_.recheck;
+  due_ = Clock::now() + times_.recheck;
   spdlog::warn("mps does not answer failures={} reason=\"{}\"", failures_, reason_);
 }
 
@@ -155,7 +156,7 @@ void MpsService::ProbeRunning(TimePoint now) {
     due_ = now + times_.check;
     return;
   }
-  Fail(status, now);
+  Fail(status);
   if (own_ != nullptr) {
     if (failures_ >= kFailuresToBeKilled) Kill(reason_);
   } else if (failures_ >= kFailuresToBeDown) {

@@ -43,8 +43,8 @@ class MpsService {
     pid_t server = 0;
     pid_t pid = 0;
   };
-  absl::StatusOr<std::vector<Client>> ListClients(TimePoint now);
-  absl::Status Terminate(const Client& client, TimePoint now);
+  absl::StatusOr<std::vector<Client>> ListClients();
+  absl::Status Terminate(const Client& client);
 
   // See MpsDaemon.
   void EndStaleServers();
@@ -53,7 +53,7 @@ class MpsService {
   enum class State { kDown, kStarting, kUp };
 
   absl::Status ListServers();
-  void Fail(const absl::Status& status, TimePoint now);
+  void Fail(const absl::Status& status);
   void GoDown(std::string reason, TimePoint due);
   void StartOwn(TimePoint now);
   void Kill(std::string reason);

@@ -7,6 +7,9 @@ namespace escan {
 // How long to wait for an MPS control daemon, and how often to look after it.
 struct MpsTimes {
   Duration command = std::chrono::seconds(2);  // one run of the control program
+  // A server whose client hangs answers no request to end that client, and while it is asked other
+  // clients stand still: shorter than what a batch may take before its worker counts as hanging.
+  Duration terminate = std::chrono::milliseconds(400);
   Duration check = std::chrono::seconds(10);   // between two looks at a daemon that answers
   Duration recheck = std::chrono::seconds(1);  // and at one that does not
   Duration start = std::chrono::seconds(10);   // until a daemon that was started answers

@@ -246,11 +246,11 @@ void MpsWorkerHost::End(const Ending& ending) {
   const auto ended = [&] { return AwaitEnd(ending.pidfd.get(), TimePoint::min()); };
   if (ended()) return;
   if (service_->answers()) {
-    const auto clients = service_->ListClients(Clock::now());
+    const auto clients = service_->ListClients();
     for (const MpsService::Client& client : clients.value_or(std::vector<MpsService::Client>{})) {
       // The number may be another's by now: not while our process still has it.
       if (client.pid != ending.pid || ended()) continue;
-      const absl::Status status = service_->Terminate(client, Clock::now());
+      const absl::Status status = service_->Terminate(client);
       if (!status.ok()) {
         spdlog::warn("mps client not terminated pid={} reason=\"{}\"", client.pid,
                      std::string(status.message()));
@@ -267,8 +267,7 @@ void MpsWorkerHost::Check(Verification verification) {
     verification.deadline = now + options_.times.listing;
   }
   absl::Status status = FindClient(verification);
-  const bool available = service_->availability().ok();
-  if (status.ok() || !available || now >= verification.deadline) {
+  if (status.ok() || now >= verification.deadline) {
     return verification.done(std::move(status));
   }
   verification.due = now + kListingPeriod;
@@ -279,7 +278,7 @@ void MpsWorkerHost::Check(Verification verification) {
 absl::Status MpsWorkerHost::FindClient(const Verification& verification) {
   const absl::Status available = service_->availability();
   if (!available.ok()) return available;
-  const auto clients = service_->ListClients(Clock::now());
+  const auto clients = service_->ListClients();
   if (!clients.ok()) return absl::UnavailableError(clients.status().message());
   const auto is_it = [&](const MpsService::Client& c) { return c.pid == verification.pid; };
   if (std::any_of(clients->begin(), clients->end(), is_it)) {

@@ -52,9 +52,12 @@ std::optional<Duration> StepTimes::Recent(int stage, int rows, TimePoint now) co
 }
 
 std::optional<Duration> StepTimes::P99(int stage, int rows) const {
-  const Estimate& known = estimate(stage, rows);
-  if (known.count == 0) return std::nullopt;
-  return FromNanoseconds(known.mean + 2.33 * std::sqrt(known.variance));
+  const Stage& at = stages_[static_cast<size_t>(stage)];
+  const auto first = at.estimates.begin() + at.bucket_of_rows[static_cast<size_t>(rows)];
+  const auto known = std::find_if(first, at.estimates.end(),
+                                  [](const Estimate& estimate) { return estimate.count > 0; });
+  if (known == at.estimates.end()) return std::nullopt;
+  return FromNanoseconds(known->mean + 2.33 * std::sqrt(known->variance));
 }
 
 const StepTimes::Estimate& StepTimes::estimate(int stage, int rows) const {

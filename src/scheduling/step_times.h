@@ -24,8 +24,8 @@ class StepTimes {
   // The mean, when it was measured within kMemory. Requests are refused by this one: a wrong
   // estimate that refuses all requests would otherwise never be corrected.
   std::optional<Duration> Recent(int stage, int rows, TimePoint now) const;
-  // Mean + 2.33 standard deviations: the 99th percentile of a normal distribution. Unknown until
-  // measured.
+  // Mean + 2.33 standard deviations: the 99th percentile of a normal distribution. Of the smallest
+  // measured bucket that is no smaller; unknown until there is one.
   std::optional<Duration> P99(int stage, int rows) const;
 
   static constexpr Duration kMemory = std::chrono::seconds(1);

@@ -93,14 +93,15 @@ std::optional<Chain> ChainThatEndsIn(Node* relu) {
   return std::nullopt;
 }
 
-// In the order of the code. The convolution moves to where the ReLU is, so nothing may change what
-// it reads in between.
+// In the order of the code. Convolution and sum move to where the ReLU is, so nothing may change
+// what they read in between.
 std::vector<Chain> FindChains(const std::shared_ptr<Graph>& graph) {
   const AliasDb aliases(graph);
   std::vector<Chain> chains;
   for (Node* node : graph->block()->nodes()) {
     std::optional<Chain> chain = ChainThatEndsIn(node);
-    if (chain && !aliases.hasWriters(chain->convolution.input)) chains.push_back(*chain);
+    if (!chain || aliases.hasWriters(chain->convolution.input)) continue;
+    if (chain->addend == nullptr || !aliases.hasWriters(chain->addend)) chains.push_back(*chain);
   }
   return chains;
 }

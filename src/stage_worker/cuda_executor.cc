@@ -42,6 +42,7 @@ absl::Status CudaExecutor::Prepare(const Progress& progress) {
   int done = 0;
   for (Host& host : hosts_) {
     status = PrepareBuckets(host, [&] { progress(done++, total); });
+    if (status.ok()) status = Rehearse(host);
     if (!status.ok()) return status;
   }
   progress(total, total);
@@ -55,9 +56,7 @@ absl::Status CudaExecutor::InitializeDevice() {
   absl::StatusOr<TorchGpu> gpu = TorchGpu::Create();
   if (!gpu.ok()) return gpu.status();
   gpu_.emplace(*std::move(gpu));
-  key_ = {.device = facts->name,
-          .multiprocessors = facts->multiprocessors,
-          .libraries = gpu_->Libraries()};
+  key_ = {.device = facts->name, .libraries = gpu_->Libraries()};
   absl::StatusOr<RegisteredSlab> registered = RegisteredSlab::Register(slab_);
   if (!registered.ok()) return registered.status();
   registered_.emplace(*std::move(registered));
@@ -179,6 +178,28 @@ absl::Status CudaExecutor::PrepareBuckets(Host& host, const std::function<void()
       " chosen_by=", host.model.choice_from_cache() ? "cache" : "trying",
       " graph_bytes=", gpu_->memory_bytes() - before, " device_bytes=", memory_bytes_.load()));
   return absl::OkStatus();
+}
+
+// What a step's kernels need is loaded now, and what cannot run fails now. The row is made of
+// zeros, and nobody's.
+absl::Status CudaExecutor::Rehearse(Host& host) {
+  CudaModel& model = host.model;
+  const bool graph = model.choice().graph;
+  const size_t bucket = graph ? model.BucketFor(1) : 0;
+  const int rows = graph ? model.bucket(bucket).rows : 1;
+  Step& step = steps_.front();
+  step.host = &host;
+  cudaError_t error = GatherInto(step, model.inputs(), InputBlock(model.stage(), rows),
+                                 /*slots=*/{}, rows, gpu_->stream());
+  if (error == cudaSuccess && graph) error = model.Launch(bucket);
+  if (error != cudaSuccess) return StepError(model.stage(), GpuStatus(error, "rehearse a step"));
+  absl::StatusOr<std::vector<CudaModel::Output>> outputs =
+      graph ? model.bucket(bucket).outputs : model.Forward(rows);
+  if (!outputs.ok()) return outputs.status();
+  error = Pack(step, *outputs, /*rows=*/1);
+  if (error != cudaSuccess) return StepError(model.stage(), GpuStatus(error, "rehearse a step"));
+  const absl::StatusOr<WaitEnd> end = waiter_->Await(step.done.get(), Clock::now(), /*fd=*/-1);
+  return StepError(model.stage(), end.status());
 }
 
 absl::Status CudaExecutor::Start(const StageBatch& batch) {

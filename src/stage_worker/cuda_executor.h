@@ -90,6 +90,7 @@ class CudaExecutor : public StageExecutor {
                          const CudaModel::Environment& environment);
   absl::Status MakeSteps();
   absl::Status MakeStep(size_t input_bytes, size_t output_bytes, size_t tensors);
+  absl::Status Rehearse(Host& host);
   absl::Status PrepareBuckets(Host& host, const std::function<void()>& on_step);
 
   // Parts of a step; all enqueue.

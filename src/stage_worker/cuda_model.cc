@@ -1,5 +1,7 @@
 #include "stage_worker/cuda_model.h"
 
+#include <c10/cuda/CUDACachingAllocator.h>
+
 #include <algorithm>
 #include <optional>
 #include <system_error>
@@ -128,7 +130,12 @@ absl::StatusOr<std::shared_ptr<const FrozenStage>> ReadFrozenStage(const WorkerS
 absl::Status CudaModel::State::Choose(const FrozenStage& frozen, const Environment& environment) {
   const absl::StatusOr<GpuChoiceKey> key = KeyOf(stage, environment.key);
   if (!key.ok()) return key.status();
-  const absl::StatusOr<GpuChoice> kept = environment.cache->Find(*key);
+  absl::StatusOr<GpuChoice> kept = environment.cache->Find(*key);
+  UniqueFd reserved;  // equal workers start together, and would disturb each other's trials
+  if (!kept.ok()) {
+    reserved = environment.cache->Reserve(*key);
+    kept = environment.cache->Find(*key);
+  }
   from_cache = kept.ok();
   if (from_cache) {
     choice = *kept;
@@ -159,6 +166,8 @@ absl::Status CudaModel::State::Load(const FrozenStage& frozen, const Environment
   absl::StatusOr<CudaModule> made = CudaModule::Make(stage, frozen.module, choice.variant);
   if (!made.ok()) return WithGpuCause(made.status(), gpu.stream);
   module.emplace(*std::move(made));
+  // While a graph's memory is allocated libtorch gives nothing back that it keeps for others.
+  c10::cuda::CUDACachingAllocator::emptyCache();
   if (!choice.graph && stage.gpu.execution == Execution::kAuto) RunEager(choice.eager_reason);
   return absl::OkStatus();
 }

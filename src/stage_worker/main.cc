@@ -37,6 +37,9 @@ enum ExitStatus { kStopped = 0, kEndedByError = 1, kUsage = 2 };
 // A worker that outlives its daemon ends itself within five seconds; this leaves one for noticing.
 constexpr Duration kGraceWithoutDaemon = std::chrono::seconds(4);
 
+// A stopped process does not see that its daemon is gone: the kernel wakes it then.
+void WakeWhenTheDaemonDies() { ::prctl(PR_SET_PDEATHSIG, SIGCONT); }
+
 // The daemon ends its workers over the socket; what a terminal or a service manager sends to the
 // whole group is for the daemon.
 void IgnoreSignals() {
@@ -82,6 +85,7 @@ ExitStatus RunWorker() {
     return kEndedByError;
   }
   IgnoreSignals();
+  WakeWhenTheDaemonDies();
   const WorkerSpec& spec = given->spec;
   ::prctl(PR_SET_NAME, absl::StrCat("escan-worker-", spec.worker).c_str());
   const std::string label = absl::StrCat(" cascade=", spec.cascade, " worker=", spec.worker,

@@ -1,5 +1,7 @@
 #include "stage_worker/variant_cache.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -39,7 +41,6 @@ Json ToJson(const GpuChoiceKey& key) {
           {"execution", Name(key.options.execution)},
           {"buckets", key.buckets},
           {"device", key.device},
-          {"multiprocessors", key.multiprocessors},
           {"libraries", key.libraries}};
 }
 
@@ -102,9 +103,21 @@ absl::Status VariantCache::Store(const GpuChoiceKey& key, const GpuChoice& choic
                   {"graph", choice.graph},
                   {"eager_reason", choice.eager_reason}});
   stream.close();
-  if (!stream) return FileError("write", unfinished, errno);
-  std::filesystem::rename(unfinished, file, error);
-  return error ? FileError("rename to", file, error.value()) : absl::OkStatus();
+  absl::Status status = stream ? absl::OkStatus() : FileError("write", unfinished, errno);
+  if (status.ok()) std::filesystem::rename(unfinished, file, error);
+  if (error) status = FileError("rename to", file, error.value());
+  if (!status.ok()) ::unlink(unfinished.c_str());
+  return status;
+}
+
+UniqueFd VariantCache::Reserve(const GpuChoiceKey& key) const {
+  if (folder_.empty()) return UniqueFd();
+  std::error_code ignored;  // the lock then cannot be had
+  std::filesystem::create_directories(folder_, ignored);
+  const std::string file = absl::StrCat(FileOf(key).string(), ".lock");
+  UniqueFd lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock || ::flock(lock.get(), LOCK_EX) != 0) return UniqueFd();
+  return lock;
 }
 
 absl::StatusOr<uint64_t> ContentHash(const std::filesystem::path& file) {

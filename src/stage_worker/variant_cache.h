@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "escan/cascade.h"
+#include "ipc/unique_fd.h"
 #include "stage_worker/gpu_variant.h"
 
 namespace escan {
@@ -28,8 +29,7 @@ struct GpuChoiceKey {
   std::string inputs;  // "UINT8 [N,4], FP32 [N,1]"
   GpuOptions options;
   std::vector<int> buckets;
-  std::string device;  // "NVIDIA H100 80GB HBM3"
-  int multiprocessors = 0;
+  std::string device;  // "NVIDIA H100 80GB HBM3"; what is fastest on a part of it is not asked anew
   std::string libraries;  // "torch 2.11.0, CUDA 13.0, cuDNN 9.1.2"
 };
 
@@ -45,8 +45,13 @@ class VariantCache {
   // one that this class did not write for this key; the next Store() replaces it.
   absl::StatusOr<GpuChoice> Find(const GpuChoiceKey& key) const;
 
-  // Makes the folder where there is none. The error names the file.
+  // Makes the folder where there is none. The error names the file, of which nothing is left.
   absl::Status Store(const GpuChoiceKey& key, const GpuChoice& choice) const;
+
+  // Waits until no other process tries what is best for this key; others wait while the descriptor
+  // is open. Then Find() again: the other one has found it. Not a descriptor where there is no
+  // folder or it cannot be locked: then all try.
+  UniqueFd Reserve(const GpuChoiceKey& key) const;
 
   std::filesystem::path FileOf(const GpuChoiceKey& key) const;
 

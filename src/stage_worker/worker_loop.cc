@@ -21,7 +21,11 @@ RowStatus StatusOf(const RowResult& result, float threshold) {
 
 WorkerLoop::WorkerLoop(const WorkerSpec& spec, const FrameSocket& socket, StageExecutor& executor,
                        StateReporter& reporter)
-    : spec_(spec), socket_(socket), executor_(executor), reporter_(reporter) {}
+    : spec_(spec),
+      socket_(socket),
+      executor_(executor),
+      reporter_(reporter),
+      batches_(static_cast<size_t>(spec.credits)) {}
 
 absl::Status WorkerLoop::Run() {
   absl::Status status = Prepare();
@@ -47,22 +51,22 @@ absl::Status WorkerLoop::Prepare() {
 }
 
 absl::Status WorkerLoop::Serve() {
-  while (!stopping_ || !batches_.empty()) {
-    while (!stopping_ && batches_.size() < static_cast<size_t>(spec_.credits)) {
+  while (!stopping_ || unfinished_ > 0) {
+    while (!stopping_ && unfinished_ < batches_.size()) {
       // What comes while a batch is computed is begun beside it.
-      if (!batches_.empty()) executor_.AwaitDoneOrReadable(socket_.fd());
+      if (unfinished_ > 0) executor_.AwaitDoneOrReadable(socket_.fd());
       const absl::StatusOr<bool> taken = TakeUp();
       if (!taken.ok()) return taken.status();
       if (!*taken) break;
     }
-    if (batches_.empty()) continue;
+    if (unfinished_ == 0) continue;
     if (const absl::Status status = FinishOldest(); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<bool> WorkerLoop::TakeUp() {
-  const absl::StatusOr<FrameSocket::Frame> received = socket_.Receive(/*block=*/batches_.empty());
+  const absl::StatusOr<FrameSocket::Frame> received = socket_.Receive(/*block=*/unfinished_ == 0);
   if (!received.ok()) return received.status();
   if (std::holds_alternative<FrameSocket::Empty>(*received)) return false;
   if (std::holds_alternative<StopFrame>(*received)) {
@@ -79,7 +83,8 @@ absl::StatusOr<bool> WorkerLoop::TakeUp() {
 
 absl::Status WorkerLoop::Start(const BatchFrame& frame) {
   if (absl::Status status = CheckBatch(frame); !status.ok()) return status;
-  const Batch& batch = batches_.emplace_back(Batch{.frame = frame, .started = Clock::now()});
+  Batch& batch = batches_[(oldest_ + unfinished_++) % batches_.size()];
+  batch = {.frame = frame, .started = Clock::now()};
   return executor_.Start({.stage = static_cast<int>(frame.stage),
                           .slots = std::span(batch.frame.slots).first(frame.rows)});
 }
@@ -106,7 +111,7 @@ absl::Status WorkerLoop::CheckBatch(const BatchFrame& frame) const {
 }
 
 absl::Status WorkerLoop::FinishOldest() {
-  const Batch& batch = batches_.front();
+  const Batch& batch = batches_[oldest_];
   const BatchFrame& frame = batch.frame;
   results_.assign(frame.rows, RowResult{});
   std::string first_failure;
@@ -128,7 +133,8 @@ absl::Status WorkerLoop::FinishOldest() {
     answer.status[row] = StatusOf(results_[row], frame.threshold);
   }
   SetFrameText(answer.message, first_failure);
-  batches_.pop_front();
+  oldest_ = (oldest_ + 1) % batches_.size();
+  --unfinished_;
   return socket_.Send(answer);
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <string>
 #include <vector>
 
@@ -47,7 +46,9 @@ class WorkerLoop {
   const FrameSocket& socket_;
   StageExecutor& executor_;
   StateReporter& reporter_;
-  std::deque<Batch> batches_;  // oldest first
+  std::vector<Batch> batches_;  // a ring of one for each credit
+  size_t oldest_ = 0;
+  size_t unfinished_ = 0;
   std::vector<RowResult> results_;
   TimePoint last_finished_;
   bool stopping_ = false;

@@ -57,10 +57,11 @@ TEST(MpsControl, TellsServersAndTheirClients) {
 TEST(MpsControl, TerminatesAClientOrSaysWhyNot) {
   const MpsFolder folder;
   const ChildProcess daemon = folder.StartDaemon();
-  EXPECT_TRUE(folder.Control().TerminateClient(21, kNobody).ok());
+  EXPECT_TRUE(folder.Control().TerminateClient(21, kNobody, std::chrono::seconds(30)).ok());
   EXPECT_TRUE(folder.WasTold("terminate_client 21 99999999 dead"));
   folder.SetMode("refuse-terminate");
-  const absl::Status refused = folder.Control().TerminateClient(21, kNobody);
+  const absl::Status refused =
+      folder.Control().TerminateClient(21, kNobody, std::chrono::seconds(30));
   EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(Text(refused),
               EndsWith("terminate_client 21 99999999: it said \"Client not found\""));

@@ -108,6 +108,7 @@ class MpsFolder {
 // Looks often, and waits long for what is going to happen.
 inline MpsTimes TestTimes() {
   return {.command = std::chrono::seconds(30),
+          .terminate = std::chrono::seconds(30),
           .check = std::chrono::milliseconds(20),
           .recheck = std::chrono::milliseconds(5),
           .start = std::chrono::seconds(60),

@@ -60,7 +60,7 @@ TEST_F(MpsServiceTest, StartsItsOwnDaemonAndListsClients) {
   EXPECT_TRUE(service.answers());
   EXPECT_THAT(service.servers(), IsEmpty());
   folder_.SetClients({11, 12});
-  const auto clients = service.ListClients(Clock::now());
+  const auto clients = service.ListClients();
   ASSERT_TRUE(clients.ok()) << clients.status();
   ASSERT_THAT(*clients, SizeIs(2));
   EXPECT_EQ(clients->at(1).pid, 12);
@@ -131,7 +131,7 @@ TEST_F(MpsServiceTest, ForgivesOneSilence) {
   MpsService service = Managed();
   ASSERT_TRUE(service.Start().ok());
   folder_.SetMode("hang");
-  EXPECT_EQ(service.ListClients(Clock::now()).status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(service.ListClients().status().code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_FALSE(service.answers());
   EXPECT_TRUE(service.availability().ok());
   folder_.SetMode("");

@@ -174,7 +174,7 @@ TEST_F(MpsWorkerHostTest, KillsAClientThatTheDaemonDoesNotTerminate) {
 }
 
 TEST_F(MpsWorkerHostTest, KillsClientsOfADaemonThatHangs) {
-  times_.command = std::chrono::milliseconds(300);
+  times_.command = times_.terminate = std::chrono::milliseconds(300);
   for (const char* mode : {"hang", "hang-terminate"}) {
     Start(Mode::kManaged);
     std::vector<WorkerProcess> processes;

@@ -113,7 +113,11 @@ TEST_F(ConvolutionFusion, LeavesWhatOthersReadOrCuDnnDoesNotHave) {
       0);
 }
 
-TEST_F(ConvolutionFusion, KeepsAConvolutionBeforeWhatChangesItsInput) {
+TEST_F(ConvolutionFusion, KeepsWhatIsReadBeforeItIsChanged) {
+  EXPECT_EQ(Fused("    s = torch.conv2d(x + 1, k, b, [1, 1], [1, 1]) + x\n"
+                  "    x.zero_()\n"
+                  "    return torch.relu(s) + x\n"),
+            0);
   EXPECT_EQ(Fused("    c = torch.conv2d(x, k, b, [1, 1], [1, 1])\n"
                   "    x.zero_()\n"
                   "    return torch.relu(c) + x\n"),

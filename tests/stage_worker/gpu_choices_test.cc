@@ -4,8 +4,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "stage_worker/completion_estimate.h"
@@ -123,7 +125,6 @@ class VariantCacheTest : public testing::Test {
     key_.inputs = "UINT8 [N,4]";
     key_.buckets = {1, 4};
     key_.device = "a GPU";
-    key_.multiprocessors = 66;
     key_.libraries = "torch 1";
   }
   ~VariantCacheTest() override { std::filesystem::remove_all(folder_); }
@@ -164,7 +165,7 @@ TEST_F(VariantCacheTest, AnyDifferenceIsAnotherKey) {
   other.model_hash ^= 1;
   expect_unknown(other);
   other = key_;
-  other.multiprocessors = 132;
+  other.device = "another";
   expect_unknown(other);
   other = key_;
   other.options.precision = Precision::kFp16;
@@ -189,7 +190,7 @@ TEST_F(VariantCacheTest, RefusesAFileThatItDidNotWrite) {
   std::getline(std::ifstream(cache_.FileOf(key_)), written, '\0');
   for (const std::string& text :
        {std::string("{"), std::string("[]"), std::string("{}"), written.substr(0, 40),
-        std::string(written).replace(written.find("66"), 2, "67"),
+        std::string(written).replace(written.find("a GPU"), 5, "b GPU"),
         std::string(written).replace(written.find("optimized"), 9, "optimised"),
         std::string(written).replace(written.find("false"), 5, "12345")}) {
     Overwrite(text);
@@ -206,6 +207,22 @@ TEST_F(VariantCacheTest, SaysWhyAChoiceCannotBeKept) {
   const absl::Status status = cache_.Store(key_, choice_);
   EXPECT_FALSE(status.ok());
   EXPECT_THAT(std::string(status.message()), HasSubstr("cannot make"));
+}
+
+TEST_F(VariantCacheTest, LetsOneProcessTryAndTheOthersTakeWhatItFound) {
+  UniqueFd first = cache_.Reserve(key_);
+  ASSERT_TRUE(first);
+  std::promise<void> begun;
+  std::thread second([&] {
+    begun.set_value();
+    const UniqueFd reserved = cache_.Reserve(key_);
+    EXPECT_TRUE(reserved);
+    EXPECT_EQ(cache_.Find(key_).value(), choice_);
+  });
+  begun.get_future().wait();
+  ASSERT_TRUE(cache_.Store(key_, choice_).ok());
+  first = UniqueFd();
+  second.join();
 }
 
 TEST_F(VariantCacheTest, KeepsNothingWithoutAFolder) {
