@@ -117,7 +117,9 @@ class CommandLine {
 
     CLI::App* drain =
         AddCommand(app_, "drain",
-                   "Admits no more requests, answers those inside and ends the daemon", &drain_);
+                   "Ends the daemon as SIGTERM does: after the grace period no new requests, "
+                   "then the end once those inside are answered",
+                   &drain_);
     drain->add_flag("--wait", drain_.wait, "Until the daemon has ended");
 
     simulate_->fallthrough()->callback([this] { command_ = simulate_options_.Command(); });

@@ -48,14 +48,17 @@ absl::Status CheckAddressIsFree(const std::string& address) {
       getaddrinfo(std::string(host).c_str(), address.substr(colon + 1).c_str(), &hints, &found);
   if (error != 0) return CannotListen(address, gai_strerror(error));
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> candidates(found, &freeaddrinfo);
-  // A name may have several addresses; a server is content with one of them.
+  // A name may have several addresses, and a server is content with one of them that the machine
+  // has. But none may be somebody else's: some clients would reach that one.
+  bool any = false;
   int first_error = 0;
   for (const addrinfo* candidate = found; candidate != nullptr; candidate = candidate->ai_next) {
     const int bound = Bind(*candidate);
-    if (bound == 0) return absl::OkStatus();
+    if (bound == EADDRINUSE) return CannotListen(address, std::strerror(bound));
+    any = any || bound == 0;
     if (first_error == 0) first_error = bound;
   }
-  return CannotListen(address, std::strerror(first_error));
+  return any ? absl::OkStatus() : CannotListen(address, std::strerror(first_error));
 }
 
 }  // namespace escan

@@ -134,8 +134,8 @@ grpc::ServerUnaryReactor* InferenceService::ModelConfig(
     inference::ModelConfigResponse* response) {
   absl::StatusOr<ServedModel*> model = Find(*state_, request->name(), request->version());
   if (!model.ok()) return Reply(context, model.status());
-  *response->mutable_config() =
-      DescribeConfig((*model)->cascade(), (*model)->engine->Status().plan);
+  *response->mutable_config() = DescribeConfig((*model)->cascade(), (*model)->engine->Status().plan,
+                                               (*model)->engine->devices());
   return Reply(context);
 }
 

@@ -83,7 +83,8 @@ inference::ModelMetadataResponse DescribeModel(const CascadeSpec& cascade) {
   return metadata;
 }
 
-inference::ModelConfig DescribeConfig(const CascadeSpec& cascade, const Plan& plan) {
+inference::ModelConfig DescribeConfig(const CascadeSpec& cascade, const Plan& plan,
+                                      const std::vector<Device>& devices) {
   inference::ModelConfig config;
   config.set_name(cascade.name);
   config.set_platform(std::string(kPlatform));
@@ -98,8 +99,12 @@ inference::ModelConfig DescribeConfig(const CascadeSpec& cascade, const Plan& pl
   for (size_t i = 0; i < plan.workers.size(); ++i) {
     auto* const group = config.add_instance_group();
     group->set_name(absl::StrCat(cascade.name, "_", i));
-    group->set_kind(inference::ModelInstanceGroup::KIND_CPU);
     group->set_count(plan.workers[i].count);
+    const int device = plan.workers[i].device;
+    const bool gpu = devices[static_cast<size_t>(device)].kind == Device::Kind::kGpu;
+    group->set_kind(gpu ? inference::ModelInstanceGroup::KIND_GPU
+                        : inference::ModelInstanceGroup::KIND_CPU);
+    if (gpu) group->add_gpus(device);
   }
   config.mutable_model_transaction_policy()->set_decoupled(false);
   return config;

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <vector>
+
 #include "absl/strings/string_view.h"
 #include "escan/cascade.h"
+#include "escan/device.h"
 #include "escan/plan.h"
 #include "inference/grpc_service.pb.h"
 
@@ -17,6 +20,7 @@ inline constexpr absl::string_view kPlatform = "escan_cascade";
 inference::ModelMetadataResponse DescribeModel(const CascadeSpec& cascade);
 
 // `plan` is the one in effect. Dimensions are those of one row.
-inference::ModelConfig DescribeConfig(const CascadeSpec& cascade, const Plan& plan);
+inference::ModelConfig DescribeConfig(const CascadeSpec& cascade, const Plan& plan,
+                                      const std::vector<Device>& devices);
 
 }  // namespace escan

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ["ESCAN_BIN"])
@@ -97,6 +98,13 @@ class Daemon:
     def cascade(self):
         """The status of the only cascade."""
         return self.status()["cascades"][0]
+
+    def metrics(self):
+        """{name with labels: value} of the metrics page."""
+        with urllib.request.urlopen(f"http://{self.address('metrics')}/metrics") as page:
+            lines = page.read().decode().splitlines()
+        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
+                for line in lines if line and not line.startswith("#")}
 
     def worker_pids(self):
         return [int(worker["pid"]) for worker in self.cascade()["workers"]

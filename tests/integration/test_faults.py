@@ -79,6 +79,8 @@ class WorkersKilled(unittest.TestCase):
             self.assertEqual([error for client in clients for error in client.errors], [])
             self.assertGreaterEqual(
                 sum(worker["restarts"] for worker in daemon.cascade()["workers"]), 6)
+            self.assertGreaterEqual(
+                daemon.metrics()['escan_worker_restarts_total{model="fashion_mnist"}'], 6)
 
 
 class EverythingPaused(unittest.TestCase):
@@ -128,6 +130,7 @@ class DaemonEnds(unittest.TestCase):
             wait_until(lambda: client.answered > 20, "the client is served")
             workers = daemon.worker_pids()
             self.assertTrue(workers)
+            os.kill(workers[0], signal.SIGSTOP)
             daemon.process.send_signal(signal.SIGKILL)
             daemon.process.wait(PATIENCE)
             client.finish()

@@ -7,21 +7,12 @@ import signal
 import subprocess
 import tempfile
 import unittest
-import urllib.request
 from unittest import mock
 
 import fashion_mnist
 from daemon import BIN, DATA, FASHION_MNIST, PATIENCE, Daemon, wait_until
 from fashion_mnist import CONFIG
 from test_faults import Client
-
-
-def metrics(daemon):
-    """{name with labels: value} of the metrics page."""
-    with urllib.request.urlopen(f"http://{daemon.address('metrics')}/metrics") as page:
-        lines = page.read().decode().splitlines()
-    return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
-            for line in lines if line and not line.startswith("#")}
 
 
 class Plans(unittest.TestCase):
@@ -88,7 +79,7 @@ class Metrics(unittest.TestCase):
     def test_requests_stages_and_workers_are_counted(self):
         with Daemon(CONFIG) as daemon:
             fashion_mnist.infer_all(daemon.address(), fashion_mnist.test_images()[:500], rows=50)
-            page = metrics(daemon)
+            page = daemon.metrics()
         self.assertEqual(page['escan_requests_total{model="fashion_mnist",outcome="ok"}'], 10)
         samples = {name: value for name, value in page.items()
                    if name.startswith("escan_stage_samples_total")}

@@ -108,6 +108,23 @@ class Answers(ProtocolTest):
         for result in asyncio.run(ask()):
             self.assertEqual(result.as_numpy("probabilities").shape, (3, 10))
 
+    def test_async_streams_are_answered(self):
+        images = fashion_mnist.test_images()
+
+        async def requests():
+            for i in range(20):
+                yield {"model_name": MODEL, "inputs": image_input(images[i:i + 2]),
+                       "request_id": str(i)}
+
+        async def ask():
+            async with triton_aio.InferenceServerClient(self.address) as client:
+                return [answer async for answer in client.stream_infer(requests())]
+
+        answers = asyncio.run(ask())
+        self.assertEqual([error for _, error in answers if error is not None], [])
+        self.assertEqual({result.get_response().id for result, _ in answers},
+                         {str(i) for i in range(20)})
+
     def test_callback_clients_are_answered(self):
         results = queue.Queue()
         for i in range(20):

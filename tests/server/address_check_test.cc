@@ -48,6 +48,12 @@ TEST(AddressCheck, APortIsTakenWhileSomebodyListensOnIt) {
   EXPECT_TRUE(CheckAddressIsFree(listener.address()).ok());
 }
 
+TEST(AddressCheck, ANameIsTakenWhereOneOfItsAddressesIs) {
+  const Listener listener;
+  const std::string port = listener.address().substr(listener.address().rfind(':'));
+  EXPECT_EQ(CheckAddressIsFree("localhost" + port).code(), absl::StatusCode::kUnavailable);
+}
+
 TEST(AddressCheck, AnAddressOfAnotherMachineIsRefused) {
   // 192.0.2.0/24 belongs to nobody: RFC 5737.
   const absl::Status status = CheckAddressIsFree("192.0.2.1:0");

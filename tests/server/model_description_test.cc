@@ -28,9 +28,10 @@ TEST(ModelDescription, MetadataShapesBeginWithTheBatchDimension) {
 
 TEST(ModelDescription, ACascadeIsAnOrdinaryModelThatBatchesDynamically) {
   Plan plan;
-  plan.workers = {{.count = 3, .stages = {0, 1}}, {.count = 2, .stages = {1}}};
+  plan.workers = {{.count = 3, .stages = {0, 1}}, {.count = 2, .device = 1, .stages = {1}}};
   plan.stages = {{.max_batch = 4, .max_delay = std::chrono::milliseconds(2)}, {.max_batch = 4}};
-  const inference::ModelConfig config = DescribeConfig(ProtocolCascade(), plan);
+  const inference::ModelConfig config =
+      DescribeConfig(ProtocolCascade(), plan, {Device{}, {.kind = Device::Kind::kGpu}});
   EXPECT_EQ(config.name(), "pictures");
   EXPECT_EQ(config.max_batch_size(), 8);
   ASSERT_TRUE(config.has_dynamic_batching());
@@ -41,11 +42,13 @@ TEST(ModelDescription, ACascadeIsAnOrdinaryModelThatBatchesDynamically) {
   EXPECT_THAT(config.dynamic_batching().preferred_batch_size(), ElementsAre(1, 4));
   ASSERT_EQ(config.instance_group_size(), 2);
   EXPECT_EQ(config.instance_group(0).count(), 3);
-  EXPECT_EQ(config.instance_group(1).kind(), inference::ModelInstanceGroup::KIND_CPU);
+  EXPECT_EQ(config.instance_group(0).kind(), inference::ModelInstanceGroup::KIND_CPU);
+  EXPECT_EQ(config.instance_group(1).kind(), inference::ModelInstanceGroup::KIND_GPU);
+  EXPECT_THAT(config.instance_group(1).gpus(), ElementsAre(1));
 }
 
 TEST(ModelDescription, ConfigDimensionsHaveNoBatchDimension) {
-  const inference::ModelConfig config = DescribeConfig(ProtocolCascade(), Plan{});
+  const inference::ModelConfig config = DescribeConfig(ProtocolCascade(), Plan{}, {});
   ASSERT_EQ(config.input_size(), 3);
   EXPECT_EQ(config.input(0).data_type(), inference::TYPE_UINT8);
   EXPECT_THAT(config.input(0).dims(), ElementsAre(2, 3));
