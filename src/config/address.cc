@@ -58,12 +58,10 @@ absl::StatusOr<std::string> ParseMetricsAddress(const std::string& text) {
 }
 
 absl::StatusOr<std::string> ParseAdminAddress(const std::string& text) {
-  constexpr std::string_view kUnix = "unix:";
   constexpr size_t kLongestPath = sizeof(sockaddr_un{}.sun_path) - 1;
-  if (text.starts_with(kUnix)) {
-    const size_t path_size = text.size() - kUnix.size();
-    if (path_size > 0 && path_size <= kLongestPath) return text;
-    return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" has a path of ", path_size,
+  if (const std::optional<std::string> path = UnixPathOf(text)) {
+    if (!path->empty() && path->size() <= kLongestPath) return text;
+    return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" has a path of ", path->size(),
                                                    " bytes, expected 1 to ", kLongestPath,
                                                    ", the longest that a socket can have"));
   }
@@ -80,6 +78,12 @@ absl::StatusOr<std::string> ParseAdminAddress(const std::string& text) {
   return absl::InvalidArgumentError(
       absl::StrCat("\"", text, "\" is not an address, expected unix:PATH or a loopback ADDR:PORT ",
                    "as in 127.0.0.1:8003"));
+}
+
+std::optional<std::string> UnixPathOf(const std::string& address) {
+  constexpr std::string_view kUnix = "unix:";
+  if (!address.starts_with(kUnix)) return std::nullopt;
+  return address.substr(kUnix.size());
 }
 
 }  // namespace escan

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -19,5 +20,8 @@ absl::StatusOr<std::string> ParseMetricsAddress(const std::string& text);
 
 // unix:PATH, or ADDR:PORT with a loopback address: who reaches it controls the daemon.
 absl::StatusOr<std::string> ParseAdminAddress(const std::string& text);
+
+// PATH of unix:PATH; nullopt for any other address.
+std::optional<std::string> UnixPathOf(const std::string& address);
 
 }  // namespace escan

@@ -332,7 +332,7 @@ bool EngineLoop::ExpelFrom(int device, TimePoint now) {
 
 void EngineLoop::HandleEnd(WorkerId worker, TimePoint now) {
   WorkerLink& link = *links_.Find(worker);
-  const std::optional<WorkerExit> exit = link.process().Reap();
+  const std::optional<ProcessExit> exit = link.process().Reap();
   if (!exit.has_value()) return;
   const std::string how = link.DescribeEnd(*exit);
   const WorkerEnd end = link.EndOf(*exit);

@@ -54,13 +54,13 @@ std::string WorkerLink::overdue_reason() const {
   return socket_closed_ ? "it closed its socket and did not end" : "it was silent for too long";
 }
 
-WorkerEnd WorkerLink::EndOf(const WorkerExit& exit) const {
+WorkerEnd WorkerLink::EndOf(const ProcessExit& exit) const {
   if (condemned() || expelled_) return WorkerEnd::kSuspect;
   if (stop_asked_) return WorkerEnd::kBlameless;
   return oom_kills_.KilledFromOutside(exit) ? WorkerEnd::kBlameless : WorkerEnd::kSuspect;
 }
 
-std::string WorkerLink::DescribeEnd(const WorkerExit& exit) const {
+std::string WorkerLink::DescribeEnd(const ProcessExit& exit) const {
   if (condemned()) return absl::StrCat("ended by the daemon because ", condemned_);
   if (reported_.state == WorkerState::kFailed) {
     return absl::StrCat(exit.ToString(), ": ", reported_.message.data());

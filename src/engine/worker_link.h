@@ -55,8 +55,8 @@ class WorkerLink {
   std::string overdue_reason() const;
 
   // Once the process is gone: what is to be believed of the rows it held, and how it ended.
-  WorkerEnd EndOf(const WorkerExit& exit) const;
-  std::string DescribeEnd(const WorkerExit& exit) const;
+  WorkerEnd EndOf(const ProcessExit& exit) const;
+  std::string DescribeEnd(const ProcessExit& exit) const;
 
  private:
   void SendStop();

@@ -100,18 +100,17 @@ absl::Status MpsDaemon::EndLeftover() {
 absl::Status MpsDaemon::Spawn() {
   const absl::Status cleared = directory_.ClearPipes();
   if (!cleared.ok()) return cleared;
-  const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   const std::filesystem::path path = directory_.paths().log / "output";
   const UniqueFd output(
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
-  if (!null || !output) return absl::ErrnoToStatus(errno, path.string());
+  if (!output) return absl::ErrnoToStatus(errno, path.string());
   std::vector<std::string> environment = directory_.paths().Environment();
   environment.push_back(absl::StrCat("CUDA_VISIBLE_DEVICES=", absl::StrJoin(options_.gpus, ",")));
   absl::StatusOr<ChildProcess> process =
       ChildProcess::Spawn({.path = options_.program,
                            .arguments = {"-f"},
                            .environment = std::move(environment),
-                           .descriptors = {null.get(), output.get(), output.get()}});
+                           .descriptors = {std::nullopt, output.get(), output.get()}});
   if (!process.ok()) return process.status();
   process_ = *std::move(process);
   spdlog::info("mps starting pid={} directory={}", process_->pid(), directory_.root().string());

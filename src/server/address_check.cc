@@ -6,18 +6,17 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <optional>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "config/address.h"
 #include "ipc/unique_fd.h"
 #include "server/unix_socket_path.h"
 
 namespace escan {
 namespace {
-
-constexpr absl::string_view kUnix = "unix:";
 
 absl::Status CannotListen(const std::string& address, const char* reason) {
   return absl::UnavailableError(absl::StrCat("cannot listen on ", address, ": ", reason));
@@ -36,7 +35,7 @@ int Bind(const addrinfo& candidate) {
 }  // namespace
 
 absl::Status CheckAddressIsFree(const std::string& address) {
-  if (absl::StartsWith(address, kUnix)) return PrepareSocketPath(address.substr(kUnix.size()));
+  if (const std::optional<std::string> path = UnixPathOf(address)) return PrepareSocketPath(*path);
   const size_t colon = address.rfind(':');
   absl::string_view host = absl::string_view(address).substr(0, colon);
   if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");

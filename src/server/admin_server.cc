@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
+#include "config/address.h"
 #include "server/admin_service.h"
 #include "server/grpc_listener.h"
 #include "server/unix_socket_path.h"
@@ -18,7 +18,6 @@
 namespace escan {
 namespace {
 
-constexpr absl::string_view kUnix = "unix:";
 constexpr mode_t kSocketMode = 0660;
 // Each call holds a thread; a handful of operators is enough.
 constexpr int kMaxThreads = 16;
@@ -40,10 +39,9 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
     std::function<void()> request_drain) {
   std::unique_ptr<AdminServer> server(
       new AdminServer(state, std::move(devices), std::move(request_drain)));
-  std::filesystem::path socket;
-  if (absl::StartsWith(address, kUnix)) {
-    socket = address.substr(kUnix.size());
-    if (absl::Status status = PrepareSocketPath(socket); !status.ok()) return status;
+  const std::optional<std::string> socket = UnixPathOf(address);
+  if (socket) {
+    if (absl::Status status = PrepareSocketPath(*socket); !status.ok()) return status;
   }
   grpc::ServerBuilder builder;
   grpc::ResourceQuota quota("admin");
@@ -56,9 +54,9 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
   if (!listener.ok()) return listener.status();
   server->server_ = std::move(listener->server);
   server->address_ = std::move(listener->address);
-  server->socket_ = socket;
-  if (!socket.empty() && chmod(socket.c_str(), kSocketMode) != 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot set the mode of ", socket.string()));
+  server->socket_ = socket.value_or("");
+  if (socket && chmod(socket->c_str(), kSocketMode) != 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot set the mode of ", *socket));
   }
   return server;
 }

@@ -4,8 +4,8 @@
 #include <grpc/support/log.h>
 #include <spdlog/spdlog.h>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "config/address.h"
 
 namespace escan {
 
@@ -19,7 +19,7 @@ absl::StatusOr<GrpcListener> Listen(grpc::ServerBuilder& builder, const std::str
         absl::StrCat("cannot listen on ", address,
                      ": the address is in use or does not belong to this machine"));
   }
-  if (absl::StartsWith(address, "unix:")) return GrpcListener{std::move(server), address};
+  if (UnixPathOf(address)) return GrpcListener{std::move(server), address};
   const std::string host = address.substr(0, address.rfind(':'));
   return GrpcListener{std::move(server), absl::StrCat(host, ":", port)};
 }

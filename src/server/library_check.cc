@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -37,12 +38,11 @@ absl::StatusOr<std::string> LoaderReport(const std::filesystem::path& program,
   }
   const UniqueFd reading(ends[0]);
   UniqueFd writing(ends[1]);
-  const UniqueFd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   absl::StatusOr<ChildProcess> loader = ChildProcess::Spawn(
       {.path = program,
        .arguments = {},
        .environment = {"LD_TRACE_LOADED_OBJECTS=1", absl::StrCat("LD_LIBRARY_PATH=", library_path)},
-       .descriptors = {nothing.get(), writing.get(), STDERR_FILENO}});
+       .descriptors = {std::nullopt, writing.get(), STDERR_FILENO}});
   if (!loader.ok()) return loader.status();
   writing.reset();
   return ReadAll(reading.get());

@@ -33,13 +33,16 @@ class SpawnSettings {
   SpawnSettings(const SpawnSettings&) = delete;
   SpawnSettings& operator=(const SpawnSettings&) = delete;
 
-  // Gives the child `sources` as its numbers 0, 1, ... and no others. Sources lie above all
-  // numbers, so that none is overwritten; a duplicate does not close on exec.
+  // Gives the child `sources`, /dev/null for an empty one, as its numbers 0, 1, ... and no others.
+  // Sources lie above all numbers, so that none is overwritten; a duplicate does not close on exec.
   int SetDescriptors(const std::vector<UniqueFd>& sources) {
     int number = 0;
     for (const UniqueFd& source : sources) {
-      const int error = ::posix_spawn_file_actions_adddup2(&actions_, source.get(), number++);
+      const int error =
+          source ? ::posix_spawn_file_actions_adddup2(&actions_, source.get(), number)
+                 : ::posix_spawn_file_actions_addopen(&actions_, number, "/dev/null", O_RDONLY, 0);
       if (error != 0) return error;
+      ++number;
     }
     return ::posix_spawn_file_actions_addclosefrom_np(&actions_, number);
   }
@@ -124,15 +127,16 @@ absl::StatusOr<pid_t> SpawnWith(const ChildProcess::Program& program,
   return pid;
 }
 
-// Of a child that has ended.
-ProcessExit Wait(int pidfd) {
+// Waits for the end of the child; nullopt while it runs and `options` has WNOHANG.
+std::optional<ProcessExit> Wait(int pidfd, int options) {
   siginfo_t info{};
   int result;
   do {
-    result = ::waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED);
+    result = ::waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED | options);
   } while (result != 0 && errno == EINTR);
-  if (result != 0) return {.by_signal = false, .value = kUnknownExitStatus};
-  return {.by_signal = info.si_code != CLD_EXITED, .value = info.si_status};
+  if (result != 0) return ProcessExit{.by_signal = false, .value = kUnknownExitStatus};
+  if (info.si_pid == 0) return std::nullopt;
+  return ProcessExit{.by_signal = info.si_code != CLD_EXITED, .value = info.si_status};
 }
 
 }  // namespace
@@ -145,10 +149,12 @@ std::string ProcessExit::ToString() const {
 
 absl::StatusOr<ChildProcess> ChildProcess::Spawn(const Program& program) {
   std::vector<UniqueFd> sources;
-  for (const int descriptor : program.descriptors) {
+  for (const std::optional<int> descriptor : program.descriptors) {
     const int above = static_cast<int>(program.descriptors.size());
-    sources.emplace_back(::fcntl(descriptor, F_DUPFD_CLOEXEC, above));
-    if (!sources.back()) return SpawnError(program.path, errno);
+    UniqueFd& source = sources.emplace_back();
+    if (!descriptor) continue;
+    source = UniqueFd(::fcntl(*descriptor, F_DUPFD_CLOEXEC, above));
+    if (!source) return SpawnError(program.path, errno);
   }
   SpawnSettings settings;
   settings.SetSignals();
@@ -179,17 +185,20 @@ ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
 void ChildProcess::End() {
   if (!pidfd_ || exit_) return;
   Signal(SIGKILL);
-  exit_ = Wait(pidfd_.get());
+  exit_ = Wait(pidfd_.get(), 0);
 }
 
 void ChildProcess::Signal(int number) const {
   if (!exit_) SendSignal(pidfd_.get(), number);
 }
 
-std::optional<ProcessExit> ChildProcess::Reap() { return AwaitEnd(TimePoint::min()); }
+std::optional<ProcessExit> ChildProcess::Reap() {
+  if (!exit_) exit_ = Wait(pidfd_.get(), WNOHANG);
+  return exit_;
+}
 
 std::optional<ProcessExit> ChildProcess::AwaitEnd(TimePoint deadline) {
-  if (!exit_ && escan::AwaitEnd(pidfd_.get(), deadline)) exit_ = Wait(pidfd_.get());
+  if (!exit_ && escan::AwaitEnd(pidfd_.get(), deadline)) exit_ = Wait(pidfd_.get(), 0);
   return exit_;
 }
 

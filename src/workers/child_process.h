@@ -31,7 +31,8 @@ class ChildProcess {
     std::filesystem::path path;  // without a slash: looked for in PATH
     std::vector<std::string> arguments;
     std::vector<std::string> environment;  // "NAME=VALUE", in place of what this process has
-    std::vector<int> descriptors;  // number i of the child is a duplicate of the i-th; no others
+    // Number i of the child is a duplicate of the i-th, or /dev/null to read for none; no others.
+    std::vector<std::optional<int>> descriptors;
   };
 
   // posix_spawn; does not wait for anything. NotFound when the program cannot be executed;

@@ -12,7 +12,7 @@ namespace escan {
 OomKillCounter::OomKillCounter(std::filesystem::path vmstat)
     : vmstat_(std::move(vmstat)), at_start_(Read()) {}
 
-bool OomKillCounter::KilledFromOutside(const WorkerExit& exit) const {
+bool OomKillCounter::KilledFromOutside(const ProcessExit& exit) const {
   const bool sent = exit.by_signal && (exit.value == SIGKILL || exit.value == SIGTERM);
   return sent && Read() == at_start_;
 }

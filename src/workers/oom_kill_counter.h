@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-#include "workers/worker_process.h"
+#include "workers/child_process.h"
 
 namespace escan {
 
@@ -21,7 +21,7 @@ class OomKillCounter {
   // SIGKILL or SIGTERM, and no OOM kill anywhere on the machine since construction (the kernel
   // counts one before it sends the signal). Whether the daemon sent the signal is for the caller to
   // know.
-  bool KilledFromOutside(const WorkerExit& exit) const;
+  bool KilledFromOutside(const ProcessExit& exit) const;
 
   // `oom_kill` of /proc/vmstat (proc(5)); nullopt when it is not there or no number.
   static std::optional<uint64_t> Parse(std::string_view vmstat);

@@ -60,5 +60,12 @@ TEST(ParseAdminAddress, RefusesEverythingElse) {
   EXPECT_FALSE(ParseAdminAddress("unix:" + std::string(108, 'a')).ok());
 }
 
+TEST(UnixPathOf, IsWhatFollowsTheScheme) {
+  EXPECT_EQ(UnixPathOf("unix:/run/escan/admin.sock"), "/run/escan/admin.sock");
+  for (const std::string other : {"", "127.0.0.1:8003", "[::1]:8003", "unix-abstract:x"}) {
+    EXPECT_EQ(UnixPathOf(other), std::nullopt) << other;
+  }
+}
+
 }  // namespace
 }  // namespace escan

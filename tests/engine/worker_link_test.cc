@@ -25,7 +25,7 @@ class WorkerLinkTest : public testing::Test {
     static PlainWorkerHost host(WorkerCommand{});
     return &host;
   }
-  static WorkerExit EndOf(WorkerLink& link) {
+  static ProcessExit EndOf(WorkerLink& link) {
     pollfd ended{.fd = link.process().pidfd(), .events = POLLIN};
     EXPECT_EQ(poll(&ended, 1, 60'000), 1);
     return *link.process().Reap();
@@ -53,7 +53,7 @@ TEST_F(WorkerLinkTest, MakesSuspectsOfItsRowsWhenItWasCondemned) {
   WorkerLink link = Start("never-ready");
   link.Condemn("it lied");
   link.Condemn("a later reason");
-  const WorkerExit exit = EndOf(link);
+  const ProcessExit exit = EndOf(link);
   EXPECT_EQ(link.EndOf(exit), WorkerEnd::kSuspect);
   EXPECT_EQ(link.DescribeEnd(exit), "ended by the daemon because it lied");
 }
@@ -78,7 +78,7 @@ TEST_F(WorkerLinkTest, MakesSuspectsOfItsRowsWhenItsDeviceIsInError) {
 
 TEST_F(WorkerLinkTest, MakesSuspectsOfItsRowsWhenItExitsByItself) {
   WorkerLink link = Start("die-at-start");
-  const WorkerExit exit = EndOf(link);
+  const ProcessExit exit = EndOf(link);
   EXPECT_EQ(link.EndOf(exit), WorkerEnd::kSuspect);
   EXPECT_THAT(link.DescribeEnd(exit), testing::HasSubstr("exit status 7"));
 }

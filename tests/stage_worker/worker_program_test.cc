@@ -43,7 +43,7 @@ class WorkerProgram : public testing::Test {
     return NextStateFrame(process_->socket(), state);
   }
 
-  WorkerExit WaitForExit() {
+  ProcessExit WaitForExit() {
     pollfd descriptor = {.fd = process_->pidfd(), .events = POLLIN, .revents = 0};
     ::poll(&descriptor, 1, /*timeout=*/-1);
     return process_->Reap().value();

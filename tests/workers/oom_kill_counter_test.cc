@@ -11,7 +11,7 @@
 namespace escan {
 namespace {
 
-constexpr WorkerExit kSigkill{.by_signal = true, .value = SIGKILL};
+constexpr ProcessExit kSigkill{.by_signal = true, .value = SIGKILL};
 
 TEST(OomKillCounter, FindsTheCountAmongTheOthers) {
   EXPECT_EQ(OomKillCounter::Parse("nr_free_pages 5\noom_kill 12\ndrop_pagecache 0\n"), 12u);

@@ -95,11 +95,11 @@ class WorkerProcessTest : public ::testing::Test {
     }
   }
 
-  static WorkerExit AwaitExit(WorkerProcess& process) {
+  static ProcessExit AwaitExit(WorkerProcess& process) {
     WaitReadable(process.pidfd());
-    const std::optional<WorkerExit> exit = process.Reap();
+    const std::optional<ProcessExit> exit = process.Reap();
     EXPECT_TRUE(exit.has_value());
-    return exit.value_or(WorkerExit{});
+    return exit.value_or(ProcessExit{});
   }
 
   // Rows whose first input bytes are `bytes`, in the slots from 3 on.

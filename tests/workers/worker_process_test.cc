@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include <string>
 #include <utility>
 
+#include "workers/pidfd.h"
 #include "workers/worker_process_fixture.h"
 
 namespace escan {
@@ -109,7 +109,7 @@ TEST_F(WorkerProcessTest, NamesAProgramThatCannotBeExecuted) {
 
 TEST_F(WorkerProcessTest, ReportsAnExitStatusAgainAndAgain) {
   WorkerProcess process = Spawn("die-at-start");
-  const WorkerExit exit = AwaitExit(process);
+  const ProcessExit exit = AwaitExit(process);
   EXPECT_EQ(exit.ToString(), "exit status 7");
   EXPECT_FALSE(exit.by_signal);
   EXPECT_EQ(process.Reap()->ToString(), "exit status 7");
@@ -127,7 +127,7 @@ TEST_F(WorkerProcessTest, ReportsNoEndWhileTheProcessRuns) {
 TEST_F(WorkerProcessTest, ReportsASignal) {
   WorkerProcess process = SpawnReady("poison");
   SendBatch(process, {1, kDeadlyByte});
-  const WorkerExit exit = AwaitExit(process);
+  const ProcessExit exit = AwaitExit(process);
   EXPECT_TRUE(exit.by_signal);
   EXPECT_EQ(exit.value, SIGABRT);
   EXPECT_EQ(exit.ToString(), "signal 6 (Aborted)");
@@ -179,7 +179,7 @@ TEST_F(WorkerProcessTest, ChildEndsWhenTheDaemonIsKilled) {
   write_end.reset();
   pid_t worker = -1;
   ASSERT_EQ(::read(read_end.get(), &worker, sizeof(worker)), static_cast<ssize_t>(sizeof(worker)));
-  const UniqueFd worker_pidfd(static_cast<int>(::syscall(SYS_pidfd_open, worker, 0)));
+  const UniqueFd worker_pidfd = OpenPidfd(worker);
   ASSERT_TRUE(worker_pidfd);
   ASSERT_EQ(::kill(daemon, SIGKILL), 0);
   ASSERT_EQ(::waitpid(daemon, nullptr, 0), daemon);
