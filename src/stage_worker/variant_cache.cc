@@ -7,28 +7,16 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "escan/content_hash.h"
 
 namespace escan {
 namespace {
 
 using Json = nlohmann::json;
-
-constexpr uint64_t kFnvBasis = 0xcbf29ce484222325;
-constexpr uint64_t kFnvPrime = 0x100000001b3;
-
-uint64_t Fnv1a(std::string_view bytes, uint64_t hash) {
-  for (size_t i = 0; i < bytes.size(); i += sizeof(uint64_t)) {
-    uint64_t word = 0;
-    std::memcpy(&word, bytes.data() + i, std::min(sizeof(word), bytes.size() - i));
-    hash = (hash ^ word) * kFnvPrime;
-  }
-  return hash;
-}
 
 Json ToJson(const GpuChoiceKey& key) {
   return {{"model_hash", key.model_hash},
@@ -73,7 +61,7 @@ absl::StatusOr<GpuChoice> Parse(const Json& document, const GpuChoiceKey& key) {
 }  // namespace
 
 std::filesystem::path VariantCache::FileOf(const GpuChoiceKey& key) const {
-  const uint64_t hash = Fnv1a(Dump(ToJson(key)), kFnvBasis);
+  const uint64_t hash = ContentHash(Dump(ToJson(key)));
   return folder_ / absl::StrCat("gpu-", absl::Hex(hash, absl::kZeroPad16), ".json");
 }
 
@@ -105,18 +93,6 @@ absl::Status VariantCache::Store(const GpuChoiceKey& key, const GpuChoice& choic
   if (!stream) return FileError("write", unfinished, errno);
   std::filesystem::rename(unfinished, file, error);
   return error ? FileError("rename to", file, error.value()) : absl::OkStatus();
-}
-
-absl::StatusOr<uint64_t> ContentHash(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::string block(size_t{1} << 20, '\0');  // a multiple of a word
-  uint64_t hash = kFnvBasis;
-  while (stream) {
-    stream.read(block.data(), static_cast<std::streamsize>(block.size()));
-    hash = Fnv1a(std::string_view(block).substr(0, static_cast<size_t>(stream.gcount())), hash);
-  }
-  if (!stream.eof()) return absl::NotFoundError("cannot read the model");
-  return hash;
 }
 
 }  // namespace escan
