@@ -12,7 +12,7 @@ namespace escan {
 // What the costs of a stage depend on beside the device.
 struct StageKey {
   std::string name;
-  std::string model_hash;  // of the model's file, as "sha256:..."; empty for kNull
+  std::string model_hash;  // of the model's file, as "fnv1a64:0123456789abcdef"; empty for kNull
   GpuOptions gpu;
 
   friend bool operator==(const StageKey&, const StageKey&) = default;

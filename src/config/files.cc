@@ -47,6 +47,21 @@ absl::StatusOr<std::string> ReadFile(const std::filesystem::path& file) {
   return text.str();
 }
 
+absl::Status ReplaceFile(const std::filesystem::path& file, const std::string& text) {
+  const std::filesystem::path unfinished = absl::StrCat(file.string(), ".", getpid());
+  std::ofstream stream(unfinished, std::ios::binary);
+  stream << text;
+  stream.close();
+  if (!stream)
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", unfinished.string()));
+  std::error_code error;
+  std::filesystem::rename(unfinished, file, error);
+  if (!error) return absl::OkStatus();
+  std::error_code ignored;
+  std::filesystem::remove(unfinished, ignored);
+  return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot write ", file.string()));
+}
+
 std::filesystem::path AbsolutePath(const std::filesystem::path& folder, const std::string& name) {
   std::error_code error;
   return std::filesystem::absolute(folder / name, error).lexically_normal();

@@ -15,6 +15,10 @@ absl::Status CheckReadable(const std::filesystem::path& file);
 // The text of a file; errors as of CheckReadable.
 absl::StatusOr<std::string> ReadFile(const std::filesystem::path& file);
 
+// Writes a file beside its place and then renames it, so that a reader sees the old one or the
+// whole new one. The error names the file.
+absl::Status ReplaceFile(const std::filesystem::path& file, const std::string& text);
+
 // Where a name that is relative to `folder` lies.
 std::filesystem::path AbsolutePath(const std::filesystem::path& folder, const std::string& name);
 

@@ -1,7 +1,6 @@
 #include "loadgen/sample_set.h"
 
 #include <algorithm>
-#include <cstring>
 #include <random>
 #include <utility>
 
@@ -9,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "load/random_tensor.h"
 #include "loadgen/array_file.h"
 
 namespace escan::loadgen {
@@ -60,37 +60,6 @@ absl::Status CheckAgainst(const TensorSpec& spec, const std::filesystem::path& f
   return absl::InvalidArgumentError(absl::StrFormat(
       "%s: holds %s %s, expected %s %s for input '%s'", file.native(), Name(array.datatype),
       ShapeString(array.shape), Name(spec.datatype), BatchedShapeString(spec.shape), spec.name));
-}
-
-// Bits of one random element; the lowest ByteSize(datatype) bytes count.
-uint64_t RandomElement(const TensorSpec& spec, std::mt19937_64& random) {
-  const uint64_t bits = random();
-  switch (spec.datatype) {
-    case Datatype::kBool:
-      return bits & 1;
-    case Datatype::kFp16:  // sign 0, exponent of [0.5, 1), random fraction
-      return 0x3800 | (bits & 0x3FF);
-    case Datatype::kBf16:
-      return 0x3F00 | (bits & 0x7F);
-    case Datatype::kFp32: {
-      const float value = static_cast<float>(bits >> 40) * 0x1p-24f;
-      uint32_t encoded;
-      std::memcpy(&encoded, &value, sizeof(value));
-      return encoded;
-    }
-    case Datatype::kFp64: {
-      const double value = static_cast<double>(bits >> 11) * 0x1p-53;
-      uint64_t encoded;
-      std::memcpy(&encoded, &value, sizeof(value));
-      return encoded;
-    }
-    default:
-      break;
-  }
-  if (!spec.range) return bits;
-  const auto min = static_cast<uint64_t>(spec.range->min);
-  const uint64_t values = static_cast<uint64_t>(spec.range->max) - min + 1;  // 0: all of them
-  return values == 0 ? bits : min + bits % values;
 }
 
 }  // namespace
@@ -147,13 +116,7 @@ SampleSet SampleSet::Random(absl::Span<const TensorSpec> inputs, int64_t rows, u
   SampleSet samples;
   samples.rows_ = rows;
   for (const TensorSpec& spec : inputs) {
-    const size_t element_size = ByteSize(spec.datatype);
-    std::string bytes(static_cast<size_t>(rows) * spec.row_bytes(), '\0');
-    for (size_t at = 0; at < bytes.size(); at += element_size) {
-      const uint64_t element = RandomElement(spec, random);
-      std::memcpy(bytes.data() + at, &element, element_size);
-    }
-    samples.inputs_.push_back({spec.row_bytes(), std::move(bytes)});
+    samples.inputs_.push_back({spec.row_bytes(), RandomTensor(spec, rows, random)});
   }
   return samples;
 }

@@ -30,7 +30,7 @@ absl::StatusOr<WorkerCommand> CommandOf(const std::filesystem::path& program,
                                absl::StrCat("cannot run the worker program ", program.string()));
   }
   const absl::StatusOr<std::string> libraries = LibraryPathWithTorch(
-      program, {.version = ESCAN_TORCH_VERSION, .option = torch.option, .variable = torch.variable},
+      program, {.version = TorchVersion(), .option = torch.option, .variable = torch.variable},
       MissingLibraries);
   if (!libraries.ok()) return libraries.status();
   return WorkerCommand{.program = program,
@@ -50,6 +50,8 @@ std::filesystem::path DefaultMpsDirectory(const EnvironmentVariable& variable) {
 }
 
 }  // namespace
+
+std::string TorchVersion() { return ESCAN_TORCH_VERSION; }
 
 absl::StatusOr<WorkerPrograms> FindWorkerPrograms(const std::string& worker) {
   std::error_code error;

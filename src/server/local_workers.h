@@ -41,6 +41,9 @@ absl::StatusOr<std::shared_ptr<MpsWorkerHost>> StartWorkerHost(const Config& con
                                                                const WorkerPrograms& programs,
                                                                const TorchOptions& torch);
 
+// The version of libtorch that the workers are built with; empty where they are built without it.
+std::string TorchVersion();
+
 // For what workers find by trying, where the configuration names no folder: that of the service, or
 // of the user; empty where there is neither.
 std::filesystem::path DefaultCache(const EnvironmentVariable& variable);

@@ -15,6 +15,9 @@
 #include "server/daemon.h"
 #include "server/grpc_listener.h"
 #include "server/local_workers.h"
+#include "server/profile_command.h"
+#include "server/profile_notice.h"
+#include "workers/cpu_share.h"
 
 namespace escan {
 namespace {
@@ -28,6 +31,8 @@ struct Flags {
   std::optional<std::string> metrics;
   std::optional<std::string> admin;
   bool check_config = false;
+  std::string write_profile;
+  std::string model;
   std::string log_level = "info";
   std::string worker;
   std::string torch;
@@ -43,6 +48,13 @@ void Declare(CLI::App& app, Flags* flags) {
                  "unix:PATH or loopback ADDR:PORT for escanctl, in place of server.admin");
   app.add_flag("--check-config", flags->check_config,
                "Validate the configuration, print it with all defaults, and exit");
+  CLI::Option* const profile = app.add_option(
+      "--write-profile", flags->write_profile,
+      "Serve nothing, but measure what a cascade's stages cost on the first device, write it to "
+      "this file, and exit; takes minutes, and goes on where it was interrupted");
+  app.add_option("--model", flags->model,
+                 "The cascade that --write-profile measures, where there are several")
+      ->needs(profile);
   app.add_option("--log-level", flags->log_level, "Least severe messages to log")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();
@@ -125,11 +137,57 @@ UniqueFd TakeSignals() {
   return UniqueFd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
+// Where this machine's profiles are measured. libtorch and the driver are those that workers use.
+ProfilingSite SiteOf(const Config& config, const GpuList& gpus) {
+  return {.device = config.devices.front(),
+          .cpus = static_cast<int>(UsableCpus().size()),
+          .driver = gpus.driver_version,
+          .torch = TorchVersion()};
+}
+
+// What serving gains from a profile, where a cascade has none that holds.
+void LogProfiles(const Flags& flags, const Config& config, const ProfilingSite& site) {
+  for (const CascadeConfig& cascade : config.cascades) {
+    const std::optional<ProfileNotice> notice = NoticeOf(cascade, site);
+    if (!notice.has_value()) continue;
+    const std::string& model = cascade.spec.name;
+    if (notice->warning) {
+      spdlog::warn("profile not used model={} reason=\"{}\"", model, notice->reason);
+    } else {
+      const std::string file =
+          cascade.profile.empty() ? model + ".profile.json" : cascade.profile.string();
+      spdlog::info(
+          "safe plan served model={} reason=\"{}\" "
+          "measure=\"escand --config {} --model {} --write-profile {}\"",
+          model, notice->reason, flags.config, model, file);
+    }
+  }
+}
+
+int MeasureProfile(const Flags& flags, const WorkerPrograms& programs, const GpuList& gpus,
+                   Config config, const UniqueFd& signal_fd) {
+  // An engine tells each change of its plan, of which this makes hundreds.
+  SetUpLog(flags.log_level == "info" ? "warn" : flags.log_level);
+  if (config.cache.empty()) config.cache = DefaultCache(Variable);
+  const ProfilingSite site = SiteOf(config, gpus);
+  const absl::Status status = WriteProfile({.config = std::move(config),
+                                            .model = flags.model,
+                                            .file = flags.write_profile,
+                                            .site = site,
+                                            .programs = programs,
+                                            .torch = {.option = flags.torch, .variable = Variable}},
+                                           signal_fd.get());
+  if (status.ok()) return EXIT_SUCCESS;
+  std::cerr << status.message() << '\n';
+  return absl::IsInvalidArgument(status) ? kWrongUse : kFailed;
+}
+
 int Serve(const Flags& flags, const WorkerPrograms& programs, const GpuList& gpus, Config config,
           const UniqueFd& signal_fd) {
   SetUpLog(flags.log_level);
   spdlog::info("escand version={} config={}", ESCAN_VERSION, flags.config);
   LogDevices(config, gpus);
+  LogProfiles(flags, config, SiteOf(config, gpus));
   absl::StatusOr<std::shared_ptr<MpsWorkerHost>> host =
       StartWorkerHost(config, programs, {.option = flags.torch, .variable = Variable});
   if (!host.ok()) return CannotStart(host.status());
@@ -168,6 +226,9 @@ int Main(int argc, char** argv) {
   if (flags.check_config) {
     std::cout << ToYaml(*config);
     return EXIT_SUCCESS;
+  }
+  if (!flags.write_profile.empty()) {
+    return MeasureProfile(flags, *programs, gpus, *std::move(config), signal_fd);
   }
   return Serve(flags, *programs, gpus, *std::move(config), signal_fd);
 }

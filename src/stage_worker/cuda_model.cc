@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "escan/content_hash.h"
 #include "stage_worker/cuda_module.h"
 #include "stage_worker/cuda_variants.h"
 #include "stage_worker/gpu_memory.h"
@@ -65,7 +66,7 @@ std::string InputTypes(const WorkerStage& stage) {
 }
 
 absl::StatusOr<GpuChoiceKey> KeyOf(const WorkerStage& stage, GpuChoiceKey key) {
-  const absl::StatusOr<uint64_t> hash = ContentHash(stage.model);
+  const absl::StatusOr<uint64_t> hash = ContentHashOfFile(stage.model);
   if (!hash.ok()) return hash.status();
   std::error_code unknown;  // gives a size that no model has
   key.model_hash = *hash;

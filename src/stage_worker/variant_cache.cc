@@ -9,28 +9,16 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "escan/content_hash.h"
 
 namespace escan {
 namespace {
 
 using Json = nlohmann::json;
-
-constexpr uint64_t kFnvBasis = 0xcbf29ce484222325;
-constexpr uint64_t kFnvPrime = 0x100000001b3;
-
-uint64_t Fnv1a(std::string_view bytes, uint64_t hash) {
-  for (size_t i = 0; i < bytes.size(); i += sizeof(uint64_t)) {
-    uint64_t word = 0;
-    std::memcpy(&word, bytes.data() + i, std::min(sizeof(word), bytes.size() - i));
-    hash = (hash ^ word) * kFnvPrime;
-  }
-  return hash;
-}
 
 Json ToJson(const GpuChoiceKey& key) {
   return {{"model_hash", key.model_hash},
@@ -74,7 +62,7 @@ absl::StatusOr<GpuChoice> Parse(const Json& document, const GpuChoiceKey& key) {
 }  // namespace
 
 std::filesystem::path VariantCache::FileOf(const GpuChoiceKey& key) const {
-  const uint64_t hash = Fnv1a(Dump(ToJson(key)), kFnvBasis);
+  const uint64_t hash = ContentHash(Dump(ToJson(key)));
   return folder_ / absl::StrCat("gpu-", absl::Hex(hash, absl::kZeroPad16), ".json");
 }
 
@@ -118,18 +106,6 @@ UniqueFd VariantCache::Reserve(const GpuChoiceKey& key) const {
   UniqueFd lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock || ::flock(lock.get(), LOCK_EX) != 0) return UniqueFd();
   return lock;
-}
-
-absl::StatusOr<uint64_t> ContentHash(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::string block(size_t{1} << 20, '\0');  // a multiple of a word
-  uint64_t hash = kFnvBasis;
-  while (stream) {
-    stream.read(block.data(), static_cast<std::streamsize>(block.size()));
-    hash = Fnv1a(std::string_view(block).substr(0, static_cast<size_t>(stream.gcount())), hash);
-  }
-  if (!stream.eof()) return absl::NotFoundError("cannot read the model");
-  return hash;
 }
 
 }  // namespace escan

@@ -24,7 +24,7 @@ struct GpuChoice {
 
 // All that a choice depends on.
 struct GpuChoiceKey {
-  uint64_t model_hash = 0;  // ContentHash() of the model's file
+  uint64_t model_hash = 0;  // ContentHashOfFile() of the model's file
   uint64_t model_bytes = 0;
   std::string inputs;  // "UINT8 [N,4], FP32 [N,1]"
   GpuOptions options;
@@ -58,9 +58,5 @@ class VariantCache {
  private:
   std::filesystem::path folder_;
 };
-
-// FNV-1a over the 64-bit words of a file, the last one padded with zeros: tells models apart, and
-// is no protection against someone who wants two to look the same. NotFound when it cannot be read.
-absl::StatusOr<uint64_t> ContentHash(const std::filesystem::path& file);
 
 }  // namespace escan

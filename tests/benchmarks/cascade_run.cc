@@ -10,8 +10,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "closed_loop.h"
 #include "process_figures.h"
+#include "profiling/closed_loop.h"
+#include "profiling/random_inputs.h"
 
 namespace escan {
 namespace {
@@ -26,25 +27,6 @@ int DifficultyOf(const CascadeSpec& cascade) {
     }
   }
   return -1;
-}
-
-// Random bytes are valid elements but where a range is declared; floating-point zeros are.
-std::vector<std::byte> RandomRow(const TensorSpec& tensor) {
-  std::mt19937 random(1);
-  std::vector<std::byte> row(tensor.row_bytes());
-  if (tensor.datatype == Datatype::kInt32) {
-    const auto least = tensor.range ? static_cast<int32_t>(tensor.range->min) : 0;
-    const auto most = tensor.range ? static_cast<int32_t>(tensor.range->max) : 1000;
-    std::uniform_int_distribution<int32_t> element(least, most);
-    for (size_t i = 0; i + sizeof(int32_t) <= row.size(); i += sizeof(int32_t)) {
-      const int32_t value = element(random);
-      std::memcpy(row.data() + i, &value, sizeof(value));
-    }
-  } else if (tensor.datatype == Datatype::kUint8) {
-    std::uniform_int_distribution<int> element(0, 255);
-    for (std::byte& byte : row) byte = static_cast<std::byte>(element(random));
-  }
-  return row;
 }
 
 // Draws the stage at which a sample leaves.
@@ -161,7 +143,7 @@ absl::StatusOr<std::unique_ptr<CascadeRun>> CascadeRun::Start(const CascadeSpec&
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   run->ready_after_ = Clock::now() - start;
-  run->FillSlots();
+  FillSlots(*run->engine_);
   return run;
 }
 
@@ -169,24 +151,6 @@ CascadeRun::CascadeRun(std::unique_ptr<Engine> engine, int difficulty, Plan plan
     : engine_(std::move(engine)), difficulty_(difficulty), plan_(std::move(plan)) {}
 
 CascadeRun::~CascadeRun() { engine_->Stop(); }
-
-// Once for all requests: what a slot holds stays there.
-void CascadeRun::FillSlots() {
-  const CascadeSpec& cascade = engine_->cascade();
-  std::vector<std::vector<std::byte>> rows;
-  for (const TensorSpec& input : cascade.inputs) rows.push_back(RandomRow(input));
-  std::vector<RequestKey> keys;
-  while (true) {
-    const absl::StatusOr<RequestKey> key = engine_->Acquire(1);
-    if (!key.ok()) break;
-    keys.push_back(*key);
-    for (size_t i = 0; i < rows.size(); ++i) {
-      std::memcpy(engine_->input(key->first_slot, static_cast<int>(i)), rows[i].data(),
-                  rows[i].size());
-    }
-  }
-  for (const RequestKey& key : keys) engine_->Release(key);
-}
 
 absl::Status CascadeRun::SetPolicies(const std::vector<StagePolicy>& policies) {
   plan_.stages = policies;

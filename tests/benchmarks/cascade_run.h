@@ -62,7 +62,6 @@ class CascadeRun {
 
  private:
   CascadeRun(std::unique_ptr<Engine> engine, int difficulty, Plan plan);
-  void FillSlots();
 
   std::unique_ptr<Engine> engine_;
   int difficulty_;  // index of the input; -1: none

@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include "closed_loop.h"
 #include "engine/engine.h"
+#include "profiling/closed_loop.h"
 #include "workers/cpu_share.h"
 
 namespace escan {

@@ -74,5 +74,27 @@ TEST(Files, AModelThatCannotBeReadIsAMistakeOfTheConfiguration) {
       HasSubstr("stages[0].model: " + model.string() + " cannot be read: Permission denied"));
 }
 
+TEST(Files, AFileIsReplacedAsAWhole) {
+  ConfigFolder folder;
+  const std::filesystem::path file = folder.path() / "profile.json";
+  ASSERT_TRUE(ReplaceFile(file, "a long first text").ok());
+  ASSERT_TRUE(ReplaceFile(file, "second").ok());
+  EXPECT_EQ(ReadFile(file).value(), "second");
+  const auto files = std::filesystem::directory_iterator(folder.path());
+  EXPECT_EQ(std::distance(begin(files), end(files)), 1);
+}
+
+TEST(Files, WhatCannotBeReplacedIsNamedAndLeavesNothingBehind) {
+  ConfigFolder folder;
+  const std::filesystem::path taken = folder.path() / "taken";
+  std::filesystem::create_directory(taken);
+  EXPECT_THAT(std::string(ReplaceFile(taken, "text").message()),
+              HasSubstr("cannot write " + taken.string()));
+  EXPECT_THAT(std::string(ReplaceFile(folder.path() / "absent" / "file", "text").message()),
+              HasSubstr("absent/file"));
+  const auto files = std::filesystem::directory_iterator(folder.path());
+  EXPECT_EQ(std::distance(begin(files), end(files)), 1);
+}
+
 }  // namespace
 }  // namespace escan

@@ -37,12 +37,12 @@ constexpr char kProfile[] = R"({
   "bus_bytes_per_s": 2.5e10,
   "context_bytes": 400000000,
   "stages": [
-    {"name": "small", "model": "sha256:11", "precision": "fp16", "layout": "channels_last",
+    {"name": "small", "model": "fnv1a64:11", "precision": "fp16", "layout": "channels_last",
      "execution": "graph", "buckets": [1, 8],
      "step_us": [[120.5, 240], [100, 200]],
      "device_time_us": [[[60, 120], [50, 110]], [[70, 130], [65, 125]]],
      "input_bytes": 784, "memory_bytes": 1000, "steady_step_us": [[115, 235], [110, 190]]},
-    {"name": "large", "model": "sha256:22", "buckets": [4],
+    {"name": "large", "model": "fnv1a64:22", "buckets": [4],
      "step_us": [[900], [800]],
      "device_time_us": [[[700], [600]], [[750], [650]]]}
   ]
@@ -101,9 +101,9 @@ TEST_F(ProfileFile, HoldsUnderWhatItWasMeasured) {
       .driver = "570.86.15",
       .torch = "2.11.0",
       .stages = {{.name = "small",
-                  .model_hash = "sha256:11",
+                  .model_hash = "fnv1a64:11",
                   .gpu = {Precision::kFp16, MemoryLayout::kChannelsLast, Execution::kGraph}},
-                 {.name = "large", .model_hash = "sha256:22"}}};
+                 {.name = "large", .model_hash = "fnv1a64:22"}}};
   EXPECT_EQ(measured->key, expected);
 }
 

@@ -12,8 +12,8 @@ ProfileKey Measured() {
   return {.device = {.kind = Device::Kind::kGpu, .name = "H100", .multiprocessors = 132},
           .driver = "570.86",
           .torch = "2.11.0",
-          .stages = {{.name = "small", .model_hash = "sha256:11"},
-                     {.name = "large", .model_hash = "sha256:22"}}};
+          .stages = {{.name = "small", .model_hash = "fnv1a64:11"},
+                     {.name = "large", .model_hash = "fnv1a64:22"}}};
 }
 
 std::optional<std::string> ReasonAfter(void (*change)(ProfileKey*)) {
@@ -41,8 +41,8 @@ TEST(StaleReason, NamesWhatDiffers) {
             "torch: it was measured with 2.11.0, and this is none");
   EXPECT_EQ(ReasonAfter([](ProfileKey* key) { key->stages.pop_back(); }),
             "stages: it was measured with small, large, and this is small");
-  EXPECT_EQ(ReasonAfter([](ProfileKey* key) { key->stages[1].model_hash = "sha256:33"; }),
-            "stage large: model: it was measured with sha256:22, and this is sha256:33");
+  EXPECT_EQ(ReasonAfter([](ProfileKey* key) { key->stages[1].model_hash = "fnv1a64:33"; }),
+            "stage large: model: it was measured with fnv1a64:22, and this is fnv1a64:33");
   EXPECT_EQ(ReasonAfter([](ProfileKey* key) { key->stages[0].gpu.precision = Precision::kFp16; }),
             "stage small: precision: it was measured with fp32, and this is fp16");
   EXPECT_EQ(ReasonAfter([](ProfileKey* key) { key->stages[0].gpu.execution = Execution::kEager; }),

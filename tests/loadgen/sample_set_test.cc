@@ -2,9 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
-#include <set>
-
 #include "loadgen/temporary_folder.h"
 
 namespace escan::loadgen {
@@ -69,40 +66,6 @@ TEST(SampleSet, RandomSamplesFollowFromTheSeed) {
   EXPECT_EQ(first.rows(), 10);
   EXPECT_EQ(first.Rows(0, 0, 10), again.Rows(0, 0, 10));
   EXPECT_NE(first.Rows(0, 0, 10), other.Rows(0, 0, 10));
-}
-
-TEST(SampleSet, RandomIntegersStayWithinTheirRange) {
-  const TensorSpec token{
-      .name = "t", .datatype = Datatype::kInt16, .shape = {}, .range = IntegerRange{-2, 1}};
-  const TensorSpec whole{.name = "w",
-                         .datatype = Datatype::kInt64,
-                         .shape = {},
-                         .range = IntegerRange{INT64_MIN, INT64_MAX}};
-  const SampleSet samples = SampleSet::Random({token, whole}, 1000, 1);
-  std::set<int16_t> tokens;
-  bool negative = false;
-  for (int64_t row = 0; row < 1000; ++row) {
-    int16_t value;
-    std::memcpy(&value, samples.Rows(0, row, 1).data(), sizeof(value));
-    tokens.insert(value);
-    int64_t wide;
-    std::memcpy(&wide, samples.Rows(1, row, 1).data(), sizeof(wide));
-    negative = negative || wide < 0;
-  }
-  EXPECT_EQ(tokens, (std::set<int16_t>{-2, -1, 0, 1}));
-  EXPECT_TRUE(negative);
-}
-
-TEST(SampleSet, RandomTruthValuesAreZeroOrOneAndNumbersLieBetweenThem) {
-  const TensorSpec number{.name = "x", .datatype = Datatype::kFp32, .shape = {}};
-  const SampleSet samples = SampleSet::Random({kMask, number}, 1000, 1);
-  for (const char value : samples.Rows(0, 0, 1000)) EXPECT_TRUE(value == 0 || value == 1);
-  for (int64_t row = 0; row < 1000; ++row) {
-    float value;
-    std::memcpy(&value, samples.Rows(1, row, 1).data(), sizeof(value));
-    EXPECT_GE(value, 0.0f);
-    EXPECT_LT(value, 1.0f);
-  }
 }
 
 }  // namespace

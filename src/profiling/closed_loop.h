@@ -28,9 +28,10 @@ class ClosedLoop {
   ClosedLoop(Engine* engine, Options options);
   ~ClosedLoop();
 
-  // Blocks until `count` more requests are answered. The first failure of a request is returned
-  // from then on.
-  absl::Status WaitForAnswers(int64_t count) ESCAN_EXCLUDES(mutex_);
+  // Blocks until `count` more requests are answered, at most until `deadline`. The first failure of
+  // a request is returned from then on.
+  absl::Status WaitForAnswers(int64_t count, TimePoint deadline = TimePoint::max())
+      ESCAN_EXCLUDES(mutex_);
   // Blocks until `deadline`, under the same conditions.
   absl::Status WaitUntil(TimePoint deadline) ESCAN_EXCLUDES(mutex_);
 

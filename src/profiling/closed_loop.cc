@@ -1,4 +1,4 @@
-#include "closed_loop.h"
+#include "profiling/closed_loop.h"
 
 #include <algorithm>
 #include <limits>
@@ -43,8 +43,8 @@ ClosedLoop::~ClosedLoop() {
   while (waiting_.size() < clients_.size() || answering_ > 0) changed_.Wait(mutex_);
 }
 
-absl::Status ClosedLoop::WaitForAnswers(int64_t count) {
-  return Wait(answered() + count, TimePoint::max());
+absl::Status ClosedLoop::WaitForAnswers(int64_t count, TimePoint deadline) {
+  return Wait(answered() + count, deadline);
 }
 
 absl::Status ClosedLoop::WaitUntil(TimePoint deadline) {

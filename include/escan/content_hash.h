@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace escan {
+
+// FNV-1a over 64-bit words, the last one padded with zeros: tells contents apart, and is no
+// protection against someone who wants two to look the same.
+uint64_t ContentHash(std::string_view bytes);
+
+// That of a file. NotFound when it cannot be read.
+absl::StatusOr<uint64_t> ContentHashOfFile(const std::filesystem::path& file);
+
+}  // namespace escan

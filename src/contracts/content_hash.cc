@@ -1,0 +1,41 @@
+#include "escan/content_hash.h"
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+namespace escan {
+namespace {
+
+constexpr uint64_t kFnvBasis = 0xcbf29ce484222325;
+constexpr uint64_t kFnvPrime = 0x100000001b3;
+
+uint64_t Fnv1a(std::string_view bytes, uint64_t hash) {
+  for (size_t i = 0; i < bytes.size(); i += sizeof(uint64_t)) {
+    uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + i, std::min(sizeof(word), bytes.size() - i));
+    hash = (hash ^ word) * kFnvPrime;
+  }
+  return hash;
+}
+
+}  // namespace
+
+uint64_t ContentHash(std::string_view bytes) { return Fnv1a(bytes, kFnvBasis); }
+
+absl::StatusOr<uint64_t> ContentHashOfFile(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string block(size_t{1} << 20, '\0');  // a multiple of a word
+  uint64_t hash = kFnvBasis;
+  while (stream) {
+    stream.read(block.data(), static_cast<std::streamsize>(block.size()));
+    hash = Fnv1a(std::string_view(block).substr(0, static_cast<size_t>(stream.gcount())), hash);
+  }
+  if (!stream.eof()) return absl::NotFoundError(absl::StrCat("cannot read ", file.string()));
+  return hash;
+}
+
+}  // namespace escan

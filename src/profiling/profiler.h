@@ -1,0 +1,70 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "config/profile_file.h"
+#include "engine/engine.h"
+#include "escan/cascade.h"
+#include "escan/mutex.h"
+#include "profiling/measurement_log.h"
+#include "profiling/stage_run.h"
+
+namespace escan {
+
+// The profile that the measurements of an outline make. All of the outline's points must be there.
+Profile ProfileOf(const MeasuredProfile& outline, const MeasurementLog& log);
+
+// Measures a cascade's stages, one after the other, on the first of the engine's devices: for each
+// share with the greatest number of clients first, then with fewer. Used by one thread, but for
+// Stop().
+class Profiler {
+ public:
+  // What is about to be measured, and how many measurements there are.
+  struct Progress {
+    MeasurementPoint next;
+    int done = 0;
+    int found = 0;  // of these, were in the log at the start
+    int all = 0;
+  };
+
+  struct Options {
+    EngineOptions engine;
+    MeasurementTimes times;
+    std::function<void(const Progress& progress)> on_progress;  // not null
+  };
+
+  // `cascade` and `log` outlive this. The log is that of `outline`.
+  Profiler(const CascadeSpec& cascade, const MeasuredProfile& outline, MeasurementLog* log,
+           Options options);
+  ~Profiler();
+
+  // Measures what the log does not hold yet and adds it there; blocks until all of it is. An error
+  // names stage and share; Cancelled when it was stopped. Once.
+  absl::StatusOr<Profile> Run() ESCAN_EXCLUDES(mutex_);
+
+  // Ends Run() early and its workers with it. Any thread; blocks until the workers have ended.
+  void Stop() ESCAN_EXCLUDES(mutex_);
+
+ private:
+  std::vector<MeasurementPoint> Missing(int stage, int thread_percent) const;
+  absl::Status MeasureShare(const std::vector<MeasurementPoint>& points) ESCAN_EXCLUDES(mutex_);
+  absl::Status MeasurePoint(StageRun& run, const MeasurementPoint& point);
+  // Cancelled when it was stopped before.
+  absl::StatusOr<StageRun*> StartWorkers(const MeasurementPoint& greatest) ESCAN_EXCLUDES(mutex_);
+  void EndWorkers() ESCAN_EXCLUDES(mutex_);
+
+  const CascadeSpec& cascade_;
+  const MeasuredProfile& outline_;
+  MeasurementLog* const log_;
+  const Options options_;
+  Progress progress_;
+  Mutex mutex_;
+  bool stopped_ ESCAN_GUARDED_BY(mutex_) = false;
+  std::unique_ptr<StageRun> run_ ESCAN_GUARDED_BY(mutex_);  // at present
+};
+
+}  // namespace escan

@@ -1,0 +1,37 @@
+#include "escan/content_hash.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace escan {
+namespace {
+
+TEST(ContentHash, DiffersWhereOneByteDiffers) {
+  const std::string content(1001, 'a');
+  std::string changed = content;
+  changed.back() = 'b';
+  EXPECT_EQ(ContentHash(content), ContentHash(content));
+  EXPECT_NE(ContentHash(content), ContentHash(changed));
+  EXPECT_NE(ContentHash("12345678"), ContentHash("123456780"));
+}
+
+TEST(ContentHash, OfAFileIsThatOfItsBytes) {
+  const std::filesystem::path file =
+      std::filesystem::temp_directory_path() / ("escan-content-" + std::to_string(::getpid()));
+  for (const size_t size : {size_t{0}, size_t{5}, size_t{3'000'001}}) {
+    const std::string content(size, 'a');
+    std::ofstream(file, std::ios::binary) << content;
+    EXPECT_EQ(ContentHashOfFile(file).value(), ContentHash(content));
+  }
+  std::filesystem::remove(file);
+  const absl::Status absent = ContentHashOfFile(file).status();
+  EXPECT_TRUE(absl::IsNotFound(absent));
+  EXPECT_EQ(absent.message(), "cannot read " + file.string());
+}
+
+}  // namespace
+}  // namespace escan
