@@ -10,4 +10,7 @@ using Clock = std::chrono::steady_clock;
 using TimePoint = Clock::time_point;
 using Duration = std::chrono::nanoseconds;
 
+// Of models and estimates, which divide times and multiply them.
+using Seconds = std::chrono::duration<double>;
+
 }  // namespace escan
