@@ -5,18 +5,54 @@
 
 namespace escan {
 
-double Slowdown(double demand, double knee) {
-  return std::pow(1 + std::pow(demand, knee), 1 / knee);
+namespace {
+
+// Two bounds together: (a^-p + b^-p)^(-1/p).
+double Knee(double a, double b, double p) {
+  const double low = std::min(a, b);
+  return low * std::pow(1 + std::pow(low / std::max(a, b), p), -1 / p);
 }
 
-// Variables: the samples taken by class and station, the rate, the time of the busiest device.
-// Constraints: by station, the rate is served; by class, workers have the time; by device, it is
-// not used more than the busiest one.
+// A device's time for what of a sample's work at a station its workers do: each worker that hosts
+// the station is as likely to do it as any other.
+Seconds DeviceTime(const PlanLoad& load, size_t station, int device) {
+  int hosts = 0;
+  Seconds time{};
+  for (size_t c = 0; c < load.classes.size(); ++c) {
+    const WorkerClass& workers = load.classes[c];
+    if (!load.cost(c, station).hosted()) continue;
+    hosts += workers.count;
+    if (workers.device == device) time += workers.count * load.cost(c, station).device_time;
+  }
+  return load.stations[station].work / hosts * time;
+}
+
+Seconds DeviceTime(const PlanLoad& load, int device) {
+  Seconds time{};
+  for (size_t s = 0; s < load.stations.size(); ++s) time += DeviceTime(load, s, device);
+  return time;
+}
+
+int BusiestDevice(const PlanLoad& load) {
+  int busiest = 0;
+  for (const WorkerClass& workers : load.classes) {
+    if (DeviceTime(load, workers.device) > DeviceTime(load, busiest)) busiest = workers.device;
+  }
+  return busiest;
+}
+
+}  // namespace
+
+double Slowdown(double use, double knee) {
+  if (use >= 1) return std::numeric_limits<double>::infinity();
+  return std::pow(1 - std::pow(use, knee), -1 / knee);
+}
+
+// Variables: the samples taken by class and station, and the rate. Constraints: by station, the
+// rate is served; by class, workers have the time.
 void CapacityModel::SetUpProgram(const PlanLoad& load) {
   const size_t classes = load.classes.size();
   const size_t stations = load.stations.size();
-  devices_ = 1;
-  for (const WorkerClass& workers : load.classes) devices_ = std::max(devices_, workers.device + 1);
   unit_ = 0;
   for (size_t s = 0; s < stations; ++s) {
     for (size_t c = 0; c < classes; ++c) {
@@ -24,13 +60,10 @@ void CapacityModel::SetUpProgram(const PlanLoad& load) {
     }
   }
   const size_t rate = classes * stations;
-  const size_t most_used = rate + 1;
-  program_.Reset(rate + 2, stations + classes + static_cast<size_t>(devices_));
-  program_.objective(0, rate) = 1;
-  program_.objective(1, most_used) = -1;
+  program_.Reset(rate + 1, stations + classes);
+  program_.objective(rate) = 1;
   for (size_t s = 0; s < stations; ++s) program_.coefficient(s, rate) = load.stations[s].work;
   for (size_t c = 0; c < classes; ++c) {
-    const size_t device = stations + classes + static_cast<size_t>(load.classes[c].device);
     program_.limit(stations + c) = kMostBusy * load.classes[c].count;
     for (size_t s = 0; s < stations; ++s) {
       const StationCost& cost = load.cost(c, s);
@@ -38,11 +71,7 @@ void CapacityModel::SetUpProgram(const PlanLoad& load) {
       const size_t variable = Variable(load, c, s);
       program_.coefficient(s, variable) = -1;
       program_.coefficient(stations + c, variable) = cost.worker_time.count() / unit_;
-      program_.coefficient(device, variable) = cost.device_time.count() / unit_;
     }
-  }
-  for (size_t d = 0; d < static_cast<size_t>(devices_); ++d) {
-    program_.coefficient(stations + classes + d, most_used) = -1;
   }
 }
 
@@ -51,38 +80,19 @@ Capacity CapacityModel::Predict(const PlanLoad& load) {
   program_.Maximize();
   const size_t rate = load.classes.size() * load.stations.size();
   Capacity capacity{.worker_bound = program_.value(rate) / unit_, .bus_bound = load.bus_rate};
-  capacity.device_bound = capacity.worker_bound / program_.value(rate + 1);
-  capacity.rate = capacity.WithoutContention() / Slowdown(capacity.demand(), load.knee);
+  capacity.device_bound = 1 / DeviceTime(load, BusiestDevice(load)).count();
+  capacity.rate =
+      Knee(std::min(capacity.worker_bound, capacity.bus_bound), capacity.device_bound, load.knee);
   return capacity;
-}
-
-double CapacityModel::UseOfDevice(const PlanLoad& load, size_t station, int device) const {
-  double use = 0;
-  for (size_t c = 0; c < load.classes.size(); ++c) {
-    if (load.classes[c].device != device) continue;
-    use += program_.value(Variable(load, c, station)) * load.cost(c, station).device_time.count();
-  }
-  return use / unit_;
-}
-
-double CapacityModel::DeviceDemand(const PlanLoad& load, int device) const {
-  double use = 0;
-  for (size_t s = 0; s < load.stations.size(); ++s) use += UseOfDevice(load, s, device);
-  return use;
 }
 
 WorkDivision CapacityModel::Division(const PlanLoad& load) const {
   const size_t stations = load.stations.size();
-  WorkDivision division;
-  for (int d = 1; d < devices_; ++d) {
-    if (DeviceDemand(load, d) > DeviceDemand(load, division.busiest_device)) {
-      division.busiest_device = d;
-    }
-  }
-  const double demand = DeviceDemand(load, division.busiest_device);
+  WorkDivision division{.busiest_device = BusiestDevice(load)};
+  const Seconds device_time = DeviceTime(load, division.busiest_device);
   for (size_t s = 0; s < stations; ++s) {
     division.worker_pressure.push_back(program_.dual(s) * load.stations[s].work);
-    division.device_pressure.push_back(UseOfDevice(load, s, division.busiest_device) / demand);
+    division.device_pressure.push_back(DeviceTime(load, s, division.busiest_device) / device_time);
   }
   for (size_t c = 0; c < load.classes.size(); ++c) {
     double busy = 0;

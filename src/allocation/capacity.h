@@ -15,12 +15,8 @@ inline constexpr double kMostBusy = 0.95;
 struct Capacity {
   double rate = 0;          // all bounds together
   double worker_bound = 0;  // if steps did not slow each other
-  double device_bound = 0;  // of the device that is used most, with the samples so divided
+  double device_bound = 0;  // of the device that is used most
   double bus_bound = std::numeric_limits<double>::infinity();
-
-  // How much the device that is used most would be in use if steps did not slow each other.
-  double demand() const { return WithoutContention() / device_bound; }
-  double WithoutContention() const { return worker_bound < bus_bound ? worker_bound : bus_bound; }
 };
 
 // How a plan's work is divided between its workers when it takes all it can.
@@ -41,8 +37,6 @@ class CapacityModel {
 
  private:
   void SetUpProgram(const PlanLoad& load);
-  double DeviceDemand(const PlanLoad& load, int device) const;
-  double UseOfDevice(const PlanLoad& load, size_t station, int device) const;
 
   // Samples per `unit_` that a class takes at a station are variable `first_[class] + station`.
   size_t Variable(const PlanLoad& load, size_t worker_class, size_t station) const {
@@ -51,10 +45,11 @@ class CapacityModel {
 
   LinearProgram program_;
   double unit_ = 1;  // seconds; makes coefficients lie around 1
-  int devices_ = 1;
 };
 
-// By which steps of `demand` together slow each other.
-double Slowdown(double demand, double knee);
+// By how much steps slow each other while samples arrive at the part `use` of the device bound:
+// steps that are slowed by D run D times as long, so that ever more of them run at once, and
+// D = (1 + (use D)^knee)^(1/knee). Infinite from 1 on.
+double Slowdown(double use, double knee);
 
 }  // namespace escan

@@ -1,7 +1,6 @@
 #include "allocation/linear_program.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace escan {
 namespace {
@@ -23,21 +22,13 @@ void LinearProgram::Reset(size_t variables, size_t constraints) {
     basis_[row] = variables + row;
     At(row, variables + row) = 1;
   }
-  for (std::vector<double>& goal : goals_) goal.assign(columns_, 0);
+  goal_.assign(columns_, 0);
 }
 
-bool LinearProgram::Maximize() { return Climb(0) && Climb(1); }
-
-// The second objective must not cost anything of the first one.
-bool LinearProgram::MayEnter(size_t column, size_t rank) const {
-  if (goals_[rank][column] <= kTolerance) return false;
-  return rank == 0 || std::abs(goals_[0][column]) <= kTolerance;
-}
-
-bool LinearProgram::Climb(size_t rank) {
+bool LinearProgram::Maximize() {
   while (true) {
     size_t entering = 0;
-    while (entering + 1 < columns_ && !MayEnter(entering, rank)) ++entering;
+    while (entering + 1 < columns_ && goal_[entering] <= kTolerance) ++entering;
     if (entering + 1 == columns_) return true;
     const size_t leaving = Leaving(entering);
     if (leaving == rows()) return false;
@@ -68,7 +59,7 @@ void LinearProgram::Pivot(size_t row, size_t column) {
   for (size_t other = 0; other < rows(); ++other) {
     if (other != row) Subtract(Row(other), pivot, At(other, column));
   }
-  for (std::vector<double>& goal : goals_) Subtract(goal, pivot, goal[column]);
+  Subtract(goal_, pivot, goal_[column]);
   basis_[row] = column;
 }
 

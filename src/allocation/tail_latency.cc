@@ -4,24 +4,37 @@
 #include <cmath>
 #include <limits>
 
+#include "allocation/queueing.h"
+
 namespace escan {
 namespace {
 
 constexpr double kLate = 0.01;  // of the requests, may take longer than p99
 constexpr int kWaits = 2;       // at a station: the residual, the queue
 
-// Sakasegawa: that all of `workers` are busy.
-double AllBusy(double use, int workers) {
-  return std::pow(std::min(use, 1.0), std::sqrt(2.0 * (workers + 1)) - 1);
-}
-
 }  // namespace
+
+LateParts::LateParts(std::span<const double> reach, int rows_per_request) {
+  const auto requests = [&](double samples) { return std::min(1.0, rows_per_request * samples); };
+  double late = kLate;
+  for (const double samples : reach) {
+    if (requests(samples) <= kIgnoredReach) {
+      late -= requests(samples);
+      break;
+    }
+    ++counted_;
+  }
+  for (size_t i = 0; i < counted_; ++i) {
+    late_[i] = late / static_cast<double>(kWaits * counted_) / requests(reach[i]);
+    log_late_[i] = std::log(late_[i]);
+  }
+}
 
 TailLatency::TailLatency(const PlanLoad& load, const Capacity& capacity, double rate)
     : load_(load),
       rate_(rate),
       use_(rate / capacity.rate),
-      slowdown_(Slowdown(use_ * capacity.demand(), load.knee)) {
+      slowdown_(Slowdown(rate / capacity.device_bound, load.knee)) {
   for (size_t s = 0; s < load.stations.size(); ++s) sizes_[s] = SizeTogether(s);
 }
 
@@ -59,21 +72,19 @@ size_t TailLatency::SizeTogether(size_t station) const {
   return size;
 }
 
-// Of a host's steps any may be running, at the host that is through with its steps soonest.
-Seconds TailLatency::LongestStepOfFirstFree(size_t station) const {
-  Seconds soonest = Seconds::max();
+// Of all that the station's hosts run.
+Seconds TailLatency::LongestStepOfHosts(size_t station) const {
+  Seconds longest{};
   for (size_t c = 0; c < load_.classes.size(); ++c) {
     if (!load_.cost(c, station).hosted()) continue;
-    Seconds longest{};
     for (size_t s = 0; s < load_.stations.size(); ++s) {
       const StationCost& cost = load_.cost(c, s);
       if (cost.hosted() && load_.stations[s].work > 0) {
         longest = std::max(longest, cost.steps[sizes_[s]]);
       }
     }
-    soonest = std::min(soonest, longest);
   }
-  return slowdown_ * soonest;
+  return slowdown_ * longest;
 }
 
 // The use of the station's workers if they ran, of all that they host, every sample alone.
@@ -93,35 +104,24 @@ double TailLatency::WithoutBatches(size_t station) const {
 Seconds TailLatency::At(size_t station, double late) const {
   const Station& at = load_.stations[station];
   const int hosts = Hosts(station);
-  const Seconds longest = LongestStepOfFirstFree(station);
-  const double part = late / AllBusy(WithoutBatches(station), hosts);
-  const Seconds residual = longest * (part < 1 ? 1 - std::pow(part, 1.0 / hosts) : 0.0);
   const double group = Group(station);
-  const Seconds mean = longest * (group / at.max_batch / (2 * hosts * (1 - use_)));
-  const Seconds queue = mean * std::max(0.0, std::log(AllBusy(use_, hosts) / late));
+  const double busy = AllBusy(WithoutBatches(station), hosts);
+  const double waits =
+      ResidualWait(late, busy, hosts) + group / at.max_batch * QueueWait(late, use_, hosts);
   const double steps = std::ceil(group / (at.max_batch * hosts));
-  return at.max_delay + residual + queue + steps * SlowestStep(station, sizes_[station]);
+  return at.max_delay + waits * LongestStepOfHosts(station) +
+         steps * SlowestStep(station, sizes_[station]);
 }
 
 Seconds TailLatency::P99() const {
   if (use_ >= 1) return Seconds(std::numeric_limits<double>::infinity());
-  const auto requests = [&](const Station& station) {
-    return std::min(1.0, load_.rows_per_request * station.reach);
-  };
-  size_t counted = 0;
-  double late = kLate;
-  for (const Station& station : load_.stations) {
-    if (requests(station) <= kIgnoredReach) {
-      late -= requests(station);
-      break;
-    }
-    ++counted;
-  }
-  late /= static_cast<double>(kWaits * counted);
+  std::array<double, kMaxStages> reach{};
+  for (size_t s = 0; s < load_.stations.size(); ++s) reach[s] = load_.stations[s].reach;
+  const LateParts late({reach.data(), load_.stations.size()}, load_.rows_per_request);
   Seconds sum{};
   Seconds slowest{};
-  for (size_t s = 0; s < counted; ++s) {
-    const Seconds here = At(s, late / requests(load_.stations[s]));
+  for (size_t s = 0; s < late.counted(); ++s) {
+    const Seconds here = At(s, late[s]);
     if (load_.stations[s].beside) {
       slowest = std::max(slowest, here);
       continue;
@@ -135,7 +135,7 @@ Seconds TailLatency::P99() const {
 double Goodput(const PlanLoad& load, const Capacity& capacity, Seconds objective) {
   double kept = 0;
   double missed = capacity.rate;
-  for (int halving = 0; halving < 50 && missed - kept > 1e-12 * missed; ++halving) {
+  for (int halving = 0; halving < 50 && missed - kept > 1e-10 * missed; ++halving) {
     const double rate = (kept + missed) / 2;
     (TailLatency(load, capacity, rate).P99() <= objective ? kept : missed) = rate;
   }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
 
 #include "allocation/capacity.h"
 #include "allocation/plan_load.h"
@@ -9,6 +10,22 @@
 #include "escan/time.h"
 
 namespace escan {
+
+// How many of those who get to a stage may wait there for longer than the p99 takes into account.
+class LateParts {
+ public:
+  // `reach` by stage, descending: the part of all samples that gets there.
+  LateParts(std::span<const double> reach, int rows_per_request);
+
+  size_t counted() const { return counted_; }  // stages; the p99 leaves out later ones
+  double operator[](size_t stage) const { return late_[stage]; }
+  double Log(size_t stage) const { return log_late_[stage]; }
+
+ private:
+  size_t counted_ = 0;
+  std::array<double, kMaxStages> late_{};
+  std::array<double, kMaxStages> log_late_{};
+};
 
 // A closed-form bound on the p99 of a plan's latency under Poisson arrivals of requests, from a
 // sample's arrival to its answer. It grows with the rate, and is infinite from the capacity on.
@@ -49,7 +66,7 @@ class TailLatency {
   double Group(size_t station) const;
   int Hosts(size_t station) const;
   Seconds SlowestStep(size_t station, size_t size) const;
-  Seconds LongestStepOfFirstFree(size_t station) const;
+  Seconds LongestStepOfHosts(size_t station) const;
   size_t SizeTogether(size_t station) const;
 
   const PlanLoad& load_;

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <optional>
 #include <random>
@@ -18,9 +17,9 @@ using Numbers = std::vector<double>;
 struct Instance {
   std::vector<Numbers> rows;  // rows x <= limits, x >= 0
   Numbers limits;
-  std::array<Numbers, 2> objectives;
+  Numbers objective;
 
-  size_t variables() const { return objectives[0].size(); }
+  size_t variables() const { return objective.size(); }
 };
 
 double Dot(const Numbers& a, const Numbers& b) {
@@ -51,9 +50,9 @@ std::optional<Numbers> SolveSquare(std::vector<Numbers> a, Numbers b) {
   return b;
 }
 
-// The best pair of objectives over all vertices: each is where as many constraints hold with
+// The best objective over all vertices: each is where as many constraints hold with
 // equality as there are variables.
-std::array<double, 2> BestVertex(const Instance& instance) {
+double BestVertex(const Instance& instance) {
   const size_t n = instance.variables();
   std::vector<Numbers> rows = instance.rows;
   Numbers limits = instance.limits;
@@ -61,7 +60,7 @@ std::array<double, 2> BestVertex(const Instance& instance) {
     rows.emplace_back(n, 0.0)[i] = -1;
     limits.push_back(0);
   }
-  std::array<double, 2> best{-1e300, -1e300};
+  double best = -1e300;
   std::vector<bool> tight(rows.size(), false);
   std::fill_n(tight.end() - static_cast<std::ptrdiff_t>(n), n, true);
   do {
@@ -77,13 +76,7 @@ std::array<double, 2> BestVertex(const Instance& instance) {
     bool allowed = true;
     for (size_t r = 0; r < rows.size(); ++r) allowed &= Dot(rows[r], *x) <= limits[r] + 1e-9;
     if (!allowed) continue;
-    const double first = Dot(instance.objectives[0], *x);
-    const double second = Dot(instance.objectives[1], *x);
-    if (first > best[0] + 1e-8) {
-      best = {first, second};
-    } else if (first > best[0] - 1e-8) {
-      best[1] = std::max(best[1], second);
-    }
+    best = std::max(best, Dot(instance.objective, *x));
   } while (std::next_permutation(tight.begin(), tight.end()));
   return best;
 }
@@ -103,9 +96,7 @@ Instance RandomInstance(std::minstd_rand& random) {
     for (size_t i = 0; i < variables; ++i) row.push_back(between(-2, 3));
     instance.limits.push_back(between(0, 3));
   }
-  for (Numbers& objective : instance.objectives) {
-    for (size_t i = 0; i < variables; ++i) objective.push_back(between(-1, 2));
-  }
+  for (size_t i = 0; i < variables; ++i) instance.objective.push_back(between(-1, 2));
   return instance;
 }
 
@@ -118,8 +109,7 @@ void Load(const Instance& instance, LinearProgram* program) {
     }
   }
   for (size_t i = 0; i < instance.variables(); ++i) {
-    program->objective(0, i) = instance.objectives[0][i];
-    program->objective(1, i) = instance.objectives[1][i];
+    program->objective(i) = instance.objective[i];
   }
 }
 
@@ -135,13 +125,11 @@ TEST(LinearProgram, FindsTheBestVertexOfRandomInstances) {
     for (size_t r = 0; r < instance.rows.size(); ++r) {
       ASSERT_LE(Dot(instance.rows[r], x), instance.limits[r] + 1e-9);
     }
-    const std::array<double, 2> best = BestVertex(instance);
-    ASSERT_NEAR(Dot(instance.objectives[0], x), best[0], 1e-8) << "round " << round;
-    ASSERT_NEAR(Dot(instance.objectives[1], x), best[1], 1e-8) << "round " << round;
+    ASSERT_NEAR(Dot(instance.objective, x), BestVertex(instance), 1e-8) << "round " << round;
   }
 }
 
-TEST(LinearProgram, PricesItsConstraintsAtTheFirstObjective) {
+TEST(LinearProgram, PricesItsConstraints) {
   std::minstd_rand random(2);
   LinearProgram program;
   for (int round = 0; round < 1000; ++round) {
@@ -153,17 +141,17 @@ TEST(LinearProgram, PricesItsConstraintsAtTheFirstObjective) {
       ASSERT_GE(program.dual(r), -1e-9);
       priced += program.dual(r) * instance.limits[r];
     }
-    ASSERT_NEAR(priced, BestVertex(instance)[0], 1e-8) << "round " << round;
+    ASSERT_NEAR(priced, BestVertex(instance), 1e-8) << "round " << round;
   }
 }
 
-TEST(LinearProgram, SaysWhenAnObjectiveIsNotBounded) {
+TEST(LinearProgram, SaysWhenTheObjectiveIsNotBounded) {
   LinearProgram program;
   program.Reset(2, 1);
   program.coefficient(0, 0) = 1;
   program.limit(0) = 1;
-  program.objective(0, 0) = 1;
-  program.objective(1, 1) = 1;
+  program.objective(0) = 1;
+  program.objective(1) = 1;
   EXPECT_FALSE(program.Maximize());
 }
 

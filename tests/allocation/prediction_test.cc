@@ -314,10 +314,10 @@ TEST(Goodput, IsTheHighestRateThatKeepsTheObjective) {
     const Prediction found = PredictOn(profile, workload, plan);
     ASSERT_LE(found.goodput, found.capacity.rate);
     if (found.goodput > 0) {
-      workload.rate = found.goodput * (1 - 1e-9);
+      workload.rate = found.goodput * (1 - 1e-8);
       EXPECT_LE(PredictOn(profile, workload, plan).p99, Seconds(60));
     }
-    workload.rate = found.goodput * (1 + 1e-9) + 1e-9;
+    workload.rate = found.goodput * (1 + 1e-8) + 1e-9;
     EXPECT_GT(PredictOn(profile, workload, plan).p99, Seconds(60));
   }
 }

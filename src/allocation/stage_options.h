@@ -1,0 +1,86 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <vector>
+
+#include "allocation/contest.h"
+#include "allocation/search_grid.h"
+#include "allocation/tail_latency.h"
+#include "escan/cascade.h"
+
+namespace escan {
+
+// The least that one stage can cost a candidate: its batch limit is given, and its hosts' number
+// and shares, whatever else they host. Times in seconds.
+struct StageOption {
+  size_t bucket = 0;
+  size_t size = 0;    // bucket of the batches that are run
+  double worker = 0;  // workers' time, of each sample that arrives at the cascade
+  double device = 0;  // the device's
+  double price = 0;   // of 1 / capacity, see StageOptions
+  double delay = 0;
+  double step = 0;      // the slowest hosts' steps, if no others ran
+  double longest = 0;   // the slowest host's step
+  double residual = 0;  // in longest steps
+  double group = 0;     // the part of a batch that arrives together
+};
+
+struct StageOptionRow {
+  std::vector<StageOption> options;
+  double least_price = 0;
+  double least_worker = 0;
+  double least_device = 0;
+};
+
+// Bounds from below for all candidates with the same number of clients, by stage. Whatever a
+// candidate is, with A its time of workers over their number and D its time of the device, both of
+// a sample, 1 / capacity is the p-norm of (A, D), and hence (Hoelder) at least u A + v D for every
+// u, v >= 0 whose q-norm is 1, 1/p + 1/q = 1. That is a sum over stages; u and v are chosen to
+// make the least sum large. The latency's bound holds because everything in TailLatency grows with
+// the rate over the capacity, with the rate over the device bound and with each step.
+//
+// Valid for candidates that beat the contest's best at the time of the construction, and hence
+// for those that beat a later one.
+class StageOptions {
+ public:
+  // Both outlive this.
+  StageOptions(const SearchGrid& grid, const Contest& contest, const LateParts& late);
+
+  void Reset(int clients);
+
+  // `shares` ascending, of the hosts; at most kMostClasses.
+  const StageOptionRow& Row(int stage, std::span<const int> shares, int hosts);
+
+  double Price(double worker, double device) const {
+    return worker_price_ * worker + device_price_ * device;
+  }
+  double slowdown() const { return slowdown_; }  // of steps, at least
+
+ private:
+  void ChoosePrices();
+  double LeastPrice(double worker_price, double device_price) const;
+  void Fill(int stage, std::span<const int> shares, int hosts, StageOptionRow* row);
+  size_t SizeTogether(int stage, int hosts, std::span<const Seconds> slowest,
+                      double slowdown) const;
+  void AddLatency(int stage, int hosts, std::span<const Seconds> slowest,
+                  StageOptionRow* row) const;
+  void DropDominated(int stage, std::span<const int> shares, int hosts,
+                     std::span<const Seconds> slowest, StageOptionRow* row) const;
+
+  const SearchGrid& grid_;
+  const Contest& contest_;
+  const LateParts& late_;
+  int clients_ = 0;
+  double rate_ = 0;
+  double worker_price_ = 0;  // u / (kMostBusy * clients)
+  double device_price_ = 0;  // v
+  double slowdown_ = 1;      // at least
+  std::deque<StageOptionRow> rows_;
+  std::vector<int> row_of_;  // by stage, shares and hosts: index into rows_, or -1
+};
+
+}  // namespace escan
