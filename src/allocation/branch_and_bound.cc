@@ -109,7 +109,8 @@ void BranchAndBound::SearchHosts() {
     }
   }
   FindRows();
-  Later none;
+  Choice none;
+  none.unhosted = grid_.stages();
   none.memory = grid_.profile().context_bytes * static_cast<size_t>(clients_ + 1);
   ChooseHosts(grid_.stages() - 1, none);
 }
@@ -117,7 +118,7 @@ void BranchAndBound::SearchHosts() {
 void BranchAndBound::FindRows() {
   for (int stage = 0; stage < grid_.stages(); ++stage) {
     const auto i = static_cast<size_t>(stage);
-    Least here{.worker = kInfinite, .device = kInfinite, .price = kInfinite};
+    Cost here{.worker = kInfinite, .device = kInfinite, .price = kInfinite};
     for (Classes hosts = 1; hosts <= all(); ++hosts) {
       std::array<int, kMostClasses> shares{};
       size_t count = 0;
@@ -131,88 +132,113 @@ void BranchAndBound::FindRows() {
       here.device = std::min(here.device, row.least_device);
       here.price = std::min(here.price, row.least_price);
     }
-    least_[i + 1] = {.worker = least_[i].worker + here.worker,
-                     .device = least_[i].device + here.device,
-                     .price = least_[i].price + here.price,
+    least_[i + 1] = {.cost = {.worker = least_[i].cost.worker + here.worker,
+                              .device = least_[i].cost.device + here.device,
+                              .price = least_[i].cost.price + here.price},
                      .memory = least_[i].memory + grid_.profile().stages[i].memory_bytes};
   }
 }
 
-void BranchAndBound::ChooseHosts(int stage, const Later& later) {
+void BranchAndBound::ChooseHosts(int stage, const Choice& so_far) {
   if (stage < 0) {
-    TryCandidate(later);
+    if (so_far.started == all()) ChooseBatches(grid_.stages() - 1, so_far);
     return;
   }
-  ++bounds_;
-  if (!IsAffordable(later, LeastOf(stage + 1, later))) return;
-  const Earlier earlier = LeastOf(stage, later);
   for (Classes hosts = 1; hosts <= all(); ++hosts) {
-    if ((hosts & later.ended) == 0 && !IsMirrored(later.started | hosts)) {
-      ChooseBatch(stage, hosts, later, earlier);
+    if ((hosts & so_far.ended) != 0 || IsMirrored(so_far.started | hosts)) continue;
+    Choice next = so_far;
+    AddHosts(stage, hosts, &next);
+    ++bounds_;
+    if (HasCapacity(next) && MayWin(next, LeastLatency(grid_.stages(), next))) {
+      ChooseHosts(stage - 1, next);
     }
   }
 }
 
-void BranchAndBound::ChooseBatch(int stage, Classes hosts, const Later& later,
-                                 const Earlier& earlier) {
-  const StageOptionRow& row = *rows_[static_cast<size_t>(stage)][hosts];
-  const double capacity = contest_.capacity_to_beat();
-  if ((later.price + row.least_price + earlier.price) * capacity > kRounding) return;
-  Later next = later;
-  AddHosts(stage, hosts, &next);
-  for (const StageOption& option : row.options) {
-    ++bounds_;
-    if ((later.price + option.price + earlier.price) * capacity > kRounding) continue;
-    AddBatch(stage, option, later, &next);
-    if (!MayWin(stage, earlier, &next)) continue;
-    candidate_.bucket[static_cast<size_t>(stage)] = static_cast<int>(option.bucket);
-    ChooseHosts(stage - 1, next);
-  }
-}
-
-void BranchAndBound::AddHosts(int stage, Classes hosts, Later* later) const {
+void BranchAndBound::AddHosts(int stage, Classes hosts, Choice* choice) const {
   const auto i = static_cast<size_t>(stage);
-  later->ended |= later->started & ~hosts;
-  later->started |= hosts;
-  later->memory += static_cast<size_t>(workers_[hosts]) * grid_.profile().stages[i].memory_bytes;
-  Chosen& chosen = later->chosen[i];
+  choice->ended |= choice->started & ~hosts;
+  choice->started |= hosts;
+  choice->memory += static_cast<size_t>(workers_[hosts]) * grid_.profile().stages[i].memory_bytes;
+  Chosen& chosen = choice->chosen[i];
   chosen.hosts = hosts;
   chosen.offered = grid_.reach(stage) * SlowestSingle(stage, hosts);
   for (int other = stage + 1; other < grid_.stages(); ++other) {
-    Chosen& at = later->chosen[static_cast<size_t>(other)];
+    Chosen& at = choice->chosen[static_cast<size_t>(other)];
     const Classes shared = at.hosts & hosts;
     at.offered += grid_.reach(stage) * SlowestSingle(stage, shared);
     chosen.offered += grid_.reach(other) * SlowestSingle(other, shared);
   }
+  KeepLongest(stage, hosts, rows_[i][hosts]->options.front().size, choice);
+  Cost least{.worker = kInfinite, .device = kInfinite, .price = kInfinite};
+  for (const StageOption& option : rows_[i][hosts]->options) {
+    const Cost cost = CostOf(stage, hosts, option);
+    least.worker = std::min(least.worker, cost.worker);
+    least.device = std::min(least.device, cost.device);
+    least.price = std::min(least.price, cost.price);
+  }
+  choice->unhosted = stage;
+  ChangeCost(stage, least, choice);
 }
 
-void BranchAndBound::AddBatch(int stage, const StageOption& option, const Later& later,
-                              Later* next) const {
-  Chosen& chosen = next->chosen[static_cast<size_t>(stage)];
-  chosen.option = &option;
-  const double device = DeviceTime(stage, chosen.hosts, option.bucket);
-  next->worker = later.worker + option.worker;
-  next->device = later.device + device;
-  next->price = later.price + std::max(option.price, options_.Price(option.worker, device));
+BranchAndBound::Cost BranchAndBound::CostOf(int stage, Classes hosts,
+                                            const StageOption& option) const {
+  const double device = DeviceTime(stage, hosts, option.bucket);
+  return {.worker = option.worker,
+          .device = device,
+          .price = std::max(option.price, options_.Price(option.worker, device))};
+}
+
+void BranchAndBound::ChangeCost(int stage, const Cost& cost, Choice* choice) const {
+  Chosen& chosen = choice->chosen[static_cast<size_t>(stage)];
+  choice->hosted.worker += cost.worker - chosen.cost.worker;
+  choice->hosted.device += cost.device - chosen.cost.device;
+  choice->hosted.price += cost.price - chosen.cost.price;
   for (Classes classes = 1; classes <= all(); ++classes) {
-    const bool only = (chosen.hosts & ~classes) == 0;
-    next->only[classes] = later.only[classes] + (only ? option.worker : 0.0);
+    if ((chosen.hosts & ~classes) == 0) choice->only[classes] += cost.worker - chosen.cost.worker;
   }
+  chosen.cost = cost;
+}
+
+void BranchAndBound::KeepLongest(int stage, Classes hosts, size_t size, Choice* choice) const {
+  if (grid_.reach(stage) == 0) return;
   for (size_t c = 0; c < kMostClasses; ++c) {
-    next->longest[c] = later.longest[c];
-    if (!Has(chosen.hosts, c) || grid_.reach(stage) == 0) continue;
-    const Seconds step = grid_.steps(stage, candidate_.classes[c].share)[option.size];
-    next->longest[c] = std::max(next->longest[c], step.count());
+    if (!Has(hosts, c)) continue;
+    const Seconds step = grid_.steps(stage, candidate_.classes[c].share)[size];
+    choice->longest[c] = std::max(choice->longest[c], step.count());
   }
 }
 
-void BranchAndBound::TryCandidate(const Later& later) {
-  if (later.started != all()) return;
+void BranchAndBound::ChooseBatches(int stage, const Choice& so_far) {
+  if (stage < 0) {
+    TryCandidate(so_far);
+    return;
+  }
+  const double earlier = LeastLatency(stage, so_far);
+  const auto i = static_cast<size_t>(stage);
+  for (const StageOption& option : rows_[i][so_far.chosen[i].hosts]->options) {
+    Choice next = so_far;
+    AddBatch(stage, option, &next);
+    ++bounds_;
+    if (!HasCapacity(next) || !MayWin(next, Latency(stage, next) + earlier)) continue;
+    candidate_.bucket[i] = static_cast<int>(option.bucket);
+    ChooseBatches(stage - 1, next);
+  }
+}
+
+void BranchAndBound::AddBatch(int stage, const StageOption& option, Choice* choice) const {
+  Chosen& chosen = choice->chosen[static_cast<size_t>(stage)];
+  chosen.option = &option;
+  ChangeCost(stage, CostOf(stage, chosen.hosts, option), choice);
+  KeepLongest(stage, chosen.hosts, option.size, choice);
+}
+
+void BranchAndBound::TryCandidate(const Choice& choice) {
   for (size_t c = 0; c < candidate_.used().size(); ++c) {
     Candidate::Class& workers = candidate_.classes[c];
     workers.first = grid_.stages();
     for (int stage = grid_.stages() - 1; stage >= 0; --stage) {
-      if (!Has(later.chosen[static_cast<size_t>(stage)].hosts, c)) continue;
+      if (!Has(choice.chosen[static_cast<size_t>(stage)].hosts, c)) continue;
       if (workers.first == grid_.stages()) workers.last = stage;
       workers.first = stage;
     }
@@ -220,87 +246,100 @@ void BranchAndBound::TryCandidate(const Later& later) {
   if (!HasTwins(candidate_)) contest_.Try(candidate_);
 }
 
-// Samples of an earlier stage wait for the longest steps that its hosts, whoever they will be, run
-// at later ones. The use of the capacity is at least that of the least price.
-BranchAndBound::Earlier BranchAndBound::LeastOf(int stages, const Later& later) const {
-  Earlier sum{.price = least_[static_cast<size_t>(stages)].price};
-  const double use = std::min((later.price + sum.price) * contest_.rate(), kMostUse);
+// Samples wait for the longest steps that their hosts are known to run. The use of the capacity is
+// at least that of the least price.
+double BranchAndBound::LeastLatency(int stages, const Choice& choice) const {
+  const double use = std::min(InverseCapacity(choice) * contest_.rate(), kMostUse);
   const double log_use = std::log(use);
-  for (int stage = 0; stage < stages; ++stage) {
-    const bool counted = static_cast<size_t>(stage) < late_.counted();
-    Earlier least{.latency = kInfinite};
-    least.both.fill(kInfinite);
-    for (Classes hosts = 1; hosts <= all(); ++hosts) {
-      if ((hosts & later.ended) != 0) continue;
-      const double queue = counted ? QueueAt(stage, workers_[hosts], use, log_use) : 0;
-      KeepLeast(stage, hosts, Longest(hosts, later), queue, &least);
-    }
-    sum.latency += least.latency;
-    for (size_t w = 0; w < sum.both.size(); ++w) sum.both[w] += least.both[w];
+  const double slowdown = SlowdownOf(choice);
+  double sum = 0;
+  for (int stage = 0; stage < std::min(stages, static_cast<int>(late_.counted())); ++stage) {
+    double least = kInfinite;
+    ForEachHosts(stage, choice, [&](Classes hosts) {
+      const int workers = workers_[hosts];
+      const double busy = contest_.rate() * slowdown * Offered(stage, hosts, choice) / workers;
+      const double residual = ResidualAtLeast(stage, workers, busy);
+      const double queue = QueueAt(stage, workers, use, log_use);
+      const double longest = Longest(hosts, choice);
+      for (const StageOption& option : rows_[static_cast<size_t>(stage)][hosts]->options) {
+        const double waits = std::max(option.longest, longest) * (residual + option.group * queue);
+        least = std::min(least, option.delay + slowdown * (option.step + waits));
+      }
+    });
+    sum += least;
   }
   return sum;
 }
 
-void BranchAndBound::KeepLeast(int stage, Classes hosts, double longest, double queue,
-                               Earlier* least) const {
-  const double slowdown = options_.slowdown();
-  for (const StageOption& option : rows_[static_cast<size_t>(stage)][hosts]->options) {
-    const double waits =
-        std::max(option.longest, longest) * (option.residual + option.group * queue);
-    const double latency = option.delay + slowdown * (option.step + waits);
-    least->latency = std::min(least->latency, latency);
-    const double price_part = option.price * contest_.capacity_to_beat();
-    const double latency_part = latency / contest_.p99_to_beat().count();
-    for (size_t w = 0; w < least->both.size(); ++w) {
-      least->both[w] = std::min(least->both[w], price_part + kLatencyWeights[w] * latency_part);
-    }
+template <typename Visit>
+void BranchAndBound::ForEachHosts(int stage, const Choice& choice, Visit visit) const {
+  const Classes chosen = choice.chosen[static_cast<size_t>(stage)].hosts;
+  if (chosen != 0) return visit(chosen);
+  for (Classes hosts = 1; hosts <= all(); ++hosts) {
+    if ((hosts & choice.ended) == 0) visit(hosts);
   }
 }
 
-bool BranchAndBound::IsAffordable(const Later& later, const Earlier& earlier) const {
-  if (!contest_.MayWin(Seconds((later.latency + earlier.latency) / kRounding), later.memory)) {
-    return false;
+// To its hosts, by the stages whose hosts are chosen.
+double BranchAndBound::Offered(int stage, Classes hosts, const Choice& choice) const {
+  const Chosen& chosen = choice.chosen[static_cast<size_t>(stage)];
+  if (chosen.hosts != 0) return chosen.offered;
+  double offered = grid_.reach(stage) * SlowestSingle(stage, hosts);
+  for (int other = stage + 1; other < grid_.stages(); ++other) {
+    const Classes shared = choice.chosen[static_cast<size_t>(other)].hosts & hosts;
+    if (shared != 0) offered += grid_.reach(other) * SlowestSingle(other, shared);
   }
-  const double price = later.price * contest_.capacity_to_beat();
-  if (price + earlier.price * contest_.capacity_to_beat() > kRounding) return false;
-  const double latency = later.latency / contest_.p99_to_beat().count();
-  for (size_t w = 0; w < earlier.both.size(); ++w) {
-    const double both = price + kLatencyWeights[w] * latency + earlier.both[w];
-    if (both > (1 + kLatencyWeights[w]) * kRounding) return false;
-  }
-  return true;
+  return offered;
 }
 
-bool BranchAndBound::MayWin(int stage, const Earlier& earlier, Later* later) const {
-  const Least& least = least_[static_cast<size_t>(stage)];
-  const double device = later->device + least.device;
-  double worker = (later->worker + least.worker) / workers_[all()];
+bool BranchAndBound::HasCapacity(const Choice& choice) const {
+  return InverseCapacity(choice) * contest_.capacity_to_beat() <= kRounding;
+}
+
+bool BranchAndBound::MayWin(const Choice& choice, double latency) const {
+  const size_t memory = choice.memory + least_[static_cast<size_t>(choice.unhosted)].memory;
+  return Fits(grid_.profile(), memory) && contest_.MayWin(Seconds(latency / kRounding), memory);
+}
+
+double BranchAndBound::DeviceTime(const Choice& choice) const {
+  return choice.hosted.device + least_[static_cast<size_t>(choice.unhosted)].cost.device;
+}
+
+double BranchAndBound::SlowdownOf(const Choice& choice) const {
+  const double use = std::min(DeviceTime(choice) * contest_.rate(), kMostUse);
+  return std::max(options_.slowdown(), Slowdown(use, grid_.profile().knee));
+}
+
+// Of the price, and of the bounds of workers and device by themselves.
+double BranchAndBound::InverseCapacity(const Choice& choice) const {
+  const Cost& unhosted = least_[static_cast<size_t>(choice.unhosted)].cost;
+  double worker = (choice.hosted.worker + unhosted.worker) / workers_[all()];
   for (Classes classes = 1; classes < all(); ++classes) {
-    worker = std::max(worker, later->only[classes] / workers_[classes]);
+    worker = std::max(worker, choice.only[classes] / workers_[classes]);
   }
-  const double inverse =
-      std::max(later->price + earlier.price, InverseCapacity(worker / kMostBusy, device));
-  if (inverse * contest_.capacity_to_beat() > kRounding) return false;
-  const double use = std::min(inverse * contest_.rate(), kMostUse);
-  later->latency = Latency(stage, *later, device, use);
-  return Fits(grid_.profile(), later->memory + least.memory) && IsAffordable(*later, earlier);
+  worker /= kMostBusy;
+  const double device = DeviceTime(choice);
+  const double high = std::max(worker, device);
+  const double part = std::min(worker, device) / high;
+  const double p = grid_.profile().knee;
+  return std::max(choice.hosted.price + unhosted.price,
+                  high * std::pow(1 + std::pow(part, p), 1 / p));
 }
 
-double BranchAndBound::Latency(int stage, const Later& later, double device, double use) const {
-  const double use_of_device = std::min(device * contest_.rate(), kMostUse);
-  const double slowdown =
-      std::max(options_.slowdown(), Slowdown(use_of_device, grid_.profile().knee));
+double BranchAndBound::Latency(int stage, const Choice& choice) const {
+  const double use = std::min(InverseCapacity(choice) * contest_.rate(), kMostUse);
+  const double slowdown = SlowdownOf(choice);
   const double log_use = std::log(use);
   double delays = 0;
   double steps = 0;
   for (int i = stage; i < static_cast<int>(late_.counted()); ++i) {
-    const Chosen& chosen = later.chosen[static_cast<size_t>(i)];
+    const Chosen& chosen = choice.chosen[static_cast<size_t>(i)];
     const int hosts = workers_[chosen.hosts];
     const double busy = contest_.rate() * slowdown * chosen.offered / hosts;
     const double waits =
         ResidualAtLeast(i, hosts, busy) + chosen.option->group * QueueAt(i, hosts, use, log_use);
     delays += chosen.option->delay;
-    steps += chosen.option->step + Longest(chosen.hosts, later) * waits;
+    steps += chosen.option->step + Longest(chosen.hosts, choice) * waits;
   }
   return delays + slowdown * steps;
 }
@@ -316,10 +355,10 @@ bool BranchAndBound::IsMirrored(Classes started) const {
   return false;
 }
 
-double BranchAndBound::Longest(Classes hosts, const Later& later) const {
+double BranchAndBound::Longest(Classes hosts, const Choice& choice) const {
   double longest = 0;
   for (size_t c = 0; c < kMostClasses; ++c) {
-    if (Has(hosts, c)) longest = std::max(longest, later.longest[c]);
+    if (Has(hosts, c)) longest = std::max(longest, choice.longest[c]);
   }
   return longest;
 }
@@ -353,13 +392,6 @@ double BranchAndBound::ResidualAtLeast(int stage, int hosts, double busy) const 
 double BranchAndBound::QueueAt(int stage, int hosts, double use, double log_use) const {
   const double excess = BusyExponent(hosts) * log_use - late_.Log(static_cast<size_t>(stage));
   return excess > 0 ? excess / (2 * hosts * (1 - use)) : 0.0;
-}
-
-double BranchAndBound::InverseCapacity(double worker, double device) const {
-  const double high = std::max(worker, device);
-  const double part = std::min(worker, device) / high;
-  const double p = grid_.profile().knee;
-  return high * std::pow(1 + std::pow(part, p), 1 / p);
 }
 
 }  // namespace escan

@@ -29,40 +29,35 @@ class BranchAndBound {
  private:
   using Classes = unsigned;  // a bit for each
   static constexpr size_t kSubsets = size_t{1} << kMostClasses;
-  static constexpr std::array<double, 3> kLatencyWeights{0.1, 0.3, 1};
 
-  // A stage whose hosts and batch limit are chosen.
+  // Of a sample, as in StageOption, with the hosts' mean time of the device.
+  struct Cost {
+    double worker = 0;
+    double device = 0;
+    double price = 0;
+  };
+  // A stage whose hosts are chosen, and once all have hosts, its batch limit.
   struct Chosen {
     Classes hosts = 0;
     double offered = 0;  // to its hosts, unbatched, by a sample that arrives: seconds
     const StageOption* option = nullptr;
+    Cost cost;  // of the option, or at least
   };
-  // All stages from one on. Costs are at least these.
-  struct Later {
-    Classes started = 0;  // classes that host one of them
+  // What is chosen so far: the hosts of the stages from one on; once all have hosts, the batch
+  // limits of the stages from one on.
+  struct Choice {
+    Classes started = 0;  // classes that host a stage
     Classes ended = 0;    // classes that cannot host more
-    double worker = 0;    // seconds of a sample, as in StageOption
-    double device = 0;
-    double price = 0;
-    double latency = 0;                          // seconds
-    std::array<double, kSubsets> only{};         // workers' time where only these classes are hosts
-    std::array<double, kMostClasses> longest{};  // step, seconds
-    std::array<Chosen, kMaxStages> chosen{};     // by stage
     size_t memory = 0;
+    std::array<Chosen, kMaxStages> chosen{};     // by stage
+    std::array<double, kMostClasses> longest{};  // step, seconds, of all stages with hosts
+    int unhosted = 0;                            // stages without hosts: the first ones
+    Cost hosted;                                 // at least, of all others
+    std::array<double, kSubsets> only{};  // workers' time of those that only these classes host
   };
-  // What the stages before add at least.
-  struct Earlier {
-    double price = 0;
-    double latency = 0;
-    // Price and latency in one, each as a part of what a better candidate may have of it, the
-    // latency with one of several weights.
-    std::array<double, kLatencyWeights.size()> both{};
-  };
-  // The same, whatever is chosen for later ones.
+  // What the first stages add at least, whatever is chosen for the others.
   struct Least {
-    double worker = 0;
-    double device = 0;
-    double price = 0;
+    Cost cost;
     size_t memory = 0;
   };
 
@@ -70,26 +65,37 @@ class BranchAndBound {
   void ChooseCounts(int index, int left);
   void SearchHosts();
   void FindRows();
-  void ChooseHosts(int stage, const Later& later);
-  void ChooseBatch(int stage, Classes hosts, const Later& later, const Earlier& earlier);
-  void AddHosts(int stage, Classes hosts, Later* later) const;
-  void AddBatch(int stage, const StageOption& option, const Later& later, Later* next) const;
-  void TryCandidate(const Later& all);
+  void ChooseHosts(int stage, const Choice& so_far);
+  void ChooseBatches(int stage, const Choice& so_far);
+  void AddHosts(int stage, Classes hosts, Choice* choice) const;
+  void AddBatch(int stage, const StageOption& option, Choice* choice) const;
+  void KeepLongest(int stage, Classes hosts, size_t size, Choice* choice) const;
+  void TryCandidate(const Choice& choice);
 
-  Earlier LeastOf(int stages, const Later& later) const;
-  void KeepLeast(int stage, Classes hosts, double longest, double queue, Earlier* least) const;
-  bool IsAffordable(const Later& later, const Earlier& earlier) const;
-  // Sets the latency.
-  bool MayWin(int stage, const Earlier& earlier, Later* later) const;
-  double Latency(int stage, const Later& later, double device, double use) const;
+  // Whether the capacity may be large enough, and what has at least this latency may win.
+  bool HasCapacity(const Choice& choice) const;
+  bool MayWin(const Choice& choice, double latency) const;
+  // At least, in seconds: of the first stages, whose batch limits are not chosen, and of the stages
+  // from one on, whose batch limits are.
+  double LeastLatency(int stages, const Choice& choice) const;
+  double Latency(int stage, const Choice& choice) const;
+  double Offered(int stage, Classes hosts, const Choice& choice) const;
+  // Visits the hosts that were chosen for the stage, or all that may be.
+  template <typename Visit>
+  void ForEachHosts(int stage, const Choice& choice, Visit visit) const;
+  void ChangeCost(int stage, const Cost& cost, Choice* choice) const;
+  Cost CostOf(int stage, Classes hosts, const StageOption& option) const;
+  // At least.
+  double DeviceTime(const Choice& choice) const;
+  double SlowdownOf(const Choice& choice) const;
+  double InverseCapacity(const Choice& choice) const;
 
   bool IsMirrored(Classes started) const;
-  double Longest(Classes hosts, const Later& later) const;
+  double Longest(Classes hosts, const Choice& choice) const;
   double SlowestSingle(int stage, Classes classes) const;
   double DeviceTime(int stage, Classes hosts, size_t bucket) const;
   double ResidualAtLeast(int stage, int hosts, double busy) const;
   double QueueAt(int stage, int hosts, double use, double log_use) const;
-  double InverseCapacity(double worker, double device) const;
   Classes all() const { return (1u << candidate_.class_count) - 1; }
 
   const SearchGrid& grid_;

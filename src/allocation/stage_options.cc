@@ -4,8 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "allocation/queueing.h"
-
 namespace escan {
 namespace {
 
@@ -127,10 +125,7 @@ size_t StageOptions::SizeTogether(int stage, int hosts, std::span<const Seconds>
 // By TailLatency, had the hosts nothing else to do.
 void StageOptions::AddLatency(int stage, int hosts, std::span<const Seconds> slowest,
                               StageOptionRow* row) const {
-  const auto index = static_cast<size_t>(stage);
   const double together = std::max(1.0, grid_.workload().rows_per_request * grid_.reach(stage));
-  const double unbatched = rate_ * grid_.reach(stage) * slowdown_ * slowest[0].count() / hosts;
-  const double residual = ResidualWait(late_[index], AllBusy(unbatched, hosts), hosts);
   const size_t size = SizeTogether(stage, hosts, slowest, slowdown_);
   for (StageOption& option : row->options) {
     const int rows = grid_.rows(stage, static_cast<int>(option.bucket)).back();
@@ -138,7 +133,6 @@ void StageOptions::AddLatency(int stage, int hosts, std::span<const Seconds> slo
     option.delay = Seconds(grid_.MaxDelay(stage, static_cast<int>(option.bucket))).count();
     option.step = std::ceil(together / (rows * hosts)) * slowest[option.size].count();
     option.longest = slowest[option.size].count();
-    option.residual = residual;
     option.group = together / rows;
   }
 }

@@ -23,10 +23,9 @@ struct StageOption {
   double device = 0;  // the device's
   double price = 0;   // of 1 / capacity, see StageOptions
   double delay = 0;
-  double step = 0;      // the slowest hosts' steps, if no others ran
-  double longest = 0;   // the slowest host's step
-  double residual = 0;  // in longest steps
-  double group = 0;     // the part of a batch that arrives together
+  double step = 0;     // the slowest hosts' steps, if no others ran
+  double longest = 0;  // the slowest host's step
+  double group = 0;    // the part of a batch that arrives together
 };
 
 struct StageOptionRow {
