@@ -1,6 +1,7 @@
 #include "allocation/branch_and_bound.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -51,6 +52,7 @@ BranchAndBound::BranchAndBound(const SearchGrid& grid, Contest* contest)
       options_(grid, *contest, late_) {
   residual_.resize(BusyIndex(grid.stages(), 0, 0));
   for (int hosts = 1; hosts <= kMostClients; ++hosts) {
+    busy_exponents_[static_cast<size_t>(hosts)] = BusyExponent(hosts);
     for (size_t place = 0; place <= kBusyPlaces; ++place) {
       const double busy = AllBusy(static_cast<double>(place) / kBusyPlaces, hosts);
       for (size_t i = 0; i < late_.counted(); ++i) {
@@ -73,7 +75,7 @@ void BranchAndBound::Run() {
 
 void BranchAndBound::ChooseShares(int index) {
   if (index == candidate_.class_count) {
-    ChooseCounts(0, clients_);
+    if (MayWinWithShares()) ChooseCounts(0, clients_);
     return;
   }
   Candidate::Class* workers = &candidate_.classes[static_cast<size_t>(index)];
@@ -101,6 +103,14 @@ void BranchAndBound::ChooseCounts(int index, int left) {
   }
 }
 
+// As if each set of classes had all workers that the others can spare.
+bool BranchAndBound::MayWinWithShares() {
+  for (Classes classes = 1; classes <= all(); ++classes) {
+    workers_[classes] = clients_ - (candidate_.class_count - std::popcount(classes));
+  }
+  return MayWin(NoHosts());
+}
+
 void BranchAndBound::SearchHosts() {
   for (Classes classes = 1; classes <= all(); ++classes) {
     workers_[classes] = 0;
@@ -108,11 +118,19 @@ void BranchAndBound::SearchHosts() {
       if (Has(classes, c)) workers_[classes] += candidate_.classes[c].count;
     }
   }
+  const Choice none = NoHosts();
+  if (MayWin(none)) ChooseHosts(grid_.stages() - 1, none);
+}
+
+BranchAndBound::Choice BranchAndBound::NoHosts() {
   FindRows();
-  Choice none;
-  none.unhosted = grid_.stages();
-  none.memory = grid_.profile().context_bytes * static_cast<size_t>(clients_ + 1);
-  ChooseHosts(grid_.stages() - 1, none);
+  return {.memory = grid_.profile().context_bytes * static_cast<size_t>(clients_ + 1),
+          .unhosted = grid_.stages()};
+}
+
+bool BranchAndBound::MayWin(Choice choice) {
+  ++bounds_;
+  return HasCapacity(&choice) && MayWin(choice, LeastLatency(grid_.stages(), choice));
 }
 
 void BranchAndBound::FindRows() {
@@ -149,7 +167,7 @@ void BranchAndBound::ChooseHosts(int stage, const Choice& so_far) {
     Choice next = so_far;
     AddHosts(stage, hosts, &next);
     ++bounds_;
-    if (HasCapacity(next) && MayWin(next, LeastLatency(grid_.stages(), next))) {
+    if (HasCapacity(&next) && MayWin(next, LeastLatency(grid_.stages(), next))) {
       ChooseHosts(stage - 1, next);
     }
   }
@@ -162,12 +180,12 @@ void BranchAndBound::AddHosts(int stage, Classes hosts, Choice* choice) const {
   choice->memory += static_cast<size_t>(workers_[hosts]) * grid_.profile().stages[i].memory_bytes;
   Chosen& chosen = choice->chosen[i];
   chosen.hosts = hosts;
-  chosen.offered = grid_.reach(stage) * SlowestSingle(stage, hosts);
+  chosen.offered = Single(stage, hosts);
   for (int other = stage + 1; other < grid_.stages(); ++other) {
     Chosen& at = choice->chosen[static_cast<size_t>(other)];
     const Classes shared = at.hosts & hosts;
-    at.offered += grid_.reach(stage) * SlowestSingle(stage, shared);
-    chosen.offered += grid_.reach(other) * SlowestSingle(other, shared);
+    at.offered += Single(stage, shared);
+    chosen.offered += Single(other, shared);
   }
   KeepLongest(stage, hosts, rows_[i][hosts]->options.front().size, choice);
   Cost least{.worker = kInfinite, .device = kInfinite, .price = kInfinite};
@@ -220,7 +238,7 @@ void BranchAndBound::ChooseBatches(int stage, const Choice& so_far) {
     Choice next = so_far;
     AddBatch(stage, option, &next);
     ++bounds_;
-    if (!HasCapacity(next) || !MayWin(next, Latency(stage, next) + earlier)) continue;
+    if (!HasCapacity(&next) || !MayWin(next, Latency(stage, next) + earlier)) continue;
     candidate_.bucket[i] = static_cast<int>(option.bucket);
     ChooseBatches(stage - 1, next);
   }
@@ -249,21 +267,19 @@ void BranchAndBound::TryCandidate(const Choice& choice) {
 // Samples wait for the longest steps that their hosts are known to run. The use of the capacity is
 // at least that of the least price.
 double BranchAndBound::LeastLatency(int stages, const Choice& choice) const {
-  const double use = std::min(InverseCapacity(choice) * contest_.rate(), kMostUse);
-  const double log_use = std::log(use);
-  const double slowdown = SlowdownOf(choice);
+  const double arrivals = contest_.rate() * choice.slowdown;
   double sum = 0;
   for (int stage = 0; stage < std::min(stages, static_cast<int>(late_.counted())); ++stage) {
     double least = kInfinite;
     ForEachHosts(stage, choice, [&](Classes hosts) {
       const int workers = workers_[hosts];
-      const double busy = contest_.rate() * slowdown * Offered(stage, hosts, choice) / workers;
+      const double busy = arrivals * Offered(stage, hosts, choice) / workers;
       const double residual = ResidualAtLeast(stage, workers, busy);
-      const double queue = QueueAt(stage, workers, use, log_use);
+      const double queue = QueueAt(stage, workers, choice);
       const double longest = Longest(hosts, choice);
       for (const StageOption& option : rows_[static_cast<size_t>(stage)][hosts]->options) {
         const double waits = std::max(option.longest, longest) * (residual + option.group * queue);
-        least = std::min(least, option.delay + slowdown * (option.step + waits));
+        least = std::min(least, option.delay + choice.slowdown * (option.step + waits));
       }
     });
     sum += least;
@@ -284,16 +300,22 @@ void BranchAndBound::ForEachHosts(int stage, const Choice& choice, Visit visit) 
 double BranchAndBound::Offered(int stage, Classes hosts, const Choice& choice) const {
   const Chosen& chosen = choice.chosen[static_cast<size_t>(stage)];
   if (chosen.hosts != 0) return chosen.offered;
-  double offered = grid_.reach(stage) * SlowestSingle(stage, hosts);
+  double offered = Single(stage, hosts);
   for (int other = stage + 1; other < grid_.stages(); ++other) {
     const Classes shared = choice.chosen[static_cast<size_t>(other)].hosts & hosts;
-    if (shared != 0) offered += grid_.reach(other) * SlowestSingle(other, shared);
+    offered += Single(other, shared);
   }
   return offered;
 }
 
-bool BranchAndBound::HasCapacity(const Choice& choice) const {
-  return InverseCapacity(choice) * contest_.capacity_to_beat() <= kRounding;
+bool BranchAndBound::HasCapacity(Choice* choice) const {
+  const double inverse = InverseCapacity(*choice);
+  if (inverse * contest_.capacity_to_beat() > kRounding) return false;
+  choice->use = std::min(inverse * contest_.rate(), kMostUse);
+  choice->log_use = std::log(choice->use);
+  const double use_of_device = std::min(DeviceTime(*choice) * contest_.rate(), kMostUse);
+  choice->slowdown = Slowdown(use_of_device, grid_.profile().knee);
+  return true;
 }
 
 bool BranchAndBound::MayWin(const Choice& choice, double latency) const {
@@ -303,11 +325,6 @@ bool BranchAndBound::MayWin(const Choice& choice, double latency) const {
 
 double BranchAndBound::DeviceTime(const Choice& choice) const {
   return choice.hosted.device + least_[static_cast<size_t>(choice.unhosted)].cost.device;
-}
-
-double BranchAndBound::SlowdownOf(const Choice& choice) const {
-  const double use = std::min(DeviceTime(choice) * contest_.rate(), kMostUse);
-  return std::max(options_.slowdown(), Slowdown(use, grid_.profile().knee));
 }
 
 // Of the price, and of the bounds of workers and device by themselves.
@@ -327,21 +344,18 @@ double BranchAndBound::InverseCapacity(const Choice& choice) const {
 }
 
 double BranchAndBound::Latency(int stage, const Choice& choice) const {
-  const double use = std::min(InverseCapacity(choice) * contest_.rate(), kMostUse);
-  const double slowdown = SlowdownOf(choice);
-  const double log_use = std::log(use);
   double delays = 0;
   double steps = 0;
   for (int i = stage; i < static_cast<int>(late_.counted()); ++i) {
     const Chosen& chosen = choice.chosen[static_cast<size_t>(i)];
     const int hosts = workers_[chosen.hosts];
-    const double busy = contest_.rate() * slowdown * chosen.offered / hosts;
+    const double busy = contest_.rate() * choice.slowdown * chosen.offered / hosts;
     const double waits =
-        ResidualAtLeast(i, hosts, busy) + chosen.option->group * QueueAt(i, hosts, use, log_use);
+        ResidualAtLeast(i, hosts, busy) + chosen.option->group * QueueAt(i, hosts, choice);
     delays += chosen.option->delay;
     steps += chosen.option->step + Longest(chosen.hosts, choice) * waits;
   }
-  return delays + slowdown * steps;
+  return delays + choice.slowdown * steps;
 }
 
 // Of equal classes none hosts a later stage than the one before it.
@@ -363,13 +377,9 @@ double BranchAndBound::Longest(Classes hosts, const Choice& choice) const {
   return longest;
 }
 
-double BranchAndBound::SlowestSingle(int stage, Classes classes) const {
-  Seconds slowest{};
-  for (size_t c = 0; c < kMostClasses; ++c) {
-    if (!Has(classes, c)) continue;
-    slowest = std::max(slowest, grid_.steps(stage, candidate_.classes[c].share).front());
-  }
-  return slowest.count();
+// What a sample that arrives adds to the stage's hosts of these classes, unbatched.
+double BranchAndBound::Single(int stage, Classes hosts) const {
+  return hosts == 0 ? 0 : grid_.reach(stage) * rows_[static_cast<size_t>(stage)][hosts]->single;
 }
 
 double BranchAndBound::DeviceTime(int stage, Classes hosts, size_t bucket) const {
@@ -389,9 +399,10 @@ double BranchAndBound::ResidualAtLeast(int stage, int hosts, double busy) const 
 }
 
 // escan::QueueWait with the logarithms taken once for many.
-double BranchAndBound::QueueAt(int stage, int hosts, double use, double log_use) const {
-  const double excess = BusyExponent(hosts) * log_use - late_.Log(static_cast<size_t>(stage));
-  return excess > 0 ? excess / (2 * hosts * (1 - use)) : 0.0;
+double BranchAndBound::QueueAt(int stage, int hosts, const Choice& choice) const {
+  const double excess = busy_exponents_[static_cast<size_t>(hosts)] * choice.log_use -
+                        late_.Log(static_cast<size_t>(stage));
+  return excess > 0 ? excess / (2 * hosts * (1 - choice.use)) : 0.0;
 }
 
 }  // namespace escan

@@ -53,6 +53,9 @@ class BranchAndBound {
     std::array<double, kMostClasses> longest{};  // step, seconds, of all stages with hosts
     int unhosted = 0;                            // stages without hosts: the first ones
     Cost hosted;                                 // at least, of all others
+    double use = 0;                              // of the capacity, at least, and its logarithm
+    double log_use = 0;
+    double slowdown = 1;                  // of steps, at least
     std::array<double, kSubsets> only{};  // workers' time of those that only these classes host
   };
   // What the first stages add at least, whatever is chosen for the others.
@@ -63,7 +66,9 @@ class BranchAndBound {
 
   void ChooseShares(int index);
   void ChooseCounts(int index, int left);
+  bool MayWinWithShares();
   void SearchHosts();
+  Choice NoHosts();
   void FindRows();
   void ChooseHosts(int stage, const Choice& so_far);
   void ChooseBatches(int stage, const Choice& so_far);
@@ -73,7 +78,8 @@ class BranchAndBound {
   void TryCandidate(const Choice& choice);
 
   // Whether the capacity may be large enough, and what has at least this latency may win.
-  bool HasCapacity(const Choice& choice) const;
+  bool MayWin(Choice choice);
+  bool HasCapacity(Choice* choice) const;
   bool MayWin(const Choice& choice, double latency) const;
   // At least, in seconds: of the first stages, whose batch limits are not chosen, and of the stages
   // from one on, whose batch limits are.
@@ -87,15 +93,14 @@ class BranchAndBound {
   Cost CostOf(int stage, Classes hosts, const StageOption& option) const;
   // At least.
   double DeviceTime(const Choice& choice) const;
-  double SlowdownOf(const Choice& choice) const;
   double InverseCapacity(const Choice& choice) const;
 
   bool IsMirrored(Classes started) const;
   double Longest(Classes hosts, const Choice& choice) const;
-  double SlowestSingle(int stage, Classes classes) const;
+  double Single(int stage, Classes hosts) const;
   double DeviceTime(int stage, Classes hosts, size_t bucket) const;
   double ResidualAtLeast(int stage, int hosts, double busy) const;
-  double QueueAt(int stage, int hosts, double use, double log_use) const;
+  double QueueAt(int stage, int hosts, const Choice& choice) const;
   Classes all() const { return (1u << candidate_.class_count) - 1; }
 
   const SearchGrid& grid_;
@@ -106,8 +111,9 @@ class BranchAndBound {
   int clients_ = 0;
   std::array<int, kSubsets> workers_{};  // of each set of classes
   std::array<std::array<const StageOptionRow*, kSubsets>, kMaxStages> rows_{};
-  std::array<Least, kMaxStages + 1> least_{};  // of the stages before
-  std::vector<double> residual_;               // see ResidualAtLeast
+  std::array<Least, kMaxStages + 1> least_{};              // of the stages before
+  std::array<double, kMostClients + 1> busy_exponents_{};  // by hosts
+  std::vector<double> residual_;                           // see ResidualAtLeast
   int64_t bounds_ = 0;
 };
 

@@ -103,6 +103,7 @@ void StageOptions::Fill(int stage, std::span<const int> shares, int hosts, Stage
     row->least_device = std::min(row->least_device, option.device);
     row->options.push_back(option);
   }
+  row->single = slowest.front().count();
   if (static_cast<size_t>(stage) < late_.counted()) AddLatency(stage, hosts, slowest, row);
   DropDominated(stage, shares, hosts, slowest, row);
 }

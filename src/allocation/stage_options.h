@@ -30,6 +30,7 @@ struct StageOption {
 
 struct StageOptionRow {
   std::vector<StageOption> options;
+  double single = 0;  // the slowest hosts' step of the smallest batch
   double least_price = 0;
   double least_worker = 0;
   double least_device = 0;
