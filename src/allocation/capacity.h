@@ -38,7 +38,7 @@ class CapacityModel {
  private:
   void SetUpProgram(const PlanLoad& load);
 
-  // Samples per `unit_` that a class takes at a station are variable `first_[class] + station`.
+  // The samples that a class takes at a station in `unit_`.
   size_t Variable(const PlanLoad& load, size_t worker_class, size_t station) const {
     return worker_class * load.stations.size() + station;
   }

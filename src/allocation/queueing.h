@@ -1,7 +1,30 @@
 #pragma once
 
-// The waits of TailLatency, in parts of the longest step. All grow with `busy` and with `use`.
+#include <algorithm>
+#include <cstddef>
+#include <span>
+
+#include "escan/time.h"
+
+// The parts of TailLatency. Waits are in parts of the longest step, and grow with `busy` and `use`.
 namespace escan {
+
+// Rows that arrive together, of requests of so many rows of which the part `reach` arrives.
+inline double GroupSize(int rows_per_request, double reach) {
+  return std::max(1.0, rows_per_request * reach);
+}
+
+// Index of the smallest of the sizes that holds, to the nearest row, what arrives together and, at
+// `rate` rows per second, in the time `wait(index)` until a worker takes a batch; or the last.
+template <typename Wait>
+size_t SizeThatHolds(std::span<const int> sizes, double together, double rate, Wait wait) {
+  size_t size = 0;
+  while (size + 1 < sizes.size() &&
+         together + rate * Seconds(wait(size)).count() >= sizes[size] + 0.5) {
+    ++size;
+  }
+  return size;
+}
 
 // Sakasegawa's approximation of the probability that all of `workers` are busy, each being so for
 // the part `use` of the time; 1 from use 1 on.

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "allocation/queueing.h"
+
 namespace escan {
 namespace {
 
@@ -111,22 +113,16 @@ void StageOptions::Fill(int stage, std::span<const int> shares, int hosts, Stage
 size_t StageOptions::SizeTogether(int stage, int hosts, std::span<const Seconds> slowest,
                                   double slowdown) const {
   const std::span<const int> rows = grid_.rows(stage, grid_.buckets(stage) - 1);
-  const double together = std::max(1.0, grid_.workload().rows_per_request * grid_.reach(stage));
-  const double arrivals = rate_ * grid_.reach(stage);
+  const double reach = grid_.reach(stage);
   const Seconds delay = grid_.MaxDelay(stage, grid_.buckets(stage) - 1);
-  size_t size = 0;
-  while (size + 1 < rows.size() &&
-         together + arrivals * (delay + slowdown * slowest[size] / hosts).count() >=
-             rows[size] + 0.5) {
-    ++size;
-  }
-  return size;
+  return SizeThatHolds(rows, GroupSize(grid_.workload().rows_per_request, reach), rate_ * reach,
+                       [&](size_t size) { return delay + slowdown * slowest[size] / hosts; });
 }
 
 // By TailLatency, had the hosts nothing else to do.
 void StageOptions::AddLatency(int stage, int hosts, std::span<const Seconds> slowest,
                               StageOptionRow* row) const {
-  const double together = std::max(1.0, grid_.workload().rows_per_request * grid_.reach(stage));
+  const double together = GroupSize(grid_.workload().rows_per_request, grid_.reach(stage));
   const size_t size = SizeTogether(stage, hosts, slowest, slowdown_);
   for (StageOption& option : row->options) {
     const int rows = grid_.rows(stage, static_cast<int>(option.bucket)).back();
@@ -138,6 +134,8 @@ void StageOptions::AddLatency(int stage, int hosts, std::span<const Seconds> slo
   }
 }
 
+// Batch limits that hold all that ever gathers differ in the capacity and in the queue only, and
+// both are better for a larger limit that costs no more a sample.
 void StageOptions::DropDominated(int stage, std::span<const int> shares, int hosts,
                                  std::span<const Seconds> slowest, StageOptionRow* row) const {
   const double most = contest_.most_slowdown();
@@ -151,13 +149,11 @@ void StageOptions::DropDominated(int stage, std::span<const int> shares, int hos
                  grid_.device_times(stage, share, clients_)[b];
     });
   };
+  const auto delay = [&](size_t bucket) { return grid_.MaxDelay(stage, static_cast<int>(bucket)); };
   std::erase_if(row->options, [&](const StageOption& option) {
+    if (option.bucket < size) return false;
     for (size_t larger = option.bucket + 1; larger < slowest.size(); ++larger) {
-      if (option.bucket >= size &&
-          grid_.MaxDelay(stage, static_cast<int>(option.bucket)) ==
-              grid_.MaxDelay(stage, static_cast<int>(larger)) &&
-          costs_less(larger, option.bucket))
-        return true;
+      if (delay(larger) == delay(option.bucket) && costs_less(larger, option.bucket)) return true;
     }
     return false;
   });

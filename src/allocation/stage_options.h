@@ -28,6 +28,7 @@ struct StageOption {
   double group = 0;    // the part of a batch that arrives together
 };
 
+// All batch limits of a stage that may be best, ascending.
 struct StageOptionRow {
   std::vector<StageOption> options;
   double single = 0;  // the slowest hosts' step of the smallest batch
@@ -40,11 +41,11 @@ struct StageOptionRow {
 // candidate is, with A its time of workers over their number and D its time of the device, both of
 // a sample, 1 / capacity is the p-norm of (A, D), and hence (Hoelder) at least u A + v D for every
 // u, v >= 0 whose q-norm is 1, 1/p + 1/q = 1. That is a sum over stages; u and v are chosen to
-// make the least sum large. The latency's bound holds because everything in TailLatency grows with
-// the rate over the capacity, with the rate over the device bound and with each step.
+// make the least sum large. What a step adds to the latency is a bound because everything in
+// TailLatency grows with the rate, with the time of the device and with each step.
 //
-// Valid for candidates that beat the contest's best at the time of the construction, and hence
-// for those that beat a later one.
+// Valid for candidates that beat the contest's best at the time of Reset, and hence for those that
+// beat a later one.
 class StageOptions {
  public:
   // Both outlive this.
@@ -58,7 +59,6 @@ class StageOptions {
   double Price(double worker, double device) const {
     return worker_price_ * worker + device_price_ * device;
   }
-  double slowdown() const { return slowdown_; }  // of steps, at least
 
  private:
   void ChoosePrices();

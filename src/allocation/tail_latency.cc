@@ -39,7 +39,7 @@ TailLatency::TailLatency(const PlanLoad& load, const Capacity& capacity, double 
 }
 
 double TailLatency::Group(size_t station) const {
-  return std::max(1.0, load_.rows_per_request * load_.stations[station].work);
+  return GroupSize(load_.rows_per_request, load_.stations[station].work);
 }
 
 int TailLatency::Hosts(size_t station) const {
@@ -59,17 +59,12 @@ Seconds TailLatency::SlowestStep(size_t station, size_t size) const {
   return slowdown_ * slowest;
 }
 
-// The smallest batch that holds, to the nearest row, what arrives together and until the next
-// worker takes a batch.
 size_t TailLatency::SizeTogether(size_t station) const {
   const Station& at = load_.stations[station];
   const int hosts = Hosts(station);
-  size_t size = 0;
-  for (; size + 1 < at.rows.size(); ++size) {
-    const Seconds wait = at.max_delay + SlowestStep(station, size) / hosts;
-    if (Group(station) + rate_ * at.work * wait.count() < at.rows[size] + 0.5) break;
-  }
-  return size;
+  return SizeThatHolds(at.rows, Group(station), rate_ * at.work, [&](size_t size) {
+    return at.max_delay + SlowestStep(station, size) / hosts;
+  });
 }
 
 // Of all that the station's hosts run.

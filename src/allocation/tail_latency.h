@@ -27,19 +27,22 @@ class LateParts {
   std::array<double, kMaxStages> log_late_{};
 };
 
-// A closed-form bound on the p99 of a plan's latency under Poisson arrivals of requests, from a
-// sample's arrival to its answer. It grows with the rate, and is infinite from the capacity on.
+// A closed-form estimate from above of the p99 of a plan's latency under Poisson arrivals of
+// requests, from a request's arrival to its last answer. It grows with the rate, and is infinite
+// from the capacity on. No theorem: where it simplifies it errs on the high side, but the two
+// formulas named below are approximations.
 //
 // One request in a hundred may be late. Half of that, or more, is shared out between the stations
 // that more than kIgnoredReach of the requests get to, and of a station's part half goes to each of
 // two waits; the union bound then lets the waits be added up. With `late` the part of those who get
 // to the station, N its workers, b its max_batch, g the rows that arrive there together, rho the
-// rate over the plan's capacity, a sample needs at each station at most
+// rate over the plan's capacity, it needs at each station at most
 //
 //   max_delay    until its batch need not be full any longer
 //   + residual   until a worker is free, when all are busy, each anywhere in its longest step L:
-//                P(wait > x) = busy (1 - x/L)^N = late. `busy` is Sakasegawa's approximation
-//                u^(sqrt(2(N+1)) - 1), u being the use of the workers if nothing were batched.
+//                P(wait > x) = busy (1 - x/L)^N = late. L is of all steps its workers run; `busy`
+//                is Sakasegawa's approximation u^(sqrt(2(N+1)) - 1), u being the use of the workers
+//                if nothing were batched.
 //   + queue      of full batches. Kingman's heavy-traffic law for N servers (Allen and Cunneen): an
 //                exponential tail of mean L ca^2 / (2 N (1 - rho)), reached with probability
 //                rho^(sqrt(2(N+1)) - 1). Batches are formed from groups of g rows: ca^2 = g/b.
@@ -49,8 +52,8 @@ class LateParts {
 // hold what arrived while a worker was busy, see RowsTogether, so that at low rates they are small.
 // Steps are as long as running ones slow each other at this rate on average.
 //
-// Sources: Sakasegawa 1977, "An approximation formula Lq = a rho^b/(1-rho)"; Allen, "Probability,
-// Statistics, and Queueing Theory", 5.3; Kingman 1961.
+// Sources: Sakasegawa 1977, "An approximation formula Lq = a rho^b / (1 - rho)"; Kingman 1961, "The
+// single server queue in heavy traffic"; Allen, "Probability, Statistics, and Queueing Theory".
 class TailLatency {
  public:
   // Both outlive this. `rate` in samples per second.
