@@ -17,30 +17,10 @@ constexpr double kRounding = 1 + 1e-12;
 constexpr double kMostUse = 1 - 1e-9;
 constexpr size_t kBusyPlaces = 64;
 
-std::vector<double> ReachOf(const SearchGrid& grid) {
-  std::vector<double> reach;
-  for (int stage = 0; stage < grid.stages(); ++stage) reach.push_back(grid.reach(stage));
-  return reach;
-}
-
 bool Has(unsigned classes, size_t index) { return (classes >> index & 1) != 0; }
 
 size_t BusyIndex(int stage, int hosts, size_t place) {
   return static_cast<size_t>(stage * (kMostClients + 1) + hosts) * (kBusyPlaces + 1) + place;
-}
-
-// Two classes that differ in nothing but their number are one class.
-bool HasTwins(const Candidate& candidate) {
-  for (size_t a = 0; a < candidate.used().size(); ++a) {
-    for (size_t b = 0; b < a; ++b) {
-      const Candidate::Class& one = candidate.classes[a];
-      const Candidate::Class& other = candidate.classes[b];
-      if (one.share == other.share && one.first == other.first && one.last == other.last) {
-        return true;
-      }
-    }
-  }
-  return false;
 }
 
 }  // namespace
@@ -48,7 +28,7 @@ bool HasTwins(const Candidate& candidate) {
 BranchAndBound::BranchAndBound(const SearchGrid& grid, Contest* contest)
     : grid_(grid),
       contest_(*contest),
-      late_(ReachOf(grid), grid.workload().rows_per_request),
+      late_(grid.reach(), grid.workload().rows_per_request),
       options_(grid, *contest, late_) {
   residual_.resize(BusyIndex(grid.stages(), 0, 0));
   for (int hosts = 1; hosts <= kMostClients; ++hosts) {
@@ -261,7 +241,7 @@ void BranchAndBound::TryCandidate(const Choice& choice) {
       workers.first = stage;
     }
   }
-  if (!HasTwins(candidate_)) contest_.Try(candidate_);
+  if (!candidate_.HasTwins()) contest_.Try(candidate_);
 }
 
 // Samples wait for the longest steps that their hosts are known to run. The use of the capacity is

@@ -15,8 +15,8 @@ namespace escan {
 
 // Finds the best candidate of the whole grid: tries every one that the bounds do not rule out. The
 // number of clients is chosen first, then the classes' shares and their counts, then, from the last
-// stage to the first, each stage's hosts and batch limit. From the last, because a stage's samples
-// wait for the longest steps of their hosts, which late stages run.
+// stage to the first, each stage's hosts, and in the same order the batch limits. From the last,
+// because samples wait for the longest steps of their hosts, which late stages run.
 class BranchAndBound {
  public:
   // Both outlive this. The better the contest's best already is, the less there is to do.

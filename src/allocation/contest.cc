@@ -1,6 +1,7 @@
 #include "allocation/contest.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "allocation/memory.h"
 #include "allocation/tail_latency.h"
@@ -17,7 +18,7 @@ Contest::Contest(const SearchGrid& grid, Goal goal)
 }
 
 bool Contest::MayWin(Seconds p99, size_t memory) const {
-  if (goal_ == Goal::kGoodput || ranking_.empty()) return p99 <= p99_to_beat_;
+  if (goal_ == Goal::kGoodput || ranking_.empty()) return p99 <= objective_;
   const double best = ranking_.front().value;
   return p99.count() < best * (1 - kEqual) ||
          (p99.count() <= best * (1 + kEqual) && memory < ranking_.front().memory);
@@ -77,12 +78,10 @@ void Contest::SetTargets() {
   if (goal_ == Goal::kLatency) {
     rate_ = *grid_.workload().rate;
     capacity_to_beat_ = kHeadroom * rate_ * (1 - kEqual);
-    p99_to_beat_ = ranking_.empty() ? objective_ : Seconds(ranking_.front().value * (1 + kEqual));
     return;
   }
   rate_ = ranking_.empty() ? 0 : ranking_.front().value * (1 + kEqual);
   capacity_to_beat_ = rate_;
-  p99_to_beat_ = objective_;
 }
 
 }  // namespace escan

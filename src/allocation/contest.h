@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <vector>
 
@@ -29,12 +28,11 @@ class Contest {
 
   // A candidate cannot become the best unless its capacity is larger than this ...
   double capacity_to_beat() const { return capacity_to_beat_; }
-  // ... and its p99 at this rate is at most p99_to_beat().
+  // ... and MayWin is true of its p99 at this rate.
   double rate() const { return rate_; }
-  Seconds p99_to_beat() const { return p99_to_beat_; }
   // Steps of a candidate that meets the conditions are slowed by no more than this.
   double most_slowdown() const;
-  // One whose p99 only equals that of the best one needs less memory.
+  // At equal p99 less memory wins.
   bool MayWin(Seconds p99, size_t memory) const;
 
   // True: it is the best one now.
@@ -66,7 +64,6 @@ class Contest {
   CandidateModel model_;
   double capacity_to_beat_ = 0;
   double rate_ = 0;
-  Seconds p99_to_beat_{};
   std::vector<Entry> ranking_;
   int64_t evaluations_ = 0;
 };

@@ -2,9 +2,21 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <numeric>
 
 namespace escan {
+
+bool Candidate::HasTwins() const {
+  for (size_t a = 0; a < used().size(); ++a) {
+    for (size_t b = 0; b < a; ++b) {
+      const bool same_hosts =
+          classes[a].first == classes[b].first && classes[a].last == classes[b].last;
+      if (same_hosts && classes[a].share == classes[b].share) return true;
+    }
+  }
+  return false;
+}
 
 SearchGrid::SearchGrid(const StepCosts& costs, const Workload& workload, const SearchLimits& limits)
     : profile_(costs.profile()), workload_(workload), limits_(limits), reach_(workload.Reach()) {

@@ -40,6 +40,8 @@ struct Candidate {
   std::array<int, kMaxStages> bucket{};
 
   std::span<const Class> used() const { return {classes.data(), static_cast<size_t>(class_count)}; }
+  // Two classes that differ in nothing but their count, and hence are one.
+  bool HasTwins() const;
   int clients() const {
     int sum = 0;
     for (const Class& workers : used()) sum += workers.count;
@@ -61,6 +63,7 @@ class SearchGrid {
     return buckets_[Index(stage)].first(Index(bucket) + 1);
   }
   double reach(int stage) const { return reach_[Index(stage)]; }
+  std::span<const double> reach() const { return reach_; }
 
   // By bucket: the longest step of up to so many rows; its share of a sample's time, as counted
   // with so many credits; the device's time of a sample.

@@ -1,8 +1,6 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
-#include <cstdint>
 #include <deque>
 #include <span>
 #include <vector>
@@ -10,7 +8,6 @@
 #include "allocation/contest.h"
 #include "allocation/search_grid.h"
 #include "allocation/tail_latency.h"
-#include "escan/cascade.h"
 
 namespace escan {
 

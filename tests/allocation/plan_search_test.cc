@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <functional>
+#include <cmath>
 #include <limits>
-#include <optional>
 #include <random>
+#include <vector>
 
 #include "allocation/explain.h"
 #include "allocation/flat_profile.h"
@@ -162,8 +162,8 @@ class RandomProblems {
     }
     if (Chance(0.2)) profile.device_memory_bytes = static_cast<size_t>(Between(10, 60));
     problem.workload.rows_per_request = Pick<int>({1, 1, 3, 20});
-    if (Chance(0.7)) problem.workload.objective = Seconds(scale * Real(1, 60));
-    if (Chance(0.5)) problem.workload.rate = Real(0.01, 3) / scale;
+    if (Chance(0.7)) problem.workload.objective = Seconds(scale * std::pow(10, Real(0, 2.5)));
+    if (Chance(0.8)) problem.workload.rate = std::pow(10, Real(-2, 0.7)) / scale;
     return problem;
   }
 
@@ -226,7 +226,7 @@ void ExpectTheBest(const Problem& problem, const BruteForce& all) {
 
 TEST(PlanSearch, FindsWhatTryingAllPlansFinds) {
   RandomProblems random(1);
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < 6000; ++round) {
     SCOPED_TRACE(round);
     const Problem problem = random.Next(round % 10 == 0 ? 3 : 2, 3);
     ExpectTheBest(problem, BruteForce(problem));
@@ -236,7 +236,7 @@ TEST(PlanSearch, FindsWhatTryingAllPlansFinds) {
 
 TEST(PlanSearch, FindsItAmongManyClientsToo) {
   RandomProblems random(2);
-  for (int round = 0; round < 30; ++round) {
+  for (int round = 0; round < 100; ++round) {
     SCOPED_TRACE(round);
     const Problem problem = random.Next(2, 8);
     ExpectTheBest(problem, BruteForce(problem));
