@@ -182,9 +182,8 @@ void BranchAndBound::AddHosts(int stage, Classes hosts, Choice* choice) const {
 BranchAndBound::Cost BranchAndBound::CostOf(int stage, Classes hosts,
                                             const StageOption& option) const {
   const double device = DeviceTime(stage, hosts, option.bucket);
-  return {.worker = option.worker,
-          .device = device,
-          .price = std::max(option.price, options_.Price(option.worker, device))};
+  return {
+      .worker = option.worker, .device = device, .price = options_.Price(option.worker, device)};
 }
 
 void BranchAndBound::ChangeCost(int stage, const Cost& cost, Choice* choice) const {

@@ -57,13 +57,14 @@ double StageOptions::LeastPrice(double worker_price, double device_price) const 
   double sum = 0;
   for (int stage = 0; stage < grid_.stages(); ++stage) {
     double least = kInfinite;
-    for (int share = 0; share < grid_.shares(); ++share) {
-      const std::span<const Seconds> device = grid_.device_times(stage, share, clients_);
-      for (size_t bucket = 0; bucket < device.size(); ++bucket) {
-        const Seconds worker = LeastWorkerTime(grid_, stage, share, bucket);
-        least =
-            std::min(least, worker_price * worker.count() + device_price * device[bucket].count());
+    for (size_t bucket = 0; bucket < static_cast<size_t>(grid_.buckets(stage)); ++bucket) {
+      Seconds worker = Seconds::max();
+      Seconds device = Seconds::max();
+      for (int share = 0; share < grid_.shares(); ++share) {
+        worker = std::min(worker, LeastWorkerTime(grid_, stage, share, bucket));
+        device = std::min(device, grid_.device_times(stage, share, clients_)[bucket]);
       }
+      least = std::min(least, worker_price * worker.count() + device_price * device.count());
     }
     sum += grid_.reach(stage) * least;
   }
@@ -90,17 +91,15 @@ void StageOptions::Fill(int stage, std::span<const int> shares, int hosts, Stage
   std::vector<Seconds> slowest(buckets);
   row->least_price = row->least_worker = row->least_device = kInfinite;
   for (size_t bucket = 0; bucket < buckets; ++bucket) {
-    StageOption option{
-        .bucket = bucket, .worker = kInfinite, .device = kInfinite, .price = kInfinite};
+    StageOption option{.bucket = bucket, .worker = kInfinite, .device = kInfinite};
     for (const int share : shares) {
       const double worker = reach * LeastWorkerTime(grid_, stage, share, bucket).count();
       const double device = reach * grid_.device_times(stage, share, clients_)[bucket].count();
       option.worker = std::min(option.worker, worker);
       option.device = std::min(option.device, device);
-      option.price = std::min(option.price, Price(worker, device));
       slowest[bucket] = std::max(slowest[bucket], grid_.steps(stage, share)[bucket]);
     }
-    row->least_price = std::min(row->least_price, option.price);
+    row->least_price = std::min(row->least_price, Price(option.worker, option.device));
     row->least_worker = std::min(row->least_worker, option.worker);
     row->least_device = std::min(row->least_device, option.device);
     row->options.push_back(option);

@@ -18,7 +18,6 @@ struct StageOption {
   size_t size = 0;    // bucket of the batches that are run
   double worker = 0;  // workers' time, of each sample that arrives at the cascade
   double device = 0;  // the device's
-  double price = 0;   // of 1 / capacity, see StageOptions
   double delay = 0;
   double step = 0;     // the slowest hosts' steps, if no others ran
   double longest = 0;  // the slowest host's step
@@ -28,8 +27,8 @@ struct StageOption {
 // All batch limits of a stage that may be best, ascending.
 struct StageOptionRow {
   std::vector<StageOption> options;
-  double single = 0;  // the slowest hosts' step of the smallest batch
-  double least_price = 0;
+  double single = 0;       // the slowest hosts' step of the smallest batch
+  double least_price = 0;  // see StageOptions
   double least_worker = 0;
   double least_device = 0;
 };
@@ -38,8 +37,10 @@ struct StageOptionRow {
 // candidate is, with A its time of workers over their number and D its time of the device, both of
 // a sample, 1 / capacity is the p-norm of (A, D), and hence (Hoelder) at least u A + v D for every
 // u, v >= 0 whose q-norm is 1, 1/p + 1/q = 1. That is a sum over stages; u and v are chosen to
-// make the least sum large. What a step adds to the latency is a bound because everything in
-// TailLatency grows with the rate, with the time of the device and with each step.
+// make the least sum large. Workers' and device's time are the least ones of different shares,
+// because the model divides them between the hosts differently. What a step adds to the latency is
+// a bound because everything in TailLatency grows with the rate, with the time of the device and
+// with each step.
 //
 // Valid for candidates that beat the contest's best at the time of Reset, and hence for those that
 // beat a later one.
