@@ -116,7 +116,7 @@ bool BranchAndBound::MayWin(Choice choice) {
 void BranchAndBound::FindRows() {
   for (int stage = 0; stage < grid_.stages(); ++stage) {
     const auto i = static_cast<size_t>(stage);
-    Cost here{.worker = kInfinite, .device = kInfinite, .price = kInfinite};
+    Cost here{.worker = kInfinite, .device = kInfinite};
     for (Classes hosts = 1; hosts <= all(); ++hosts) {
       std::array<int, kMostClasses> shares{};
       size_t count = 0;
@@ -128,11 +128,9 @@ void BranchAndBound::FindRows() {
       rows_[i][hosts] = &row;
       here.worker = std::min(here.worker, row.least_worker);
       here.device = std::min(here.device, row.least_device);
-      here.price = std::min(here.price, row.least_price);
     }
     least_[i + 1] = {.cost = {.worker = least_[i].cost.worker + here.worker,
-                              .device = least_[i].cost.device + here.device,
-                              .price = least_[i].cost.price + here.price},
+                              .device = least_[i].cost.device + here.device},
                      .memory = least_[i].memory + grid_.profile().stages[i].memory_bytes};
   }
 }
@@ -168,12 +166,11 @@ void BranchAndBound::AddHosts(int stage, Classes hosts, Choice* choice) const {
     chosen.offered += Single(other, shared);
   }
   KeepLongest(stage, hosts, rows_[i][hosts]->options.front().size, choice);
-  Cost least{.worker = kInfinite, .device = kInfinite, .price = kInfinite};
+  Cost least{.worker = kInfinite, .device = kInfinite};
   for (const StageOption& option : rows_[i][hosts]->options) {
     const Cost cost = CostOf(stage, hosts, option);
     least.worker = std::min(least.worker, cost.worker);
     least.device = std::min(least.device, cost.device);
-    least.price = std::min(least.price, cost.price);
   }
   choice->unhosted = stage;
   ChangeCost(stage, least, choice);
@@ -181,16 +178,13 @@ void BranchAndBound::AddHosts(int stage, Classes hosts, Choice* choice) const {
 
 BranchAndBound::Cost BranchAndBound::CostOf(int stage, Classes hosts,
                                             const StageOption& option) const {
-  const double device = DeviceTime(stage, hosts, option.bucket);
-  return {
-      .worker = option.worker, .device = device, .price = options_.Price(option.worker, device)};
+  return {.worker = option.worker, .device = DeviceTime(stage, hosts, option.bucket)};
 }
 
 void BranchAndBound::ChangeCost(int stage, const Cost& cost, Choice* choice) const {
   Chosen& chosen = choice->chosen[static_cast<size_t>(stage)];
   choice->hosted.worker += cost.worker - chosen.cost.worker;
   choice->hosted.device += cost.device - chosen.cost.device;
-  choice->hosted.price += cost.price - chosen.cost.price;
   for (Classes classes = 1; classes <= all(); ++classes) {
     if ((chosen.hosts & ~classes) == 0) choice->only[classes] += cost.worker - chosen.cost.worker;
   }
@@ -243,8 +237,7 @@ void BranchAndBound::TryCandidate(const Choice& choice) {
   if (!candidate_.HasTwins()) contest_.Try(candidate_);
 }
 
-// Samples wait for the longest steps that their hosts are known to run. The use of the capacity is
-// at least that of the least price.
+// Samples wait for the longest steps that their hosts are known to run.
 double BranchAndBound::LeastLatency(int stages, const Choice& choice) const {
   const double arrivals = contest_.rate() * choice.slowdown;
   double sum = 0;
@@ -306,7 +299,9 @@ double BranchAndBound::DeviceTime(const Choice& choice) const {
   return choice.hosted.device + least_[static_cast<size_t>(choice.unhosted)].cost.device;
 }
 
-// Of the price, and of the bounds of workers and device by themselves.
+// 1 / capacity is the norm of the workers' time of a sample, over their number, and the device's.
+// The workers' is at least that of all stages over all workers, and at least that of the stages
+// that only some of the classes host over the workers of these.
 double BranchAndBound::InverseCapacity(const Choice& choice) const {
   const Cost& unhosted = least_[static_cast<size_t>(choice.unhosted)].cost;
   double worker = (choice.hosted.worker + unhosted.worker) / workers_[all()];
@@ -318,8 +313,7 @@ double BranchAndBound::InverseCapacity(const Choice& choice) const {
   const double high = std::max(worker, device);
   const double part = std::min(worker, device) / high;
   const double p = grid_.profile().knee;
-  return std::max(choice.hosted.price + unhosted.price,
-                  high * std::pow(1 + std::pow(part, p), 1 / p));
+  return high * std::pow(1 + std::pow(part, p), 1 / p);
 }
 
 double BranchAndBound::Latency(int stage, const Choice& choice) const {

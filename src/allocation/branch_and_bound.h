@@ -34,7 +34,6 @@ class BranchAndBound {
   struct Cost {
     double worker = 0;
     double device = 0;
-    double price = 0;
   };
   // A stage whose hosts are chosen, and once all have hosts, its batch limit.
   struct Chosen {

@@ -10,7 +10,6 @@ namespace escan {
 namespace {
 
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
-constexpr int kPricesTried = 16;
 
 // The worker's time of a sample with the number of credits that suits it best.
 Seconds LeastWorkerTime(const SearchGrid& grid, int stage, int share, size_t bucket) {
@@ -30,43 +29,18 @@ void StageOptions::Reset(int clients) {
   const auto shares = static_cast<size_t>(grid_.shares());
   row_of_.assign(
       static_cast<size_t>(grid_.stages()) * shares * shares * shares * (kMostClients + 1), -1);
-  ChoosePrices();
   const double most_used = 1 - 1e-9;
-  slowdown_ = Slowdown(std::min(rate_ * LeastPrice(0, 1), most_used), grid_.profile().knee);
+  slowdown_ = Slowdown(std::min(rate_ * LeastDeviceTime(), most_used), grid_.profile().knee);
 }
 
-void StageOptions::ChoosePrices() {
-  const double p = grid_.profile().knee;
-  double largest = -1;
-  for (int i = 1; i < kPricesTried; ++i) {
-    // With p <= 1 the p-norm is at least the sum.
-    const double part = static_cast<double>(i) / kPricesTried;
-    const double q = p / (p - 1);
-    const double u = p > 1 ? part : 1;
-    const double v = p > 1 ? std::pow(1 - std::pow(part, q), 1 / q) : 1;
-    const double worker_price = u / (kMostBusy * clients_);
-    const double least = LeastPrice(worker_price, v);
-    if (least <= largest) continue;
-    largest = least;
-    worker_price_ = worker_price;
-    device_price_ = v;
-  }
-}
-
-double StageOptions::LeastPrice(double worker_price, double device_price) const {
+double StageOptions::LeastDeviceTime() const {
   double sum = 0;
   for (int stage = 0; stage < grid_.stages(); ++stage) {
-    double least = kInfinite;
-    for (size_t bucket = 0; bucket < static_cast<size_t>(grid_.buckets(stage)); ++bucket) {
-      Seconds worker = Seconds::max();
-      Seconds device = Seconds::max();
-      for (int share = 0; share < grid_.shares(); ++share) {
-        worker = std::min(worker, LeastWorkerTime(grid_, stage, share, bucket));
-        device = std::min(device, grid_.device_times(stage, share, clients_)[bucket]);
-      }
-      least = std::min(least, worker_price * worker.count() + device_price * device.count());
+    Seconds least = Seconds::max();
+    for (int share = 0; share < grid_.shares(); ++share) {
+      least = std::min(least, std::ranges::min(grid_.device_times(stage, share, clients_)));
     }
-    sum += grid_.reach(stage) * least;
+    sum += grid_.reach(stage) * least.count();
   }
   return sum;
 }
@@ -89,7 +63,7 @@ void StageOptions::Fill(int stage, std::span<const int> shares, int hosts, Stage
   const auto buckets = static_cast<size_t>(grid_.buckets(stage));
   const double reach = grid_.reach(stage);
   std::vector<Seconds> slowest(buckets);
-  row->least_price = row->least_worker = row->least_device = kInfinite;
+  row->least_worker = row->least_device = kInfinite;
   for (size_t bucket = 0; bucket < buckets; ++bucket) {
     StageOption option{.bucket = bucket, .worker = kInfinite, .device = kInfinite};
     for (const int share : shares) {
@@ -99,7 +73,6 @@ void StageOptions::Fill(int stage, std::span<const int> shares, int hosts, Stage
       option.device = std::min(option.device, device);
       slowest[bucket] = std::max(slowest[bucket], grid_.steps(stage, share)[bucket]);
     }
-    row->least_price = std::min(row->least_price, Price(option.worker, option.device));
     row->least_worker = std::min(row->least_worker, option.worker);
     row->least_device = std::min(row->least_device, option.device);
     row->options.push_back(option);

@@ -27,20 +27,15 @@ struct StageOption {
 // All batch limits of a stage that may be best, ascending.
 struct StageOptionRow {
   std::vector<StageOption> options;
-  double single = 0;       // the slowest hosts' step of the smallest batch
-  double least_price = 0;  // see StageOptions
+  double single = 0;  // the slowest hosts' step of the smallest batch
   double least_worker = 0;
   double least_device = 0;
 };
 
-// Bounds from below for all candidates with the same number of clients, by stage. Whatever a
-// candidate is, with A its time of workers over their number and D its time of the device, both of
-// a sample, 1 / capacity is the p-norm of (A, D), and hence (Hoelder) at least u A + v D for every
-// u, v >= 0 whose q-norm is 1, 1/p + 1/q = 1. That is a sum over stages; u and v are chosen to
-// make the least sum large. Workers' and device's time are the least ones of different shares,
-// because the model divides them between the hosts differently. What a step adds to the latency is
-// a bound because everything in TailLatency grows with the rate, with the time of the device and
-// with each step.
+// Bounds from below for all candidates with the same number of clients, by stage. Workers' and
+// device's time are the least ones, of different shares if need be, because the model divides them
+// between the hosts differently. What a step adds to the latency is a bound because everything in
+// TailLatency grows with the rate, with the time of the device and with each step.
 //
 // Valid for candidates that beat the contest's best at the time of Reset, and hence for those that
 // beat a later one.
@@ -54,13 +49,8 @@ class StageOptions {
   // `shares` ascending, of the hosts; at most kMostClasses.
   const StageOptionRow& Row(int stage, std::span<const int> shares, int hosts);
 
-  double Price(double worker, double device) const {
-    return worker_price_ * worker + device_price_ * device;
-  }
-
  private:
-  void ChoosePrices();
-  double LeastPrice(double worker_price, double device_price) const;
+  double LeastDeviceTime() const;
   void Fill(int stage, std::span<const int> shares, int hosts, StageOptionRow* row);
   size_t SizeTogether(int stage, int hosts, std::span<const Seconds> slowest,
                       double slowdown) const;
@@ -74,9 +64,7 @@ class StageOptions {
   const LateParts& late_;
   int clients_ = 0;
   double rate_ = 0;
-  double worker_price_ = 0;  // u / (kMostBusy * clients)
-  double device_price_ = 0;  // v
-  double slowdown_ = 1;      // at least
+  double slowdown_ = 1;  // at least
   std::deque<StageOptionRow> rows_;
   std::vector<int> row_of_;  // by stage, shares and hosts: index into rows_, or -1
 };
