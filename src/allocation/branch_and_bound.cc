@@ -1,0 +1,381 @@
+#include "allocation/branch_and_bound.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "allocation/memory.h"
+#include "allocation/queueing.h"
+
+namespace escan {
+namespace {
+
+constexpr double kInfinite = std::numeric_limits<double>::infinity();
+// A bound must not rule out what only rounding puts on its other side.
+constexpr double kRounding = 1 + 1e-12;
+constexpr double kMostUse = 1 - 1e-9;
+constexpr size_t kBusyPlaces = 64;
+
+bool Has(unsigned classes, size_t index) { return (classes >> index & 1) != 0; }
+
+size_t BusyIndex(int stage, int hosts, size_t place) {
+  return static_cast<size_t>(stage * (kMostClients + 1) + hosts) * (kBusyPlaces + 1) + place;
+}
+
+}  // namespace
+
+BranchAndBound::BranchAndBound(const SearchGrid& grid, Contest* contest)
+    : grid_(grid),
+      contest_(*contest),
+      late_(grid.reach(), grid.workload().rows_per_request),
+      options_(grid, *contest, late_) {
+  residual_.resize(BusyIndex(grid.stages(), 0, 0));
+  for (int hosts = 1; hosts <= kMostClients; ++hosts) {
+    busy_exponents_[static_cast<size_t>(hosts)] = BusyExponent(hosts);
+    for (size_t place = 0; place <= kBusyPlaces; ++place) {
+      const double busy = AllBusy(static_cast<double>(place) / kBusyPlaces, hosts);
+      for (size_t i = 0; i < late_.counted(); ++i) {
+        residual_[BusyIndex(static_cast<int>(i), hosts, place)] =
+            ResidualWait(late_[i], busy, hosts);
+      }
+    }
+  }
+}
+
+void BranchAndBound::Run() {
+  for (clients_ = 1; clients_ <= grid_.limits().clients; ++clients_) {
+    options_.Reset(clients_);
+    for (int classes = 1; classes <= std::min(grid_.limits().classes, clients_); ++classes) {
+      candidate_.class_count = classes;
+      ChooseShares(0);
+    }
+  }
+}
+
+void BranchAndBound::ChooseShares(int index) {
+  if (index == candidate_.class_count) {
+    if (MayWinWithShares()) ChooseCounts(0, clients_);
+    return;
+  }
+  Candidate::Class* workers = &candidate_.classes[static_cast<size_t>(index)];
+  for (int share = index == 0 ? 0 : (workers - 1)->share; share < grid_.shares(); ++share) {
+    workers->share = share;
+    ChooseShares(index + 1);
+  }
+}
+
+// Of classes with the same share the first one is the largest.
+void BranchAndBound::ChooseCounts(int index, int left) {
+  Candidate::Class* workers = &candidate_.classes[static_cast<size_t>(index)];
+  const int others = candidate_.class_count - index - 1;
+  int most = left - others;
+  if (index > 0 && (workers - 1)->share == workers->share) {
+    most = std::min(most, (workers - 1)->count);
+  }
+  for (int count = others == 0 ? left : 1; count <= most; ++count) {
+    workers->count = count;
+    if (others == 0) {
+      SearchHosts();
+    } else {
+      ChooseCounts(index + 1, left - count);
+    }
+  }
+}
+
+// As if each set of classes had all workers that the others can spare.
+bool BranchAndBound::MayWinWithShares() {
+  for (Classes classes = 1; classes <= all(); ++classes) {
+    workers_[classes] = clients_ - (candidate_.class_count - std::popcount(classes));
+  }
+  return MayWin(NoHosts());
+}
+
+void BranchAndBound::SearchHosts() {
+  for (Classes classes = 1; classes <= all(); ++classes) {
+    workers_[classes] = 0;
+    for (size_t c = 0; c < kMostClasses; ++c) {
+      if (Has(classes, c)) workers_[classes] += candidate_.classes[c].count;
+    }
+  }
+  const Choice none = NoHosts();
+  if (MayWin(none)) ChooseHosts(grid_.stages() - 1, none);
+}
+
+BranchAndBound::Choice BranchAndBound::NoHosts() {
+  FindRows();
+  return {.memory = grid_.profile().context_bytes * static_cast<size_t>(clients_ + 1),
+          .unhosted = grid_.stages()};
+}
+
+bool BranchAndBound::MayWin(Choice choice) {
+  ++bounds_;
+  return HasCapacity(&choice) && MayWin(choice, LeastLatency(grid_.stages(), choice));
+}
+
+void BranchAndBound::FindRows() {
+  for (int stage = 0; stage < grid_.stages(); ++stage) {
+    const auto i = static_cast<size_t>(stage);
+    Cost here{.worker = kInfinite, .device = kInfinite};
+    for (Classes hosts = 1; hosts <= all(); ++hosts) {
+      std::array<int, kMostClasses> shares{};
+      size_t count = 0;
+      for (size_t c = 0; c < kMostClasses; ++c) {
+        const int share = candidate_.classes[c].share;
+        if (Has(hosts, c) && (count == 0 || shares[count - 1] != share)) shares[count++] = share;
+      }
+      const StageOptionRow& row = options_.Row(stage, {shares.data(), count}, workers_[hosts]);
+      rows_[i][hosts] = &row;
+      here.worker = std::min(here.worker, row.least_worker);
+      here.device = std::min(here.device, row.least_device);
+    }
+    least_[i + 1] = {.cost = {.worker = least_[i].cost.worker + here.worker,
+                              .device = least_[i].cost.device + here.device},
+                     .memory = least_[i].memory + grid_.profile().stages[i].memory_bytes};
+  }
+}
+
+void BranchAndBound::ChooseHosts(int stage, const Choice& so_far) {
+  if (stage < 0) {
+    if (so_far.started == all()) ChooseBatches(grid_.stages() - 1, so_far);
+    return;
+  }
+  for (Classes hosts = 1; hosts <= all(); ++hosts) {
+    if ((hosts & so_far.ended) != 0 || IsMirrored(so_far.started | hosts)) continue;
+    Choice next = so_far;
+    AddHosts(stage, hosts, &next);
+    ++bounds_;
+    if (HasCapacity(&next) && MayWin(next, LeastLatency(grid_.stages(), next))) {
+      ChooseHosts(stage - 1, next);
+    }
+  }
+}
+
+void BranchAndBound::AddHosts(int stage, Classes hosts, Choice* choice) const {
+  const auto i = static_cast<size_t>(stage);
+  choice->ended |= choice->started & ~hosts;
+  choice->started |= hosts;
+  choice->memory += static_cast<size_t>(workers_[hosts]) * grid_.profile().stages[i].memory_bytes;
+  Chosen& chosen = choice->chosen[i];
+  chosen.hosts = hosts;
+  chosen.offered = Single(stage, hosts);
+  for (int other = stage + 1; other < grid_.stages(); ++other) {
+    Chosen& at = choice->chosen[static_cast<size_t>(other)];
+    const Classes shared = at.hosts & hosts;
+    at.offered += Single(stage, shared);
+    chosen.offered += Single(other, shared);
+  }
+  KeepLongest(stage, hosts, rows_[i][hosts]->options.front().size, choice);
+  Cost least{.worker = kInfinite, .device = kInfinite};
+  for (const StageOption& option : rows_[i][hosts]->options) {
+    const Cost cost = CostOf(stage, hosts, option);
+    least.worker = std::min(least.worker, cost.worker);
+    least.device = std::min(least.device, cost.device);
+  }
+  choice->unhosted = stage;
+  ChangeCost(stage, least, choice);
+}
+
+BranchAndBound::Cost BranchAndBound::CostOf(int stage, Classes hosts,
+                                            const StageOption& option) const {
+  return {.worker = option.worker, .device = DeviceTime(stage, hosts, option.bucket)};
+}
+
+void BranchAndBound::ChangeCost(int stage, const Cost& cost, Choice* choice) const {
+  Chosen& chosen = choice->chosen[static_cast<size_t>(stage)];
+  choice->hosted.worker += cost.worker - chosen.cost.worker;
+  choice->hosted.device += cost.device - chosen.cost.device;
+  for (Classes classes = 1; classes <= all(); ++classes) {
+    if ((chosen.hosts & ~classes) == 0) choice->only[classes] += cost.worker - chosen.cost.worker;
+  }
+  chosen.cost = cost;
+}
+
+void BranchAndBound::KeepLongest(int stage, Classes hosts, size_t size, Choice* choice) const {
+  if (grid_.reach(stage) == 0) return;
+  for (size_t c = 0; c < kMostClasses; ++c) {
+    if (!Has(hosts, c)) continue;
+    const Seconds step = grid_.steps(stage, candidate_.classes[c].share)[size];
+    choice->longest[c] = std::max(choice->longest[c], step.count());
+  }
+}
+
+void BranchAndBound::ChooseBatches(int stage, const Choice& so_far) {
+  if (stage < 0) {
+    TryCandidate(so_far);
+    return;
+  }
+  const double earlier = LeastLatency(stage, so_far);
+  const auto i = static_cast<size_t>(stage);
+  for (const StageOption& option : rows_[i][so_far.chosen[i].hosts]->options) {
+    Choice next = so_far;
+    AddBatch(stage, option, &next);
+    ++bounds_;
+    if (!HasCapacity(&next) || !MayWin(next, Latency(stage, next) + earlier)) continue;
+    candidate_.bucket[i] = static_cast<int>(option.bucket);
+    ChooseBatches(stage - 1, next);
+  }
+}
+
+void BranchAndBound::AddBatch(int stage, const StageOption& option, Choice* choice) const {
+  Chosen& chosen = choice->chosen[static_cast<size_t>(stage)];
+  chosen.option = &option;
+  ChangeCost(stage, CostOf(stage, chosen.hosts, option), choice);
+  KeepLongest(stage, chosen.hosts, option.size, choice);
+}
+
+void BranchAndBound::TryCandidate(const Choice& choice) {
+  for (size_t c = 0; c < candidate_.used().size(); ++c) {
+    Candidate::Class& workers = candidate_.classes[c];
+    workers.first = grid_.stages();
+    for (int stage = grid_.stages() - 1; stage >= 0; --stage) {
+      if (!Has(choice.chosen[static_cast<size_t>(stage)].hosts, c)) continue;
+      if (workers.first == grid_.stages()) workers.last = stage;
+      workers.first = stage;
+    }
+  }
+  if (!candidate_.HasTwins()) contest_.Try(candidate_);
+}
+
+// Samples wait for the longest steps that their hosts are known to run.
+double BranchAndBound::LeastLatency(int stages, const Choice& choice) const {
+  const double arrivals = contest_.rate() * choice.slowdown;
+  double sum = 0;
+  for (int stage = 0; stage < std::min(stages, static_cast<int>(late_.counted())); ++stage) {
+    double least = kInfinite;
+    ForEachHosts(stage, choice, [&](Classes hosts) {
+      const int workers = workers_[hosts];
+      const double busy = arrivals * Offered(stage, hosts, choice) / workers;
+      const double residual = ResidualAtLeast(stage, workers, busy);
+      const double queue = QueueAt(stage, workers, choice);
+      const double longest = Longest(hosts, choice);
+      for (const StageOption& option : rows_[static_cast<size_t>(stage)][hosts]->options) {
+        const double waits = std::max(option.longest, longest) * (residual + option.group * queue);
+        least = std::min(least, option.delay + choice.slowdown * (option.step + waits));
+      }
+    });
+    sum += least;
+  }
+  return sum;
+}
+
+template <typename Visit>
+void BranchAndBound::ForEachHosts(int stage, const Choice& choice, Visit visit) const {
+  const Classes chosen = choice.chosen[static_cast<size_t>(stage)].hosts;
+  if (chosen != 0) return visit(chosen);
+  for (Classes hosts = 1; hosts <= all(); ++hosts) {
+    if ((hosts & choice.ended) == 0) visit(hosts);
+  }
+}
+
+// To its hosts, by the stages whose hosts are chosen.
+double BranchAndBound::Offered(int stage, Classes hosts, const Choice& choice) const {
+  const Chosen& chosen = choice.chosen[static_cast<size_t>(stage)];
+  if (chosen.hosts != 0) return chosen.offered;
+  double offered = Single(stage, hosts);
+  for (int other = stage + 1; other < grid_.stages(); ++other) {
+    const Classes shared = choice.chosen[static_cast<size_t>(other)].hosts & hosts;
+    offered += Single(other, shared);
+  }
+  return offered;
+}
+
+bool BranchAndBound::HasCapacity(Choice* choice) const {
+  const double inverse = InverseCapacity(*choice);
+  if (inverse * contest_.capacity_to_beat() > kRounding) return false;
+  choice->use = std::min(inverse * contest_.rate(), kMostUse);
+  choice->log_use = std::log(choice->use);
+  const double use_of_device = std::min(DeviceTime(*choice) * contest_.rate(), kMostUse);
+  choice->slowdown = Slowdown(use_of_device, grid_.profile().knee);
+  return true;
+}
+
+bool BranchAndBound::MayWin(const Choice& choice, double latency) const {
+  const size_t memory = choice.memory + least_[static_cast<size_t>(choice.unhosted)].memory;
+  return Fits(grid_.profile(), memory) && contest_.MayWin(Seconds(latency / kRounding), memory);
+}
+
+double BranchAndBound::DeviceTime(const Choice& choice) const {
+  return choice.hosted.device + least_[static_cast<size_t>(choice.unhosted)].cost.device;
+}
+
+// 1 / capacity is the norm of the workers' time of a sample, over their number, and the device's.
+// The workers' is at least that of all stages over all workers, and at least that of the stages
+// that only some of the classes host over the workers of these.
+double BranchAndBound::InverseCapacity(const Choice& choice) const {
+  const Cost& unhosted = least_[static_cast<size_t>(choice.unhosted)].cost;
+  double worker = (choice.hosted.worker + unhosted.worker) / workers_[all()];
+  for (Classes classes = 1; classes < all(); ++classes) {
+    worker = std::max(worker, choice.only[classes] / workers_[classes]);
+  }
+  worker /= kMostBusy;
+  const double device = DeviceTime(choice);
+  const double high = std::max(worker, device);
+  const double part = std::min(worker, device) / high;
+  const double p = grid_.profile().knee;
+  return high * std::pow(1 + std::pow(part, p), 1 / p);
+}
+
+double BranchAndBound::Latency(int stage, const Choice& choice) const {
+  double delays = 0;
+  double steps = 0;
+  for (int i = stage; i < static_cast<int>(late_.counted()); ++i) {
+    const Chosen& chosen = choice.chosen[static_cast<size_t>(i)];
+    const int hosts = workers_[chosen.hosts];
+    const double busy = contest_.rate() * choice.slowdown * chosen.offered / hosts;
+    const double waits =
+        ResidualAtLeast(i, hosts, busy) + chosen.option->group * QueueAt(i, hosts, choice);
+    delays += chosen.option->delay;
+    steps += chosen.option->step + Longest(chosen.hosts, choice) * waits;
+  }
+  return delays + choice.slowdown * steps;
+}
+
+// Of equal classes none hosts a later stage than the one before it.
+bool BranchAndBound::IsMirrored(Classes started) const {
+  for (size_t c = 1; c < candidate_.used().size(); ++c) {
+    const Candidate::Class& a = candidate_.classes[c - 1];
+    const Candidate::Class& b = candidate_.classes[c];
+    const bool equal = a.share == b.share && a.count == b.count;
+    if (equal && Has(started, c) && !Has(started, c - 1)) return true;
+  }
+  return false;
+}
+
+double BranchAndBound::Longest(Classes hosts, const Choice& choice) const {
+  double longest = 0;
+  for (size_t c = 0; c < kMostClasses; ++c) {
+    if (Has(hosts, c)) longest = std::max(longest, choice.longest[c]);
+  }
+  return longest;
+}
+
+// What a sample that arrives adds to the stage's hosts of these classes, unbatched.
+double BranchAndBound::Single(int stage, Classes hosts) const {
+  return hosts == 0 ? 0 : grid_.reach(stage) * rows_[static_cast<size_t>(stage)][hosts]->single;
+}
+
+double BranchAndBound::DeviceTime(int stage, Classes hosts, size_t bucket) const {
+  Seconds time{};
+  for (size_t c = 0; c < kMostClasses; ++c) {
+    if (!Has(hosts, c)) continue;
+    const Candidate::Class& workers = candidate_.classes[c];
+    time += workers.count * grid_.device_times(stage, workers.share, clients_)[bucket];
+  }
+  return grid_.reach(stage) * time.count() / workers_[hosts];
+}
+
+// Looked up at the next lower of the places that were computed.
+double BranchAndBound::ResidualAtLeast(int stage, int hosts, double busy) const {
+  const auto place = static_cast<size_t>(std::min(busy, 1.0) * kBusyPlaces);
+  return residual_[BusyIndex(stage, hosts, place)];
+}
+
+// escan::QueueWait with the logarithms taken once for many.
+double BranchAndBound::QueueAt(int stage, int hosts, const Choice& choice) const {
+  const double excess = busy_exponents_[static_cast<size_t>(hosts)] * choice.log_use -
+                        late_.Log(static_cast<size_t>(stage));
+  return excess > 0 ? excess / (2 * hosts * (1 - choice.use)) : 0.0;
+}
+
+}  // namespace escan

@@ -1,0 +1,145 @@
+#include "allocation/hill_climb.h"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace escan {
+namespace {
+
+// Tries the neighbours of the best candidate until one is better.
+class Step {
+ public:
+  Step(const SearchGrid& grid, Contest* contest)
+      : grid_(grid), contest_(*contest), from_(contest->ranking().front().candidate) {}
+
+  bool Improves() {
+    return OtherBatches() || OtherClasses() || OtherHosts() || SplitClass() || ExchangeWorkers();
+  }
+
+ private:
+  bool Try(const Candidate& candidate) {
+    return candidate.clients() <= grid_.limits().clients && contest_.Try(candidate);
+  }
+
+  bool OtherBatches() {
+    for (int stage = 0; stage < grid_.stages(); ++stage) {
+      for (const int change : {-1, 1}) {
+        Candidate next = from_;
+        int& bucket = next.bucket[static_cast<size_t>(stage)];
+        bucket += change;
+        if (bucket >= 0 && bucket < grid_.buckets(stage) && Try(next)) return true;
+      }
+    }
+    return false;
+  }
+
+  bool OtherClasses() {
+    for (size_t c = 0; c < from_.used().size(); ++c) {
+      for (const int change : {-1, 1}) {
+        Candidate next = from_;
+        next.classes[c].count += change;
+        if (next.classes[c].count >= 1 && Try(next)) return true;
+        next = from_;
+        next.classes[c].share += change;
+        if (next.classes[c].share >= 0 && next.classes[c].share < grid_.shares() && Try(next)) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  bool CoversAll(const Candidate& candidate) const {
+    for (int stage = 0; stage < grid_.stages(); ++stage) {
+      if (std::ranges::none_of(candidate.used(), [&](const Candidate::Class& workers) {
+            return workers.hosts(stage);
+          })) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  bool OtherHosts() {
+    for (size_t c = 0; c < from_.used().size(); ++c) {
+      for (const int change : {-1, 1}) {
+        for (int Candidate::Class::*end : {&Candidate::Class::first, &Candidate::Class::last}) {
+          Candidate next = from_;
+          Candidate::Class& workers = next.classes[c];
+          workers.*end += change;
+          if (workers.first >= 0 && workers.first <= workers.last &&
+              workers.last < grid_.stages() && CoversAll(next) && Try(next)) {
+            return true;
+          }
+        }
+      }
+    }
+    return false;
+  }
+
+  // One worker of a class, or one more, hosts the stages up to one, or from one on.
+  bool SplitClass() {
+    if (from_.class_count == grid_.limits().classes) return false;
+    for (size_t c = 0; c < from_.used().size(); ++c) {
+      for (int stage = from_.classes[c].first; stage <= from_.classes[c].last; ++stage) {
+        for (const bool early : {true, false}) {
+          Candidate next = from_;
+          Candidate::Class& workers = next.classes[static_cast<size_t>(next.class_count++)];
+          workers = from_.classes[c];
+          workers.count = 1;
+          (early ? workers.last : workers.first) = stage;
+          if (Try(next)) return true;
+          if (--next.classes[c].count >= 1 && Try(next)) return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  bool ExchangeWorkers() {
+    for (size_t from = 0; from < from_.used().size(); ++from) {
+      for (size_t to = 0; to < from_.used().size(); ++to) {
+        Candidate next = from_;
+        --next.classes[from].count;
+        ++next.classes[to].count;
+        if (from != to && next.classes[from].count >= 1 && Try(next)) return true;
+      }
+    }
+    return false;
+  }
+
+  const SearchGrid& grid_;
+  Contest& contest_;
+  const Candidate from_;
+};
+
+void TryReplicas(const SearchGrid& grid, Contest* contest) {
+  Candidate candidate;
+  candidate.class_count = 1;
+  Candidate::Class& workers = candidate.classes[0];
+  workers.last = grid.stages() - 1;
+  int most_buckets = 0;
+  for (int stage = 0; stage < grid.stages(); ++stage) {
+    most_buckets = std::max(most_buckets, grid.buckets(stage));
+  }
+  for (workers.count = grid.limits().clients; workers.count > 0; --workers.count) {
+    for (workers.share = 0; workers.share < grid.shares(); ++workers.share) {
+      for (int bucket = most_buckets - 1; bucket >= 0; --bucket) {
+        for (int stage = 0; stage < grid.stages(); ++stage) {
+          candidate.bucket[static_cast<size_t>(stage)] = std::min(bucket, grid.buckets(stage) - 1);
+        }
+        contest->Try(candidate);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void Climb(const SearchGrid& grid, Contest* contest) {
+  TryReplicas(grid, contest);
+  while (!contest->ranking().empty() && Step(grid, contest).Improves()) {
+  }
+}
+
+}  // namespace escan

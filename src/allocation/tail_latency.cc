@@ -1,0 +1,140 @@
+#include "allocation/tail_latency.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "allocation/queueing.h"
+
+namespace escan {
+namespace {
+
+constexpr double kLate = 0.01;  // of the requests, may take longer than p99
+constexpr int kWaits = 2;       // at a station: the residual, the queue
+
+}  // namespace
+
+LateParts::LateParts(std::span<const double> reach, int rows_per_request) {
+  const auto requests = [&](double samples) { return std::min(1.0, rows_per_request * samples); };
+  double late = kLate;
+  for (const double samples : reach) {
+    if (requests(samples) <= kIgnoredReach) {
+      late -= requests(samples);
+      break;
+    }
+    ++counted_;
+  }
+  for (size_t i = 0; i < counted_; ++i) {
+    late_[i] = late / static_cast<double>(kWaits * counted_) / requests(reach[i]);
+    log_late_[i] = std::log(late_[i]);
+  }
+}
+
+TailLatency::TailLatency(const PlanLoad& load, const Capacity& capacity, double rate)
+    : load_(load),
+      rate_(rate),
+      use_(rate / capacity.rate),
+      slowdown_(Slowdown(rate / capacity.device_bound, load.knee)) {
+  for (size_t s = 0; s < load.stations.size(); ++s) sizes_[s] = SizeTogether(s);
+}
+
+double TailLatency::Group(size_t station) const {
+  return GroupSize(load_.rows_per_request, load_.stations[station].work);
+}
+
+int TailLatency::Hosts(size_t station) const {
+  int hosts = 0;
+  for (size_t c = 0; c < load_.classes.size(); ++c) {
+    if (load_.cost(c, station).hosted()) hosts += load_.classes[c].count;
+  }
+  return hosts;
+}
+
+Seconds TailLatency::SlowestStep(size_t station, size_t size) const {
+  Seconds slowest{};
+  for (size_t c = 0; c < load_.classes.size(); ++c) {
+    const StationCost& cost = load_.cost(c, station);
+    if (cost.hosted()) slowest = std::max(slowest, cost.steps[size]);
+  }
+  return slowdown_ * slowest;
+}
+
+size_t TailLatency::SizeTogether(size_t station) const {
+  const Station& at = load_.stations[station];
+  const int hosts = Hosts(station);
+  return SizeThatHolds(at.rows, Group(station), rate_ * at.work, [&](size_t size) {
+    return at.max_delay + SlowestStep(station, size) / hosts;
+  });
+}
+
+// Of all that the station's hosts run.
+Seconds TailLatency::LongestStepOfHosts(size_t station) const {
+  Seconds longest{};
+  for (size_t c = 0; c < load_.classes.size(); ++c) {
+    if (!load_.cost(c, station).hosted()) continue;
+    for (size_t s = 0; s < load_.stations.size(); ++s) {
+      const StationCost& cost = load_.cost(c, s);
+      if (cost.hosted() && load_.stations[s].work > 0) {
+        longest = std::max(longest, cost.steps[sizes_[s]]);
+      }
+    }
+  }
+  return slowdown_ * longest;
+}
+
+// The use of the station's workers if they ran, of all that they host, every sample alone.
+double TailLatency::WithoutBatches(size_t station) const {
+  double use = 0;
+  for (size_t s = 0; s < load_.stations.size(); ++s) {
+    Seconds step{};
+    for (size_t c = 0; c < load_.classes.size(); ++c) {
+      const StationCost& cost = load_.cost(c, s);
+      if (load_.cost(c, station).hosted() && cost.hosted()) step = std::max(step, cost.steps[0]);
+    }
+    use += rate_ * load_.stations[s].work * slowdown_ * step.count();
+  }
+  return use / Hosts(station);
+}
+
+Seconds TailLatency::At(size_t station, double late) const {
+  const Station& at = load_.stations[station];
+  const int hosts = Hosts(station);
+  const double group = Group(station);
+  const double busy = AllBusy(WithoutBatches(station), hosts);
+  const double waits =
+      ResidualWait(late, busy, hosts) + group / at.max_batch * QueueWait(late, use_, hosts);
+  const double steps = std::ceil(group / (at.max_batch * hosts));
+  return at.max_delay + waits * LongestStepOfHosts(station) +
+         steps * SlowestStep(station, sizes_[station]);
+}
+
+Seconds TailLatency::P99() const {
+  if (use_ >= 1) return Seconds(std::numeric_limits<double>::infinity());
+  std::array<double, kMaxStages> reach{};
+  for (size_t s = 0; s < load_.stations.size(); ++s) reach[s] = load_.stations[s].reach;
+  const LateParts late({reach.data(), load_.stations.size()}, load_.rows_per_request);
+  Seconds sum{};
+  Seconds slowest{};
+  for (size_t s = 0; s < late.counted(); ++s) {
+    const Seconds here = At(s, late[s]);
+    if (load_.stations[s].beside) {
+      slowest = std::max(slowest, here);
+      continue;
+    }
+    sum += slowest;
+    slowest = here;
+  }
+  return sum + slowest;
+}
+
+double Goodput(const PlanLoad& load, const Capacity& capacity, Seconds objective) {
+  double kept = 0;
+  double missed = capacity.rate;
+  for (int halving = 0; halving < 50 && missed - kept > 1e-10 * missed; ++halving) {
+    const double rate = (kept + missed) / 2;
+    (TailLatency(load, capacity, rate).P99() <= objective ? kept : missed) = rate;
+  }
+  return kept;
+}
+
+}  // namespace escan

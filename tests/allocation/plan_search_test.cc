@@ -1,0 +1,372 @@
+#include "allocation/plan_search.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "allocation/explain.h"
+#include "allocation/flat_profile.h"
+#include "allocation/memory.h"
+
+namespace escan {
+namespace {
+
+using testing::HasSubstr;
+
+struct Problem {
+  Profile profile;
+  Workload workload;
+  SearchLimits limits;
+
+  absl::StatusOr<Allocation> Search() const {
+    return SearchPlan(StepCosts(profile), workload, 1, limits);
+  }
+  Prediction Of(const Plan& plan) const { return Predict(StepCosts(profile), workload, plan); }
+};
+
+// What a plan is worth by the objective of docs/allocation.md.
+struct Worth {
+  bool serves = false;  // the rate, with capacity to spare, and the objective
+  double p99 = 0;
+  double memory = 0;
+  double goodput = 0;
+};
+
+// Every plan of the grid, one after the other.
+class BruteForce {
+ public:
+  explicit BruteForce(const Problem& problem) : problem_(problem) { ChooseGroups({}, 0); }
+
+  // The best by each of the two goals; 0 or infinite: there is none.
+  double least_p99() const { return least_p99_; }
+  double least_memory() const { return least_memory_; }  // of those with the least p99
+  double most_goodput() const { return most_goodput_; }
+  double plans() const { return plans_; }
+
+ private:
+  const Profile& profile() const { return problem_.profile; }
+  int stages() const { return static_cast<int>(profile().stages.size()); }
+
+  // Adds groups in the order of their number (share, first stage, last stage).
+  void ChooseGroups(const std::vector<WorkerGroup>& chosen, int from) {
+    if (!chosen.empty()) UseIfComplete(chosen);
+    if (static_cast<int>(chosen.size()) == problem_.limits.classes) return;
+    int clients = 0;
+    for (const WorkerGroup& group : chosen) clients += group.count;
+    int number = 0;
+    for (const int percent : profile().thread_percents) {
+      for (int first = 0; first < stages(); ++first) {
+        WorkerGroup group{.thread_percent = percent};
+        for (int last = first; last < stages(); ++last) {
+          group.stages.push_back(last);
+          if (number++ < from) continue;
+          group.credits = IsShort(group) ? 2 : 1;
+          for (group.count = 1; clients + group.count <= problem_.limits.clients; ++group.count) {
+            std::vector<WorkerGroup> more = chosen;
+            more.push_back(group);
+            ChooseGroups(more, number);
+          }
+        }
+      }
+    }
+  }
+
+  bool IsShort(const WorkerGroup& group) const {
+    const StepCosts costs(profile());
+    for (const int stage : group.stages) {
+      for (const int rows : profile().stages[static_cast<size_t>(stage)].buckets) {
+        if (costs.StepTime(stage, rows, group.thread_percent) > Seconds(0.002)) return false;
+      }
+    }
+    return true;
+  }
+
+  void UseIfComplete(const std::vector<WorkerGroup>& groups) {
+    std::vector<bool> hosted(static_cast<size_t>(stages()));
+    for (const WorkerGroup& group : groups) {
+      for (const int stage : group.stages) hosted[static_cast<size_t>(stage)] = true;
+    }
+    if (std::ranges::find(hosted, false) != hosted.end()) return;
+    Plan plan{.workers = groups};
+    ChooseBatches(&plan);
+  }
+
+  void ChooseBatches(Plan* plan) {
+    const size_t stage = plan->stages.size();
+    if (stage == profile().stages.size()) {
+      Use(*plan);
+      return;
+    }
+    const StageCosts& costs = profile().stages[stage];
+    for (const int rows : costs.buckets) {
+      const Seconds delay = rows == 1 ? Seconds::zero() : costs.step.back().front() / 4;
+      plan->stages.push_back(
+          {.max_batch = rows, .max_delay = std::chrono::duration_cast<Duration>(delay)});
+      ChooseBatches(plan);
+      plan->stages.pop_back();
+    }
+  }
+
+  void Use(const Plan& plan) {
+    ++plans_;
+    const Workload& workload = problem_.workload;
+    const Prediction found = problem_.Of(plan);
+    const auto memory = static_cast<double>(found.memory_bytes);
+    const double device = static_cast<double>(profile().device_memory_bytes);
+    if (device > 0 && memory > 0.9 * device) return;
+    most_goodput_ = std::max(most_goodput_, found.goodput);
+    if (!workload.rate || found.capacity.rate < 1.2 * *workload.rate) return;
+    if (workload.objective && found.p99 > *workload.objective) return;
+    const double p99 = found.p99.count();
+    if (p99 < least_p99_ * (1 - 1e-9)) {
+      least_p99_ = p99;
+      least_memory_ = memory;
+    } else if (p99 <= least_p99_ * (1 + 1e-9)) {
+      least_memory_ = std::min(least_memory_, memory);
+    }
+  }
+
+  const Problem& problem_;
+  double least_p99_ = std::numeric_limits<double>::infinity();
+  double least_memory_ = 0;
+  double most_goodput_ = 0;
+  double plans_ = 0;
+};
+
+// Costs without any order among them, so that nothing but the bounds' proofs helps.
+class RandomProblems {
+ public:
+  explicit RandomProblems(unsigned seed) : random_(seed) {}
+
+  Problem Next(int most_stages, int most_clients) {
+    Problem problem{.limits = {.classes = Between(1, 3), .clients = Between(1, most_clients)}};
+    Profile& profile = problem.profile;
+    profile.thread_percents = Pick<std::vector<int>>({{100}, {40, 100}, {20, 50, 100}});
+    profile.client_counts = Pick<std::vector<int>>({{1}, {1, 3}});
+    profile.padded = Chance(0.5);
+    profile.knee = Pick<double>({0.7, 1, 2, 4, 12});
+    if (Chance(0.2)) profile.bus_bytes_per_second = Real(10, 1000);
+    profile.context_bytes = static_cast<size_t>(Between(0, 3));
+    const std::vector<int> buckets = Pick<std::vector<int>>({{1}, {4}, {1, 4}, {2, 3, 8}});
+    const bool ordered = Chance(0.5);
+    const double scale = Pick<double>({0.001, 1});
+    for (int left = Between(1, most_stages); left > 0; --left) {
+      profile.stages.push_back(NextStage(profile, buckets, ordered, scale));
+      problem.workload.exit_ratios.push_back(Pick<double>({0, 0.3, 0.5, 0.9, 0.995, 1}));
+    }
+    if (Chance(0.2)) profile.device_memory_bytes = static_cast<size_t>(Between(10, 60));
+    problem.workload.rows_per_request = Pick<int>({1, 1, 3, 20});
+    if (Chance(0.7)) problem.workload.objective = Seconds(scale * std::pow(10, Real(0, 2.5)));
+    if (Chance(0.8)) problem.workload.rate = std::pow(10, Real(-2, 0.7)) / scale;
+    return problem;
+  }
+
+ private:
+  int Between(int low, int high) { return std::uniform_int_distribution<int>(low, high)(random_); }
+  double Real(double low, double high) {
+    return std::uniform_real_distribution<double>(low, high)(random_);
+  }
+  bool Chance(double part) { return Real(0, 1) < part; }
+  template <typename T>
+  T Pick(const std::vector<T>& from) {
+    return from[static_cast<size_t>(Between(0, static_cast<int>(from.size()) - 1))];
+  }
+
+  // With `ordered`, more rows take longer, and less for each row.
+  StageCosts NextStage(const Profile& profile, const std::vector<int>& buckets, bool ordered,
+                       double scale) {
+    StageCosts stage{.buckets = buckets,
+                     .input_bytes = static_cast<size_t>(Between(0, 9)),
+                     .memory_bytes = static_cast<size_t>(Between(1, 5))};
+    const auto times = [&](double least) {
+      std::vector<Seconds> row;
+      const double fixed = Real(least, 4);
+      const double each = Real(0.01, 0.5);
+      for (const int rows : buckets) {
+        row.emplace_back(scale * (ordered ? fixed + each * rows : Real(least, 5)));
+      }
+      return row;
+    };
+    for (size_t share = 0; share < profile.thread_percents.size(); ++share) {
+      stage.step.push_back(times(0.5));
+      stage.steady_step.push_back(times(0.1));
+      stage.device_time.emplace_back();
+      for (size_t count = 0; count < profile.client_counts.size(); ++count) {
+        stage.device_time.back().push_back(times(0.1));
+      }
+    }
+    return stage;
+  }
+
+  std::minstd_rand random_;
+};
+
+void ExpectTheBest(const Problem& problem, const BruteForce& all) {
+  const absl::StatusOr<Allocation> found = problem.Search();
+  const bool serves = all.least_p99() < std::numeric_limits<double>::infinity();
+  ASSERT_EQ(found.ok(), serves || all.most_goodput() > 0) << found.status();
+  if (!found.ok()) return;
+  const Prediction& best = found->best.prediction;
+  ASSERT_TRUE(Fits(problem.profile, best.memory_bytes));
+  if (serves) {
+    ASSERT_EQ(found->goal, Goal::kLatency);
+    ASSERT_NEAR(best.p99.count(), all.least_p99(), 1e-8 * all.least_p99());
+    ASSERT_LE(static_cast<double>(best.memory_bytes), all.least_memory());
+    ASSERT_GE(best.capacity.rate, 1.2 * *problem.workload.rate * (1 - 1e-8));
+  } else {
+    ASSERT_EQ(found->goal, Goal::kGoodput);
+    ASSERT_NEAR(best.goodput, all.most_goodput(), 1e-8 * all.most_goodput());
+  }
+}
+
+TEST(PlanSearch, FindsWhatTryingAllPlansFinds) {
+  RandomProblems random(1);
+  for (int round = 0; round < 3000; ++round) {
+    SCOPED_TRACE(round);
+    const Problem problem = random.Next(round % 8 == 0 ? 3 : 2, 4);
+    ExpectTheBest(problem, BruteForce(problem));
+    if (testing::Test::HasFatalFailure()) return;
+  }
+}
+
+TEST(PlanSearch, FindsItAmongManyClientsToo) {
+  RandomProblems random(2);
+  for (int round = 0; round < 100; ++round) {
+    SCOPED_TRACE(round);
+    const Problem problem = random.Next(2, 8);
+    ExpectTheBest(problem, BruteForce(problem));
+    if (testing::Test::HasFatalFailure()) return;
+  }
+}
+
+TEST(PlanSearch, KnowsTheSizeOfItsGrid) {
+  RandomProblems random(3);
+  for (int round = 0; round < 30; ++round) {
+    const Problem problem = random.Next(3, 3);
+    EXPECT_EQ(GridSize(problem.profile, problem.limits), BruteForce(problem).plans());
+  }
+}
+
+// One step at a time is all that the device can do, and larger batches take as long for each row.
+Profile NothingToShare() {
+  Profile profile =
+      FlatProfile({{Seconds(0), Seconds(0.01), 1}, {Seconds(0), Seconds(0.02), 1}}, {1});
+  profile.knee = 4;
+  return profile;
+}
+
+TEST(PlanSearch, GivesALonelySampleOneClientForAllStages) {
+  Profile profile = NothingToShare();
+  profile.context_bytes = 1;
+  const Workload workload{.exit_ratios = {0.5, 0}, .rate = 0.001, .objective = Seconds(1)};
+  const absl::StatusOr<Allocation> found = SearchPlan(StepCosts(profile), workload);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->goal, Goal::kLatency);
+  ASSERT_EQ(found->best.plan.workers.size(), 1u);
+  EXPECT_EQ(found->best.plan.workers[0].count, 1);
+  EXPECT_EQ(found->best.plan.workers[0].stages, (std::vector<int>{0, 1}));
+}
+
+TEST(PlanSearch, SharesOneDeviceOnlyWhereThatPays) {
+  Profile profile = NothingToShare();
+  // The more clients, the longer everything takes.
+  profile.client_counts = {1, 2};
+  for (StageCosts& stage : profile.stages) {
+    stage.device_time[0].push_back({stage.device_time[0][0][0] * 3});
+  }
+  const absl::StatusOr<Allocation> found =
+      SearchPlan(StepCosts(profile), {.exit_ratios = {0.5, 0}});
+  ASSERT_TRUE(found.ok()) << found.status();
+  ASSERT_EQ(found->best.plan.workers.size(), 1u);
+  EXPECT_EQ(found->best.plan.workers[0].count, 1);
+}
+
+TEST(PlanSearch, GivesEachOfSeveralDevicesTheSamePlan) {
+  const Profile profile = NothingToShare();
+  const Workload one{.exit_ratios = {0.5, 0}, .rate = 10, .objective = Seconds(1)};
+  Workload two = one;
+  two.rate = 20;
+  const absl::StatusOr<Allocation> of_one = SearchPlan(StepCosts(profile), one);
+  const absl::StatusOr<Allocation> of_two = SearchPlan(StepCosts(profile), two, 2);
+  ASSERT_TRUE(of_one.ok() && of_two.ok());
+  std::vector<WorkerGroup> expected = of_one->best.plan.workers;
+  for (WorkerGroup group : of_one->best.plan.workers) {
+    group.device = 1;
+    expected.push_back(group);
+  }
+  EXPECT_EQ(of_two->best.plan.workers, expected);
+}
+
+TEST(PlanSearch, SaysWhyNoPlanFits) {
+  Profile profile = NothingToShare();
+  profile.device_memory_bytes = 100 << 20;
+  profile.context_bytes = 40 << 20;
+  profile.stages[0].memory_bytes = 10 << 20;
+  profile.stages[1].memory_bytes = 20 << 20;
+  // One worker and its successor take 140 MiB, two workers and one successor 190.
+  EXPECT_EQ(SearchPlan(StepCosts(profile), {.exit_ratios = {0, 0}}).status().message(),
+            "no plan fits the device: the smallest one needs 140 MiB, with room to replace a "
+            "worker, and 90% of 100 MiB may be used");
+}
+
+TEST(PlanSearch, SaysThatAnObjectiveIsImpossible) {
+  const Profile profile = NothingToShare();
+  const absl::StatusOr<Allocation> found =
+      SearchPlan(StepCosts(profile), {.exit_ratios = {0.5, 0}, .objective = Seconds(0.029)});
+  EXPECT_EQ(found.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(found.status().message(), "no plan keeps a p99 of 29 ms, even at the lowest rate");
+}
+
+TEST(PlanSearch, ServesAsMuchAsItCanWhenTheRateIsTooHigh) {
+  const Profile profile = NothingToShare();
+  const Workload workload{.exit_ratios = {0.5, 0}, .rate = 1000, .objective = Seconds(1)};
+  const absl::StatusOr<Allocation> found = SearchPlan(StepCosts(profile), workload);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->goal, Goal::kGoodput);
+  EXPECT_GT(found->best.prediction.goodput, 0);
+  EXPECT_LT(found->best.prediction.goodput, 50);
+}
+
+TEST(PlanSearch, NamesRunnersUpWithOtherWorkers) {
+  const Profile profile = NothingToShare();
+  const absl::StatusOr<Allocation> found =
+      SearchPlan(StepCosts(profile), {.exit_ratios = {0.5, 0}});
+  ASSERT_TRUE(found.ok());
+  ASSERT_FALSE(found->runners_up.empty());
+  for (const PlannedPlan& other : found->runners_up) {
+    EXPECT_NE(other.plan.workers, found->best.plan.workers);
+    EXPECT_LE(other.prediction.goodput, found->best.prediction.goodput * (1 + 1e-9));
+  }
+}
+
+TEST(Explain, TellsThePlanItsBoundsAndTheRunnersUp) {
+  const Profile profile = NothingToShare();
+  const Workload workload{.exit_ratios = {0.5, 0}, .rate = 10, .objective = Seconds(1)};
+  const absl::StatusOr<Allocation> found = SearchPlan(StepCosts(profile), workload);
+  ASSERT_TRUE(found.ok());
+  const std::string text = Explain(*found, workload, {"small", "large"});
+  EXPECT_THAT(text, HasSubstr("the least p99 at 10/s with 1.2 times the capacity"));
+  EXPECT_THAT(text, HasSubstr("stage small: max_batch 1"));
+  EXPECT_THAT(text, HasSubstr("bound by "));
+  EXPECT_THAT(text, HasSubstr("runners-up\n  "));
+  EXPECT_THAT(text, HasSubstr("plans evaluated"));
+}
+
+TEST(Explain, SaysThatThereIsNoPlanForTheRate) {
+  const Profile profile = NothingToShare();
+  const Workload workload{.exit_ratios = {0.5, 0}, .rate = 1000, .objective = Seconds(1)};
+  const absl::StatusOr<Allocation> found = SearchPlan(StepCosts(profile), workload);
+  ASSERT_TRUE(found.ok());
+  EXPECT_THAT(Explain(*found, workload, {"small", "large"}),
+              HasSubstr("the highest rate with a p99 of at most 1e+03 ms; no plan serves the given "
+                        "rate as wanted"));
+}
+
+}  // namespace
+}  // namespace escan
