@@ -21,11 +21,7 @@ RowStatus StatusOf(const RowResult& result, float threshold) {
 
 WorkerLoop::WorkerLoop(const WorkerSpec& spec, const FrameSocket& socket, StageExecutor& executor,
                        StateReporter& reporter)
-    : spec_(spec),
-      socket_(socket),
-      executor_(executor),
-      reporter_(reporter),
-      batches_(static_cast<size_t>(spec.credits)) {}
+    : spec_(spec), socket_(socket), executor_(executor), reporter_(reporter) {}
 
 absl::Status WorkerLoop::Run() {
   absl::Status status = Prepare();
@@ -51,6 +47,7 @@ absl::Status WorkerLoop::Prepare() {
 }
 
 absl::Status WorkerLoop::Serve() {
+  batches_.resize(static_cast<size_t>(spec_.credits));
   while (!stopping_ || unfinished_ > 0) {
     while (!stopping_ && unfinished_ < batches_.size()) {
       // What comes while a batch is computed is begun beside it.

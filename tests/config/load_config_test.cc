@@ -44,13 +44,13 @@ TEST(LoadConfig, FillsInTheDefaultsOfTheServer) {
 TEST(LoadConfig, ReadsTheServer) {
   const ConfigFolder folder;
   const Config config = MustLoad(folder, R"(
-server: {listen: "0.0.0.0:9000", metrics: "[::]:9001", admin: "[::1]:9002"}
+server: {listen: "0.0.0.0:9000", metrics: "0.0.0.0:9001", admin: "[::1]:9002"}
 devices: [auto]
 mps: {mode: external}
 shutdown: {grace: 0s, drain_timeout: 1.5m}
 )" + TwoStages());
   EXPECT_EQ(config.server.listen, "0.0.0.0:9000");
-  EXPECT_EQ(config.server.metrics, "[::]:9001");
+  EXPECT_EQ(config.server.metrics, "0.0.0.0:9001");
   EXPECT_EQ(config.server.admin, "[::1]:9002");
   EXPECT_THAT(config.devices, ElementsAre(Device{}));
   EXPECT_EQ(config.mps.mode, MpsConfig::Mode::kExternal);
