@@ -91,13 +91,21 @@ class Executor {
     });
   }
 
+  CommandResult operator()(const PlanSearchCommand& command) {
+    return Answer(SearchPlanFromFiles(command, json_));
+  }
+
   CommandResult operator()(const SimulateCommand& command) {
-    absl::StatusOr<std::string> report = RunSimulation(command, json_);
-    if (!report.ok()) return Failure(kUnreachable, std::string(report.status().message()));
-    return {.output = *std::move(report)};
+    return Answer(RunSimulation(command, json_));
   }
 
  private:
+  // Of a command that asks no daemon.
+  static CommandResult Answer(absl::StatusOr<std::string> text) {
+    if (!text.ok()) return Failure(kUnreachable, std::string(text.status().message()));
+    return {.output = *std::move(text)};
+  }
+
   template <typename Response, typename Formatter>
   CommandResult Show(const absl::StatusOr<Response>& response, Formatter format) {
     if (!response.ok()) return Failure(response.status());

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "ctl/admin_client.h"
 #include "ctl/commands.h"
+#include "ctl/search_plan_options.h"
 #include "ctl/simulate_options.h"
 
 namespace escan::ctl {
@@ -102,6 +103,11 @@ class CommandLine {
         ->required()
         ->type_name("");
 
+    AddPlanSearchOptions(
+        AddCommand(plan, "search", "The best plan for a load, from a profile; needs no daemon",
+                   &plan_search_),
+        &plan_search_);
+
     CLI::App& thresholds = *app_.add_subcommand("thresholds", "When samples exit early");
     thresholds.require_subcommand(1)->fallthrough();
     CLI::App* change =
@@ -134,6 +140,7 @@ class CommandLine {
   HealthCommand health_;
   PlanShowCommand plan_show_;
   PlanSetCommand plan_set_;
+  PlanSearchCommand plan_search_;
   ThresholdsSetCommand thresholds_;
   DrainCommand drain_;
   CLI::App* simulate_ = app_.add_subcommand(

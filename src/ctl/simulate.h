@@ -4,17 +4,15 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "ctl/profiled_cascade.h"
 #include "simulation/simulated_load.h"
 
 namespace escan::ctl {
 
 // How a plan would serve a load; answered without a daemon, from files.
 struct SimulateCommand {
-  std::string config;
-  std::string profile;
+  ProfiledCascadeFiles files;
   std::string plan;                 // empty: that of the configuration
-  std::string model;                // may be empty where there is one cascade
-  int devices = 1;                  // as many as the one that was profiled
   std::vector<double> exit_ratios;  // one for each stage but the last
   SimulatedLoad load;               // its exits are not read
 };

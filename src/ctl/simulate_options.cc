@@ -1,6 +1,7 @@
 #include "ctl/simulate_options.h"
 
 #include "config/scalars.h"
+#include "ctl/search_plan_options.h"
 
 namespace escan::ctl {
 
@@ -11,20 +12,9 @@ SimulateOptions::SimulateOptions(CLI::App* command) {
 }
 
 void SimulateOptions::AddFiles(CLI::App* app) {
-  app->add_option("--config", command_.config, "Configuration with the cascade")
-      ->required()
-      ->type_name("FILE");
-  app->add_option("--profile", command_.profile, "What the cascade's stages cost on a device")
-      ->required()
-      ->type_name("FILE");
+  AddProfiledCascadeFiles(app, &command_.files);
   app->add_option("--plan", command_.plan, "Plan as YAML, instead of the configuration's")
       ->type_name("FILE");
-  app->add_option("--model", command_.model, "Cascade; may be left out if there is only one")
-      ->type_name("NAME");
-  app->add_option("--devices", command_.devices, "Devices of the profiled kind that plans may name")
-      ->type_name("N")
-      ->check(CLI::Range(1, 64))
-      ->capture_default_str();
 }
 
 void SimulateOptions::AddPace(CLI::App* app) {
@@ -43,10 +33,7 @@ void SimulateOptions::AddPace(CLI::App* app) {
 
 void SimulateOptions::AddSamples(CLI::App* app) {
   SimulatedLoad& load = command_.load;
-  app->add_option("--exit-ratios", command_.exit_ratios,
-                  "Parts of the samples reaching a stage that leave there, for each but the last")
-      ->delimiter(',')
-      ->type_name("E1,E2,...");
+  AddExitRatios(app, &command_.exit_ratios);
   app->add_option("--rows", load.rows, "Samples in a request")
       ->type_name("N")
       ->capture_default_str();

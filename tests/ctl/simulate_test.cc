@@ -33,9 +33,9 @@ constexpr char kProfile[] = R"({
 class Simulation : public testing::Test {
  protected:
   Simulation() {
-    command_.config =
+    command_.files.config =
         folder_.Write("escand.yaml", TwoStages("    latency_objective: {p99: 2ms}\n"));
-    command_.profile = folder_.Write("profile.json", kProfile);
+    command_.files.profile = folder_.Write("profile.json", kProfile);
     command_.exit_ratios = {1};
     command_.load.pace = OpenLoad{.arrivals = Arrivals::kConstant, .rate = 100};
     command_.load.samples = 100;
@@ -107,12 +107,12 @@ TEST_F(Simulation, TakesAPlanOfItsOwnOnAsManyDevicesAsAsked) {
                                 "  - {stages: [small]}\n"
                                 "  - {device: 7, stages: [large]}\n");
   EXPECT_EQ(Error(), command_.plan + ":3: workers[1].device: 7 is not in [0, 0]");
-  command_.devices = 8;
+  command_.files.devices = 8;
   EXPECT_THAT(Output(), HasSubstr("        1       7    100 %        1  large "));
 }
 
 TEST_F(Simulation, NeedsNoneOfTheConfiguredGpus) {
-  command_.config = folder_.Write("escand.yaml", "devices: [GPU-00000000]\n" + TwoStages());
+  command_.files.config = folder_.Write("escand.yaml", "devices: [GPU-00000000]\n" + TwoStages());
   EXPECT_THAT(Output(), StartsWith("cascade     digits, "));
 }
 
@@ -121,11 +121,11 @@ TEST_F(Simulation, AsksWhichOfSeveralCascades) {
   const std::string first = two.substr(two.find('\n') + 1);
   two += first;
   two.replace(two.rfind("digits"), 6, "others");
-  command_.config = folder_.Write("escand.yaml", two);
+  command_.files.config = folder_.Write("escand.yaml", two);
   EXPECT_EQ(Error(), "there are several cascades, expected --model with one of digits, others");
-  command_.model = "letters";
+  command_.files.model = "letters";
   EXPECT_EQ(Error(), "there is no cascade letters, expected one of digits, others");
-  command_.model = "others";
+  command_.files.model = "others";
   EXPECT_THAT(Output(), StartsWith("cascade     others, "));
 }
 
@@ -134,10 +134,10 @@ TEST_F(Simulation, NamesWhatIsWrongWithAFileOrALoad) {
   EXPECT_EQ(Error(), "exit ratios: 2 given, expected 1, one for each stage of digits but the last");
   command_.plan = folder_.path() / "none.yaml";
   EXPECT_EQ(Error(), "there is no file " + command_.plan);
-  command_.config = folder_.Write("escand.yaml", "cascades: []\n");
-  EXPECT_EQ(Error(), command_.config + ":1: cascades: has 0 elements, expected 1 to 64");
-  command_.profile = folder_.Write("profile.json", R"({"device": {"kind": "cpu"}})");
-  EXPECT_EQ(Error(), command_.profile + ":1: device.name: missing");
+  command_.files.config = folder_.Write("escand.yaml", "cascades: []\n");
+  EXPECT_EQ(Error(), command_.files.config + ":1: cascades: has 0 elements, expected 1 to 64");
+  command_.files.profile = folder_.Write("profile.json", R"({"device": {"kind": "cpu"}})");
+  EXPECT_EQ(Error(), command_.files.profile + ":1: device.name: missing");
 }
 
 }  // namespace
