@@ -9,7 +9,7 @@ namespace escan::ctl {
 // Where a cascade and its profile are, in `app`'s options; for all commands that need no daemon.
 void AddProfiledCascadeFiles(CLI::App* app, ProfiledCascadeFiles* files);
 
-// --exit-ratios and --rows of those commands.
+// --exit-ratios of those commands.
 void AddExitRatios(CLI::App* app, std::vector<double>* exit_ratios);
 
 // The options of `escanctl plan search`. `command` outlives the parsing of the command line.
