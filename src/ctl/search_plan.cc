@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "allocation/explain.h"
 #include "allocation/plan_search.h"
@@ -15,21 +14,6 @@ namespace escan::ctl {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-absl::Status CheckExitRatios(const std::vector<double>& ratios, const CascadeSpec& cascade) {
-  const int expected = cascade.stage_count() - 1;
-  if (static_cast<int>(ratios.size()) != expected) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("exit ratios: ", ratios.size(), " given, expected ", expected,
-                     ", one for each stage of ", cascade.name, " but the last"));
-  }
-  for (const double ratio : ratios) {
-    if (!(ratio >= 0 && ratio <= 1)) {
-      return absl::InvalidArgumentError(absl::StrCat("exit ratios: ", ratio, " is not in [0, 1]"));
-    }
-  }
-  return absl::OkStatus();
-}
 
 // The scheduler's own word on a plan, under the rate that the model speaks of.
 absl::StatusOr<SimulationReport> Simulated(const ProfiledCascade& loaded,

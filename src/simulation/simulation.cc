@@ -33,20 +33,11 @@ absl::Status CheckPace(const SimulatedLoad& load) {
 }
 
 absl::Status CheckExits(const std::vector<ExitPhase>& exits, const CascadeSpec& cascade) {
-  const size_t expected = cascade.stages.size() - 1;
   if (exits.empty() || exits.front().start != Duration::zero()) {
     return Mistake("exit ratios: none for the first request");
   }
   for (const ExitPhase& phase : exits) {
-    if (phase.ratios.size() != expected) {
-      return Mistake("exit ratios: ", phase.ratios.size(), " given, expected ", expected,
-                     ", one for each stage of ", cascade.name, " but the last");
-    }
-    for (const double ratio : phase.ratios) {
-      if (!(0 <= ratio && ratio <= 1)) {
-        return Mistake("exit ratios: ", ratio, " is not in [0, 1]");
-      }
-    }
+    if (absl::Status status = CheckExitRatios(phase.ratios, cascade); !status.ok()) return status;
   }
   if (std::ranges::is_sorted(exits, {}, &ExitPhase::start)) return absl::OkStatus();
   return Mistake("exit ratios: the times from which they hold do not ascend");
@@ -76,6 +67,18 @@ absl::Status Check(const SimulatedLoad& load, const CascadeSpec& cascade) {
 }
 
 }  // namespace
+
+absl::Status CheckExitRatios(const std::vector<double>& ratios, const CascadeSpec& cascade) {
+  const size_t expected = cascade.stages.size() - 1;
+  if (ratios.size() != expected) {
+    return Mistake("exit ratios: ", ratios.size(), " given, expected ", expected,
+                   ", one for each stage of ", cascade.name, " but the last");
+  }
+  for (const double ratio : ratios) {
+    if (!(0 <= ratio && ratio <= 1)) return Mistake("exit ratios: ", ratio, " is not in [0, 1]");
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<SimulationReport> Simulate(const SimulatedSystem& system,
                                           const SimulatedLoad& load) {

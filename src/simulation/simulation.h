@@ -1,5 +1,8 @@
 #pragma once
 
+#include <vector>
+
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "escan/cascade.h"
 #include "escan/plan.h"
@@ -15,6 +18,9 @@ struct SimulatedSystem {
   const Plan& plan;        // one that suits the cascade; devices are equal, as many as it names
   const Profile& profile;  // of the cascade, on such a device
 };
+
+// One ratio in [0, 1] for each stage but the last; InvalidArgument saying what was found instead.
+absl::Status CheckExitRatios(const std::vector<double>& ratios, const CascadeSpec& cascade);
 
 // Runs the scheduler with the plan under the load, in virtual time: docs/simulation.md says what
 // takes how long. Equal arguments give equal reports. InvalidArgument when the load does not suit
