@@ -3,11 +3,9 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdint>
 #include <ctime>
 #include <utility>
@@ -20,15 +18,9 @@ namespace {
 constexpr Duration kSpin = std::chrono::microseconds(50);
 // Sleep ends so much before the expected end: what a timer and a wake-up take, and some.
 constexpr Duration kWakeUp = std::chrono::microseconds(30);
-// CUDA calls no host function once the device is in error, so a blocked wait looks this often.
+// The driver may tell nobody of an error of the device, so a blocked wait looks this often.
 constexpr Duration kLook = std::chrono::milliseconds(100);
 constexpr unsigned long kTimerSlackNs = 1000;
-
-void Notify(void* notification) {
-  const uint64_t one = 1;
-  const int fd = static_cast<int>(reinterpret_cast<intptr_t>(notification));
-  [[maybe_unused]] const ssize_t written = ::write(fd, &one, sizeof(one));
-}
 
 // True when an event has happened, false when it has not yet.
 absl::StatusOr<bool> Query(cudaEvent_t event) {
@@ -56,31 +48,25 @@ bool Poll(int fd, int second_fd, TimePoint until) {
 }  // namespace
 
 absl::StatusOr<CompletionWaiter> CompletionWaiter::Create() {
-  absl::StatusOr<GpuStream> stream = MakeStream(/*urgent=*/false);
-  if (!stream.ok()) return stream.status();
-  UniqueFd notification(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!notification) return absl::ErrnoToStatus(errno, "cannot make an eventfd");
+  absl::StatusOr<std::unique_ptr<EventNotifier>> notifier = EventNotifier::Create();
+  if (!notifier.ok()) return notifier.status();
   ::prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
-  return CompletionWaiter(*std::move(stream), std::move(notification));
-}
-
-CompletionWaiter::~CompletionWaiter() {
-  if (stream_.get() != nullptr) cudaStreamSynchronize(stream_.get());
+  return CompletionWaiter(*std::move(notifier));
 }
 
 absl::StatusOr<WaitEnd> CompletionWaiter::Await(cudaEvent_t event, TimePoint expected, int fd) {
+  absl::StatusOr<bool> done = Query(event);
+  if (!done.ok()) return done.status();
+  if (*done) return WaitEnd::kWasDone;
   const TimePoint wake_up = expected - kWakeUp;
   if (Clock::now() < wake_up) {
-    absl::StatusOr<bool> done = Query(event);
-    if (!done.ok()) return done.status();
-    if (*done) return WaitEnd::kDone;
     if (Poll(fd, /*second_fd=*/-1, wake_up)) return WaitEnd::kReadable;
     done = Query(event);
     if (!done.ok()) return done.status();
     if (*done) return WaitEnd::kDoneLate;
   }
   bool readable = false;
-  const absl::StatusOr<bool> done = Spin(event, fd, &readable);
+  done = Spin(event, fd, &readable);
   if (!done.ok()) return done.status();
   if (*done) return WaitEnd::kDone;
   return readable ? WaitEnd::kReadable : Block(event, fd);
@@ -97,31 +83,16 @@ absl::StatusOr<bool> CompletionWaiter::Spin(cudaEvent_t event, int fd, bool* rea
 }
 
 absl::StatusOr<WaitEnd> CompletionWaiter::Block(cudaEvent_t event, int fd) {
+  notifier_->NotifyOf(event);
   for (;;) {
-    if (const absl::Status status = NotifyOf(event); !status.ok()) return status;
-    const bool readable = Poll(fd, notification_.get(), Clock::now() + kLook);
-    uint64_t count = 0;
-    if (::read(notification_.get(), &count, sizeof(count)) > 0) notified_of_ = nullptr;
+    const bool readable = Poll(fd, notifier_->fd(), Clock::now() + kLook);
+    eventfd_t count = 0;
+    ::eventfd_read(notifier_->fd(), &count);
     const absl::StatusOr<bool> done = Query(event);
     if (!done.ok()) return done.status();
-    if (*done) {
-      notified_of_ = nullptr;
-      return WaitEnd::kDone;
-    }
+    if (*done) return WaitEnd::kDone;
     if (readable) return WaitEnd::kReadable;
   }
-}
-
-absl::Status CompletionWaiter::NotifyOf(cudaEvent_t event) {
-  if (notified_of_ == event) return absl::OkStatus();
-  cudaError_t error = cudaStreamWaitEvent(stream_.get(), event);
-  if (error == cudaSuccess) {
-    const auto notification = static_cast<intptr_t>(notification_.get());
-    error = cudaLaunchHostFunc(stream_.get(), &Notify, reinterpret_cast<void*>(notification));
-  }
-  if (error != cudaSuccess) return GpuStatus(error, "wait for a batch");
-  notified_of_ = event;
-  return absl::OkStatus();
 }
 
 }  // namespace escan

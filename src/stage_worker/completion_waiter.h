@@ -2,10 +2,12 @@
 
 #include <cuda_runtime_api.h>
 
+#include <memory>
+#include <utility>
+
 #include "absl/status/statusor.h"
 #include "escan/time.h"
-#include "ipc/unique_fd.h"
-#include "stage_worker/gpu_memory.h"
+#include "stage_worker/event_notifier.h"
 
 namespace escan {
 
@@ -14,6 +16,7 @@ enum class WaitEnd {
   kReadable,  // before the event, by the descriptor
   kDone,      // when the event happened
   kDoneLate,  // the event had happened when the sleep until shortly before its expected time ended
+  kWasDone,   // the event had happened before
 };
 
 // Waits for what the GPU computes without burning a core: sleeps until shortly before the time at
@@ -23,27 +26,19 @@ class CompletionWaiter {
  public:
   static absl::StatusOr<CompletionWaiter> Create();
 
-  CompletionWaiter(CompletionWaiter&&) = default;
-  CompletionWaiter& operator=(CompletionWaiter&&) = default;
-  // Waits for notifications that are under way.
-  ~CompletionWaiter();
-
   // Returns once `event` has happened, or `fd` (-1: none) became readable, or was hung up, before.
   // The error is the device's, with which the event will never happen.
   absl::StatusOr<WaitEnd> Await(cudaEvent_t event, TimePoint expected, int fd);
 
  private:
-  CompletionWaiter(GpuStream stream, UniqueFd notification)
-      : stream_(std::move(stream)), notification_(std::move(notification)) {}
+  explicit CompletionWaiter(std::unique_ptr<EventNotifier> notifier)
+      : notifier_(std::move(notifier)) {}
 
   // False: not yet done, and `fd` is readable where that is told, else the time was over.
   absl::StatusOr<bool> Spin(cudaEvent_t event, int fd, bool* readable);
   absl::StatusOr<WaitEnd> Block(cudaEvent_t event, int fd);
-  absl::Status NotifyOf(cudaEvent_t event);
 
-  GpuStream stream_;                   // carries nothing but notifications
-  UniqueFd notification_;              // eventfd
-  cudaEvent_t notified_of_ = nullptr;  // the event whose notification is under way
+  std::unique_ptr<EventNotifier> notifier_;
 };
 
 }  // namespace escan

@@ -295,11 +295,12 @@ absl::Status CudaExecutor::Await(Step& step, int fd) {
   if (!end.ok()) return end.status();
   if (*end == WaitEnd::kReadable) return absl::OkStatus();
   step.finished = last_finish_ = Clock::now();
-  if (*end == WaitEnd::kDoneLate) {
-    estimate.ObserveLate(last_finish_ - began);
-  } else {
-    estimate.Observe(last_finish_ - began);
-  }
+  const Duration took = last_finish_ - began;
+  // One that began when nobody looked took longer.
+  const bool saw_begin = saw_last_finish_ || began == step.started;
+  saw_last_finish_ = *end == WaitEnd::kDone;
+  if (*end == WaitEnd::kDoneLate) estimate.ObserveLate(took);
+  if (*end == WaitEnd::kDone && (saw_begin || took > estimate.expected())) estimate.Observe(took);
   return absl::OkStatus();
 }
 

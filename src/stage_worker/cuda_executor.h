@@ -120,7 +120,8 @@ class CudaExecutor : public StageExecutor {
   uint64_t started_ = 0;   // batches
   uint64_t finished_ = 0;  // batches
   TimePoint last_finish_;
-  size_t own_bytes_ = 0;  // of the device's memory, besides libtorch's
+  bool saw_last_finish_ = false;  // when it happened, not later
+  size_t own_bytes_ = 0;          // of the device's memory, besides libtorch's
   std::atomic<int> multiprocessors_ = 0;
   std::atomic<size_t> memory_bytes_ = 0;
 };

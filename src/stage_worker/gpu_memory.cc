@@ -21,7 +21,8 @@ absl::StatusOr<GpuStream> MakeStream(bool urgent) {
 
 absl::StatusOr<GpuEvent> MakeEvent() {
   cudaEvent_t event = nullptr;
-  const cudaError_t error = cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
+  const cudaError_t error =
+      cudaEventCreateWithFlags(&event, cudaEventDisableTiming | cudaEventBlockingSync);
   if (error != cudaSuccess) return GpuStatus(error, "make an event");
   return GpuEvent(event);
 }

@@ -45,7 +45,7 @@ using PinnedMemory = GpuResource<std::byte*, &FreePinned>;
 
 // A stream that waits for no other; `urgent`: its kernels go first where a multiprocessor is free.
 absl::StatusOr<GpuStream> MakeStream(bool urgent);
-// An event that only orders, without a time.
+// An event without a time; who synchronizes with it sleeps.
 absl::StatusOr<GpuEvent> MakeEvent();
 absl::StatusOr<DeviceMemory> AllocateDevice(size_t bytes);
 // Memory of the host that the device reads and writes at the same address.

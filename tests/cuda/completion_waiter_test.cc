@@ -6,6 +6,7 @@
 #include <atomic>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "cuda/gpu_test.h"
 #include "ipc/unique_fd.h"
@@ -52,7 +53,7 @@ TEST_F(CompletionWaiterTest, ReturnsAtOnceForWhatIsDone) {
   ASSERT_EQ(cudaEventRecord(event_.get(), stream_.get()), cudaSuccess);
   ASSERT_EQ(cudaStreamSynchronize(stream_.get()), cudaSuccess);
   EXPECT_EQ(waiter_->Await(event_.get(), Clock::now() + std::chrono::hours(1), -1).value(),
-            WaitEnd::kDone);
+            WaitEnd::kWasDone);
 }
 
 TEST_F(CompletionWaiterTest, ReturnsWhenTheDescriptorIsReadable) {
@@ -93,7 +94,34 @@ TEST_F(CompletionWaiterTest, ReturnsForTheDescriptorWhileItBlocks) {
   EXPECT_EQ(waiter_->Await(event_.get(), Clock::now(), fd_.get()).value(), WaitEnd::kReadable);
   write.join();
   let_go_ = true;
-  EXPECT_EQ(waiter_->Await(event_.get(), Clock::now(), -1).value(), WaitEnd::kDone);
+  ASSERT_EQ(cudaEventSynchronize(event_.get()), cudaSuccess);
+  EXPECT_EQ(waiter_->Await(event_.get(), Clock::now(), -1).value(), WaitEnd::kWasDone);
+}
+
+// As many streams as libtorch makes, of which several share each hardware queue: none of what was
+// enqueued on them since may hold the wait up.
+TEST_F(CompletionWaiterTest, DoesNotWaitForWhatWasEnqueuedSince) {
+  std::vector<GpuStream> others;
+  for (int i = 0; i < 32; ++i) others.push_back(MakeStream(/*urgent=*/false).value());
+  RecordHeldBack();
+  std::atomic<bool> later_go = false;
+  const auto hold = [](void* go) {
+    while (!*static_cast<std::atomic<bool>*>(go)) std::this_thread::yield();
+  };
+  const GpuEvent later = MakeEvent().value();
+  ASSERT_EQ(cudaStreamWaitEvent(others.back().get(), event_.get()), cudaSuccess);
+  ASSERT_EQ(cudaLaunchHostFunc(others.back().get(), hold, &later_go), cudaSuccess);
+  ASSERT_EQ(cudaEventRecord(later.get(), others.back().get()), cudaSuccess);
+  for (const GpuStream& other : others) {
+    ASSERT_EQ(cudaStreamWaitEvent(other.get(), later.get()), cudaSuccess);
+  }
+  ASSERT_EQ(cudaStreamWaitEvent(stream_.get(), later.get()), cudaSuccess);
+  std::thread release([this] { LetGoAfter(std::chrono::milliseconds(5)); });
+  EXPECT_EQ(waiter_->Await(event_.get(), Clock::now(), fd_.get()).value(), WaitEnd::kDone);
+  EXPECT_EQ(cudaEventQuery(later.get()), cudaErrorNotReady);
+  release.join();
+  later_go = true;
+  EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
 }
 
 }  // namespace
