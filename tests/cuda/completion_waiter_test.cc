@@ -10,6 +10,7 @@
 
 #include "cuda/gpu_test.h"
 #include "ipc/unique_fd.h"
+#include "stage_worker/gpu_memory.h"
 
 namespace escan {
 namespace {
