@@ -237,7 +237,8 @@ cudaError_t CudaExecutor::Gather(Step& step) {
   if (error == cudaSuccess) error = cudaEventRecord(step.gathered.get(), gather_stream_.get());
   if (error == cudaSuccess) error = cudaStreamWaitEvent(compute, step.gathered.get());
   if (error != cudaSuccess) return error;
-  return LaunchCopy(step.inputs.get(), model.inputs(), bucket.inputs.bytes, compute);
+  return cudaMemcpyAsync(model.inputs(), step.inputs.get(), bucket.inputs.bytes,
+                         cudaMemcpyDeviceToDevice, compute);
 }
 
 cudaError_t CudaExecutor::GatherInto(Step& step, std::byte* inputs, const BlockLayout& layout,

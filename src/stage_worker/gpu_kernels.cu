@@ -111,33 +111,6 @@ cudaError_t LaunchGatherPart(GatherArguments& arguments, uint32_t bucket,
                           dim3(kGatherThreads), pointers, 0, stream);
 }
 
-// Copying. The device's own memory needs more loads on their way than PCIe does.
-constexpr uint32_t kCopyThreads = 256;
-constexpr uint32_t kCopyBlocks = 264;
-constexpr size_t kWideWord = sizeof(uint4);
-
-struct CopyArguments {
-  const std::byte* source;
-  std::byte* target;
-  size_t bytes;
-};
-
-__global__ void __launch_bounds__(kCopyThreads)
-    Copy(const __grid_constant__ CopyArguments arguments) {
-  const size_t words = arguments.bytes / kWideWord;
-  const size_t stride = size_t{gridDim.x} * kCopyThreads * kUnroll;
-  for (size_t first = blockIdx.x * kCopyThreads * kUnroll; first < words; first += stride) {
-    const size_t warp_first = first + threadIdx.x / kWarp * kTileWords;
-    if (warp_first >= words) break;
-    CopyTile<uint4>(arguments.source + warp_first * kWideWord,
-                    arguments.target + warp_first * kWideWord,
-                    static_cast<uint32_t>(min(size_t{kTileWords}, words - warp_first)),
-                    /*zero=*/false);
-  }
-  const size_t byte = words * kWideWord + threadIdx.x;
-  if (blockIdx.x == 0 && byte < arguments.bytes) arguments.target[byte] = arguments.source[byte];
-}
-
 // Packing. A row belongs to a column of blocks; the first of them also scores it.
 constexpr uint32_t kPackThreads = 128;
 constexpr uint32_t kPackWarps = kPackThreads / kWarp;
@@ -276,16 +249,6 @@ cudaError_t LaunchGather(const DeviceSlots& from, std::span<const SlotId> slots,
     if (error != cudaSuccess) return error;
   }
   return cudaSuccess;
-}
-
-cudaError_t LaunchCopy(const std::byte* source, std::byte* target, size_t bytes,
-                       cudaStream_t stream) {
-  constexpr size_t kBlockBytes = kCopyThreads * kUnroll * kWideWord;
-  const size_t blocks = std::clamp<size_t>((bytes + kBlockBytes - 1) / kBlockBytes, 1, kCopyBlocks);
-  CopyArguments arguments = {.source = source, .target = target, .bytes = bytes};
-  void* pointers[] = {&arguments};
-  return cudaLaunchKernel(reinterpret_cast<const void*>(&Copy), dim3(static_cast<uint32_t>(blocks)),
-                          dim3(kCopyThreads), pointers, 0, stream);
 }
 
 cudaError_t LaunchPackAndScore(std::span<const PackOutput> outputs, const ScoreRule& rule, int rows,

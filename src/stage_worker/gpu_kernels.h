@@ -32,12 +32,6 @@ struct DeviceSlots {
 cudaError_t LaunchGather(const DeviceSlots& from, std::span<const SlotId> slots, int bucket,
                          std::span<const GatherInput> inputs, cudaStream_t stream);
 
-// Copies `bytes` from one place of the device's memory to another; both begin at a multiple of 16.
-// Between two graphs of a stream it costs less than cudaMemcpyAsync(), which a copy engine may
-// carry out, whose begin and end the stream then waits for.
-cudaError_t LaunchCopy(const std::byte* source, std::byte* target, size_t bytes,
-                       cudaStream_t stream);
-
 // How the elements of a model's output become those of the slot.
 enum class Conversion : uint8_t {
   kCopy1,  // as they are, of so many bytes each

@@ -121,21 +121,6 @@ TEST_F(GatherTest, WritesToAnyAlignment) {
 
 TEST_F(GatherTest, ReadsASlotAsOftenAsItIsNamed) { Check({7, 7, 0, 79, 7}, 5, {3072}); }
 
-TEST(Copy, CopiesAnyNumberOfBytesAndNoMore) {
-  ESCAN_SKIP_WITHOUT_GPU();
-  constexpr size_t kGuard = 64;
-  for (const size_t bytes : {0, 1, 15, 16, 17, 2048, 16384, 16400, 150532, 9634048}) {
-    const std::vector<std::byte> source = RandomBytes(bytes + kGuard, 2);
-    const DeviceMemory from = ToDevice(source.data(), source.size());
-    const std::vector<std::byte> guard(bytes + kGuard, std::byte{0xab});
-    const DeviceMemory to = ToDevice(guard.data(), guard.size());
-    ASSERT_EQ(LaunchCopy(from.get(), to.get(), bytes, /*stream=*/nullptr), cudaSuccess);
-    std::vector<std::byte> expected = guard;
-    std::copy_n(source.begin(), bytes, expected.begin());
-    EXPECT_EQ(ToHost(to.get(), expected.size()) == expected, true) << bytes << " bytes";
-  }
-}
-
 template <typename Source>
 std::vector<std::byte> BytesOf(const std::vector<Source>& values) {
   std::vector<std::byte> bytes(values.size() * sizeof(Source));
