@@ -39,7 +39,7 @@ def add_times(parser):
     group.add_argument("--max-seconds", type=float, default=540, help="of this run [540]")
     group.add_argument("--repeats", type=int, default=1, help="of the grid's sweeps")
     group.add_argument("--probe-seconds", type=float, default=2.0, help="of one rate of a sweep")
-    group.add_argument("--sweep-seconds", type=float, default=40.0, help="at most")
+    group.add_argument("--sweep-seconds", type=float, default=30.0, help="at most")
     group.add_argument("--closed-loop-seconds", type=float, default=1.5)
     group.add_argument("--still-seconds", type=float, default=8.0,
                        help="of a steady load: simulator, replan")

@@ -20,13 +20,18 @@ def failures(report):
             "misplaced_samples": report.get("misplaced_samples", 0)}
 
 
-def best_goodput(records, ratio, objective):
-    """Returns the highest goodput that the grid knows, in samples a second, and its plan."""
-    cells = [record for record in records.all()
-             if record["key"].get("exit_ratio") == ratio
-             and record["key"].get("objective") == objective]
+def sweeps(grid, device):
+    """Returns what the grid knows of the drift's objective on that device."""
+    return [record for record in grid.all()
+            if record["key"]["device"] == device
+            and record["key"].get("objective") == DRIFT_OBJECTIVE]
+
+
+def best_goodput(found, ratio):
+    """Returns the highest goodput at an exit ratio, in samples a second, and its plan."""
+    cells = [record for record in found if record["key"]["exit_ratio"] == ratio]
     if not cells:
-        raise Failed(f"{records.file} has no goodput at exit ratio {ratio:g}: measure the grid first")
+        raise Failed(f"no goodput at exit ratio {ratio:g} on this device: measure the grid first")
     best = max(cells, key=lambda record: record["goodput_samples_per_s"])
     return best["goodput_samples_per_s"], best["key"]["plan"]
 
@@ -50,27 +55,25 @@ def phases(report, seconds, settle, best, rows):
 
 
 def run_drift(arguments, budget):
-    grid = records_of(arguments, "grid")
     records = records_of(arguments, "drift")
-    best = {ratio: best_goodput(grid, ratio, DRIFT_OBJECTIVE) for ratio in DRIFT_RATIOS}
-    unbatched = [record for record in grid.all() if record["key"]["what"] == "unbatched"]
-    p99_ms = next(record["p99_ms"] for record in grid.all()
-                  if record["key"].get("objective") == DRIFT_OBJECTIVE)
-    rate = arguments.rate or DRIFT_LOAD * min(goodput for goodput, _ in best.values())
-    if rate <= 0:
-        raise Failed("no plan keeps the objective at every exit ratio: name a --rate")
-    key = {"what": "drift", "device": unbatched[-1]["key"]["device"], "rows": arguments.rows,
-           "rate_samples_per_s": round(rate, 1), "p99_ms": p99_ms,
-           "phase_seconds": arguments.phase_seconds}
-    if records.find(**key):
-        return
+    grid = records_of(arguments, "grid")
     length = arguments.phase_seconds * len(DRIFT_RATIOS)
     budget.need(length + 3 * MARGIN_SECONDS, "the drift")
+    p99_ms = objective_of(grid)
     configuration = write_configuration(
         arguments.folder / arguments.cascade, "drifting", "auto",
         f"profile: {arguments.profile.resolve()}\nlatency_objective: {{p99: {p99_ms}ms}}",
     )
     with Bench(arguments, budget, configuration) as bench:
+        found = sweeps(grid, bench.device)
+        best = {ratio: best_goodput(found, ratio) for ratio in DRIFT_RATIOS}
+        rate = arguments.rate or DRIFT_LOAD * min(goodput for goodput, _ in best.values())
+        if rate <= 0:
+            raise Failed("no plan keeps the objective at every exit ratio: name a --rate")
+        key = {"what": "drift", "device": bench.device, "rows": arguments.rows, "p99_ms": p99_ms,
+               "rate_samples_per_s": round(rate, 1), "phase_seconds": arguments.phase_seconds}
+        if records.find(**key):
+            return
         report = bench.load(None, [
             "--drift", write_drift(bench, arguments.phase_seconds),
             "--rate", f"{rate / arguments.rows:.3f}", "--duration", f"{length}s",
@@ -80,6 +83,15 @@ def run_drift(arguments, budget):
     records.add(key, timeline=report["timeline"], plan_changes=int(changes), **failures(report),
                 phases=phases(report, arguments.phase_seconds, arguments.settle_seconds, best,
                               arguments.rows))
+
+
+def objective_of(grid):
+    """Returns the drift's objective in milliseconds, that of the grid's last sweep."""
+    values = [record["p99_ms"] for record in grid.all()
+              if record["key"].get("objective") == DRIFT_OBJECTIVE]
+    if not values:
+        raise Failed(f"{grid.file} has no sweeps: measure the grid first")
+    return values[-1]
 
 
 def write_drift(bench, seconds):

@@ -9,12 +9,15 @@ from measuring import Records
 PLOT = {"width": 720, "height": 240, "margin": 48}
 
 
-def files(folder, what):
-    """Yields the cascade's name and the records of each file of that kind."""
+def results(folder, what):
+    """Yields the name of each cascade and device, and the records of that kind."""
     for file in sorted(folder.glob(f"{what}_*.json")):
-        records = Records(file).all()
-        if records:
-            yield file.stem.removeprefix(f"{what}_"), records
+        cascade = file.stem.removeprefix(f"{what}_")
+        by_device = {}
+        for record in Records(file).all():
+            by_device.setdefault(record["key"].get("device"), []).append(record)
+        for device, records in by_device.items():
+            yield f"{cascade} on {device}" if device else cascade, records
 
 
 def geometric_mean(values):
@@ -22,7 +25,7 @@ def geometric_mean(values):
 
 
 def goodputs(records):
-    """Returns {(exit ratio, objective): {plan: median goodput}}, and the plans' repetitions."""
+    """Returns {(exit ratio, objective): {plan: median goodput of the repetitions}}."""
     values = {}
     for record in records:
         key = record["key"]
@@ -33,14 +36,23 @@ def goodputs(records):
             for cell, plans in sorted(values.items())}
 
 
-def grid_rows(cells):
+def unsettled(records):
+    """Returns the cells and plans of which a search ended before its end."""
+    return {(record["key"]["exit_ratio"], record["key"]["objective"], record["key"]["plan"])
+            for record in records if record["key"]["what"] == "sweep" and not record["settled"]}
+
+
+def grid_rows(cells, open_searches):
     for (ratio, objective), plans in cells.items():
         fixed = {plan: plans[plan] for plan in FIXED_PLANS if plan in plans}
         best = max(fixed, key=fixed.get, default=None)
-        gain = (f"{plans[ALLOCATED] / fixed[best]:.2f} of {best}"
-                if ALLOCATED in plans and best and fixed[best] > 0 else "")
+        gain = ""
+        if ALLOCATED in plans and best and fixed[best] > 0:
+            gain = f"{part_of(plans[ALLOCATED], fixed[best])} of {best}"
+        marks = {plan: "*" if (ratio, objective, plan) in open_searches else "" for plan in plans}
         yield [f"{ratio:g}", objective,
-               *(f"{plans[plan]:,.0f}" if plan in plans else "" for plan in (ALLOCATED, *FIXED_PLANS)),
+               *(f"{plans[plan]:,.0f}{marks[plan]}" if plan in plans else ""
+                 for plan in (ALLOCATED, *FIXED_PLANS)),
                gain]
 
 
@@ -55,7 +67,7 @@ def gain_rows(cells):
 
 
 def print_grid(folder):
-    for cascade, records in files(folder, "grid"):
+    for cascade, records in results(folder, "grid"):
         unbatched = [record["p50_ms"] for record in records if record["key"]["what"] == "unbatched"]
         cells = goodputs(records)
         objectives = ", ".join(f"{name} {factor * unbatched[-1]:.1f} ms"
@@ -63,9 +75,14 @@ def print_grid(folder):
         print_table(
             f"Goodput of {cascade}, samples/s ({objectives})",
             ["exit ratio", "objective", ALLOCATED, *FIXED_PLANS, "allocated / best fixed"],
-            grid_rows(cells))
+            grid_rows(cells, unsettled(records)))
         print_table(f"Goodput of the allocation of {cascade}, as a multiple of fixed plans'",
                     ["plan", "geometric mean", "least", "greatest", "cells"], gain_rows(cells))
+        if unsettled(records):
+            print("\n*: a search ended before it had a bracket to within its tolerance.")
+        late = sum(record.get("generator_was_late", False) for record in records)
+        if late:
+            print(f"\nIn {late} of the sweeps the generator was late at some rate.")
 
 
 def ranks(values):
@@ -93,7 +110,7 @@ def model_rows(records):
 
 
 def print_model(folder):
-    for cascade, records in files(folder, "model"):
+    for cascade, records in results(folder, "model"):
         print_table(f"Predicted rates of {cascade}, samples/s",
                     ["plan", "batch limit", "measured", "predicted", "error", "worker bound",
                      "device bound", "bus bound"], model_rows(records))
@@ -116,15 +133,19 @@ def simulator_rows(records):
 
 
 def print_simulator(folder):
-    for cascade, records in files(folder, "simulator"):
+    for cascade, records in results(folder, "simulator"):
         print_table(
             f"The simulator beside {cascade}",
             ["plan", "load", "closed loop, samples/s", "simulated", "p50, ms", "simulated",
              "p99, ms", "simulated"], simulator_rows(records))
 
 
+def part_of(value, whole):
+    return f"{value / whole:.2f}" if whole > 0 else ""
+
+
 def print_drift(folder):
-    for cascade, records in files(folder, "drift"):
+    for cascade, records in results(folder, "drift"):
         for record in records:
             key = record["key"]
             print_table(
@@ -134,12 +155,12 @@ def print_drift(folder):
                  "part of it"],
                 ([f"{phase['exit_ratio']:g}", f"{phase['goodput_samples_per_s']:,.0f}",
                   phase["best_plan"], f"{phase['best_samples_per_s']:,.0f}",
-                  f"{phase['goodput_samples_per_s'] / phase['best_samples_per_s']:.2f}"]
+                  part_of(phase["goodput_samples_per_s"], phase["best_samples_per_s"])]
                  for phase in record["phases"]))
             print(f"\n{record['plan_changes']} changes of plan; {record['failed']} requests failed, "
                   f"{record['not_sent']} were not sent, {record['misplaced_samples']} samples left "
                   "at the wrong stage.")
-        plot(folder / f"drift_{cascade}.svg", records[-1])
+        plot(folder / f"drift_{cascade.replace(' ', '_')}.svg", records[-1])
 
 
 def plot(file, record):
@@ -174,7 +195,7 @@ def replan_rows(records):
 
 
 def print_replan(folder):
-    records = [(cascade, record) for cascade, found in files(folder, "replan") for record in found]
+    records = [(cascade, record) for cascade, found in results(folder, "replan") for record in found]
     if records:
         print_table(
             "Changes of plan under load",

@@ -37,7 +37,7 @@ PLANS = {
     "pipeline": ONE_EACH,
     "replicas_6x30": "workers: [" + ALL % (2, 30) + "]\n",
 }
-SHORT = ["--rows", "2", "--in-flight", "64", "--probe-seconds", "0.3", "--sweep-seconds", "3",
+SHORT = ["--rows", "2", "--in-flight", "64", "--probe-seconds", "0.3", "--sweep-seconds", "2",
          "--closed-loop-seconds", "0.3", "--still-seconds", "0.5", "--pause-seconds", "0.3"]
 
 
@@ -76,20 +76,31 @@ class Evaluation(unittest.TestCase):
                               capture_output=True, text=True, check=True).stdout
 
     def test_a_grid_goes_on_where_its_time_was_over_and_is_reported(self):
-        said = self.evaluate("grid", "--ratios", "0", "--max-seconds", "0", status=TIME_OVER)
+        ratios = ["--ratios", "0.3,0.8"]
+        said = self.evaluate("grid", *ratios, "--max-seconds", "0", status=TIME_OVER)
         self.assertIn("the same command goes on", said)
-        said = self.evaluate("grid", "--ratios", "0")
-        self.assertIn("5 to measure", said)
+        said = self.evaluate("grid", *ratios)
+        self.assertIn("10 to measure", said)
         sweeps = [line for line in self.lines("grid") if line["key"]["what"] == "sweep"]
         self.assertEqual({(line["key"]["plan"], line["key"]["objective"]) for line in sweeps},
                          {(plan, objective) for plan in (*PLANS, "allocated")
                           for objective in ("tight", "loose")})
         for line in sweeps:
             self.assertGreater(line["closed_loop_samples_per_s"], 0)
-        self.assertEqual(self.evaluate("grid", "--ratios", "0"), "")
+        self.assertEqual(self.evaluate("grid", *ratios), "")
         report = self.report()
-        self.assertIn("### Goodput of idle, samples/s (tight ", report)
-        self.assertRegex(report, r"\| 0 \| loose \| [\d,]+ \| [\d,]+ \|")
+        self.assertIn("### Goodput of idle on cpu, samples/s (tight ", report)
+        self.assertRegex(report, r"\| 0.3 \| loose \| [\d,]+\*? \| [\d,]+\*? \|")
+        self.assert_drift_is_measured_against_the_grid()
+
+    def assert_drift_is_measured_against_the_grid(self):
+        self.evaluate("drift", "--rate", "500", "--phase-seconds", "2", "--settle-seconds", "1")
+        line = self.lines("drift")[0]
+        self.assertEqual([phase["exit_ratio"] for phase in line["phases"]], [0.8, 0.3, 0.8])
+        self.assertEqual(len(line["timeline"]), 6)
+        self.assertGreater(sum(interval["succeeded"] for interval in line["timeline"]), 0)
+        self.assertIn("### Exit ratios of idle on cpu that change, 500 samples/s", self.report())
+        self.assertTrue(list(self.results.glob("drift_*.svg")))
 
     def test_plan_changes_under_load_lose_nothing(self):
         self.evaluate("replan", "--ratios", "0", "--changes", "3")
@@ -103,7 +114,7 @@ class Evaluation(unittest.TestCase):
         self.evaluate("simulator", "--ratios", "0")
         self.assertEqual([line["key"]["plan"] for line in self.lines("simulator")],
                          ["sequential", "pipeline", "replicas_6x30"])
-        self.assertIn("### The simulator beside idle", self.report())
+        self.assertIn("### The simulator beside idle on cpu", self.report())
 
     def test_a_mistake_is_one_line(self):
         said = self.evaluate("model", status=1)
