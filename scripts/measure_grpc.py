@@ -9,25 +9,28 @@ run on the same machine, each on one half of its cores. Writes one JSON object.
 
 import argparse
 import json
-import os
 import pathlib
 import re
-import signal
-import subprocess
 import sys
 import time
 
-START_SECONDS = 300
+from measuring import (
+    Escand,
+    Failed,
+    Server,
+    halves_of_cores,
+    processor_seconds,
+    request_flags,
+    start_generator,
+    write_configuration,
+)
+
 ROW = {  # of the input beside `difficulty`: bytes, and the classes of the answer
     "heavy": {"bytes": 224 * 224 * 3, "classes": 1000},
     "cifar": {"bytes": 32 * 32 * 3, "classes": 10},
     "text": {"bytes": 128 * 4, "classes": 4},
 }
 DIFFICULTY_BYTES = 4
-
-
-class Failed(Exception):
-    """Said in one line."""
 
 
 def best_plan(results, cascade):
@@ -43,91 +46,26 @@ def best_plan(results, cascade):
     return max(plans, key=lambda record: record["samples_per_second"])
 
 
-def write_configuration(folder, key):
+def configuration_of(folder, key):
     """Returns a configuration beside the cascade's own that serves the plan with its limit."""
     plan = (folder / "plans" / f"{key['plan']}.yaml").read_text()
     (folder / "plans" / "measured.yaml").write_text(
         re.sub(r"max_batch: \d+", f"max_batch: {key['limit']}", plan)
     )
-    configuration = folder / "measured.yaml"
-    configuration.write_text(
-        re.sub(r"plan: .*", "plan: plans/measured.yaml", (folder / "escand.yaml").read_text())
-    )
-    return configuration
-
-
-def halves_of_cores():
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < 2:
-        raise Failed("one core: servers and generator would share it")
-    middle = len(cores) // 2
-    return set(cores[:middle]), set(cores[middle:])
-
-
-def processor_seconds(pid):
-    """Of a process and its children that run, so far; user and system."""
-    total = 0.0
-    for process in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (process / "stat").read_text().rpartition(") ")[2].split()
-        except OSError:  # it ended in between
-            continue
-        if pid in (int(process.name), int(fields[1])):  # itself, or its child
-            total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return total
-
-
-class Server:
-    """A server process on `cores`, asked to end when the block is left."""
-
-    def __init__(self, command, cores, log):
-        self.log = log
-        with open(log, "wb") as output:
-            self.process = subprocess.Popen(
-                command,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                preexec_fn=lambda: os.sched_setaffinity(0, cores),
-            )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(60)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-    def await_true(self, condition, what):
-        end = time.monotonic() + START_SECONDS
-        while not condition():
-            if self.process.poll() is not None or time.monotonic() > end:
-                tail = "\n".join(self.log.read_text().splitlines()[-20:])
-                raise Failed(f"{self.process.args[0]}: {what} did not happen:\n{tail}")
-            time.sleep(0.1)
-
-    def address(self):
-        """Waits until it listens, and returns where."""
-        pattern = re.compile(r"\blistening address=(\S+)")
-        self.await_true(lambda: pattern.search(self.log.read_text()), "listening")
-        return pattern.search(self.log.read_text())[1]
+    return write_configuration(folder, "measured", "plans/measured.yaml")
 
 
 def load(arguments, server, address, model, flags, cores):
     """Returns the generator's report, with the server's processor time of 1,000 samples."""
     report = server.log.with_suffix(".json")
-    generator = subprocess.Popen(
+    generator = start_generator(
+        arguments.bin,
         [
-            arguments.bin / "escan-loadgen", "--target", address, "--model", model, "--quiet",
-            "--rows", str(arguments.rows), "--concurrency", str(arguments.requests),
-            "--channels", "8", "--threads", "4", "--deadline", "10s",
-            "--warmup", "2s", "--duration", f"{arguments.seconds}s", "--json", report, *flags,
+            "--target", address, "--model", model, "--rows", str(arguments.rows),
+            "--concurrency", str(arguments.requests), "--deadline", "10s", "--warmup", "2s",
+            "--duration", f"{arguments.seconds}s", "--json", report, *flags,
         ],
-        preexec_fn=lambda: os.sched_setaffinity(0, cores),
+        cores,
     )
     time.sleep(2.5)  # in the middle of the measurement
     before, start = processor_seconds(server.process.pid), time.monotonic()
@@ -149,20 +87,8 @@ def load(arguments, server, address, model, flags, cores):
 
 
 def measure_escand(arguments, configuration, server_cores, generator_cores):
-    admin = f"unix:{arguments.work}/admin.sock"
-    command = [
-        arguments.bin / "escand", "--config", configuration, "--admin", admin,
-        "--listen", "127.0.0.1:0", "--metrics", "off",
-    ]
-    health = [arguments.bin / "escanctl", "--admin", admin, "health"]
-    flags = ["--exit-ratios", arguments.exit_ratios]
-    if arguments.cascade == "text":
-        flags += ["--input-range", "tokens=0:30521"]
-    with Server(command, server_cores, arguments.work / "escand.log") as server:
-        server.await_true(
-            lambda: subprocess.run(health, capture_output=True, check=False).returncode == 0,
-            "being ready",
-        )
+    flags = ["--exit-ratios", arguments.exit_ratios, *request_flags(arguments.cascade)]
+    with Escand(arguments.bin, configuration, arguments.work, server_cores) as server:
         return load(
             arguments, server, server.address(), arguments.cascade, flags, generator_cores
         )
@@ -202,7 +128,7 @@ def main():
         if best["key"]["rows"] != arguments.rows:
             raise Failed(f"{arguments.plans} was measured with {best['key']['rows']} rows a request")
         arguments.requests = best["clients"]
-        configuration = write_configuration(arguments.folder / arguments.cascade, best["key"])
+        configuration = configuration_of(arguments.folder / arguments.cascade, best["key"])
         server_cores, generator_cores = halves_of_cores()
         result = {
             "cascade": arguments.cascade,

@@ -3,13 +3,10 @@
 #include "absl/strings/str_format.h"
 
 namespace escan {
-namespace {
 
 double Milliseconds(Duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
-
-}  // namespace
 
 std::string LatencyText(const LatencySummary& latency) {
   return absl::StrFormat("mean %.3f  p50 %.3f  p90 %.3f  p95 %.3f  p99 %.3f  p99.9 %.3f  max %.3f",

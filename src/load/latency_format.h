@@ -2,10 +2,13 @@
 
 #include <string>
 
+#include "escan/time.h"
 #include "load/latency_summary.h"
 #include "nlohmann/json.hpp"
 
 namespace escan {
+
+double Milliseconds(Duration duration);
 
 // A latency's figures in milliseconds, as every report shows them.
 std::string LatencyText(const LatencySummary& latency);

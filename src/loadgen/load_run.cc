@@ -18,8 +18,14 @@ Duration ProcessCpuTime() {
 }  // namespace
 
 LoadRun::LoadRun(const RowChunks& chunks, const LoadLimits& limits, const Pace& pace,
-                 absl::Span<const int64_t> labels, Transport* transport, const ExitSchedule& exits)
-    : pace_(pace), labels_(labels), transport_(transport), workload_(chunks, limits, exits) {
+                 absl::Span<const int64_t> labels, Transport* transport, const ExitSchedule& exits,
+                 const Difficulties* difficulties)
+    : pace_(pace),
+      miss_limit_(limits.misses),
+      labels_(labels),
+      difficulties_(difficulties),
+      transport_(transport),
+      workload_(chunks, limits, exits) {
   for (int i = 0; i < transport->lanes(); ++i) lanes_.push_back(std::make_unique<Lane>());
   transport->SetListener(this);
 }
@@ -70,10 +76,10 @@ Outcome LoadRun::Finish() {
   if (sender_.joinable()) sender_.join();
   Outcome outcome{.tally = {},
                   .not_sent = {.outstanding = not_sent_outstanding_, .late = not_sent_late_},
-
                   .lateness = std::move(lateness_),
                   .schedule_span = workload_.measured_span(),
-                  .interrupted = workload_.stopped_early()};
+                  .interrupted = workload_.stopped_early() && !gave_up_,
+                  .gave_up = gave_up_};
   outcome.elapsed = outcome.schedule_span;
   const std::optional<Duration> measurement_start = workload_.measurement_start();
   if (!measurement_start) return outcome;
@@ -93,16 +99,9 @@ void LoadRun::OnAnswer(int lane_index, const OutgoingRequest& request, const abs
   if (request.ticket.measured) {
     Lane& lane = *lanes_[static_cast<size_t>(lane_index)];
     lane.last_answer = now;
-    if (status.ok()) {
-      const auto first = static_cast<size_t>(request.ticket.first_row);
-      const auto rows = static_cast<size_t>(request.ticket.rows);
-      lane.tally.AddAnswer(
-          latency, request.ticket.rows, tensors,
-          labels_.empty() ? absl::Span<const int64_t>() : labels_.subspan(first, rows),
-          request.ticket.exit_segment);
-    } else {
-      lane.tally.AddError(status);
-    }
+    const bool succeeded = status.ok() && lane.tally.AddAnswer(Describe(request, latency), tensors);
+    if (!status.ok()) lane.tally.AddError(status);
+    if (miss_limit_ && (!succeeded || latency > miss_limit_->latency)) CountMiss();
   }
   answered_.fetch_add(1, std::memory_order_relaxed);
   if (status.ok()) {
@@ -113,6 +112,26 @@ void LoadRun::OnAnswer(int lane_index, const OutgoingRequest& request, const abs
   in_flight_.fetch_sub(1, std::memory_order_relaxed);
   if (std::holds_alternative<ClosedLoop>(pace_)) SendNext(request.connection);
   Release();
+}
+
+AnsweredRequest LoadRun::Describe(const OutgoingRequest& request, Duration latency) const {
+  const Ticket& ticket = request.ticket;
+  AnsweredRequest answered{.time = {.due = ticket.due, .latency = latency, .rows = ticket.rows},
+                           .exit_segment = ticket.exit_segment};
+  if (!labels_.empty()) {
+    answered.labels =
+        labels_.subspan(static_cast<size_t>(ticket.first_row), static_cast<size_t>(ticket.rows));
+  }
+  if (difficulties_ != nullptr) {
+    answered.difficulties = difficulties_->Rows(ticket.exit_segment, ticket.request, ticket.rows);
+  }
+  return answered;
+}
+
+void LoadRun::CountMiss() {
+  if (misses_.fetch_add(1, std::memory_order_relaxed) + 1 != miss_limit_->misses) return;
+  gave_up_ = true;
+  Stop();
 }
 
 std::optional<Ticket> LoadRun::Take(Duration at) {
@@ -150,12 +169,10 @@ void LoadRun::SendOnSchedule(const OpenLoop& pace) {
 void LoadRun::SendOrRefuse(const OpenLoop& pace, const OutgoingRequest& request) {
   const Duration lateness = Clock::now() - request.due;
   const bool measured = request.ticket.measured;
-  if (lateness > pace.max_lateness) {
-    not_sent_late_ += measured;
-    return;
-  }
-  if (in_flight_.load(std::memory_order_relaxed) >= pace.max_outstanding) {
-    not_sent_outstanding_ += measured;
+  const bool late = lateness > pace.max_lateness;
+  if (late || in_flight_.load(std::memory_order_relaxed) >= pace.max_outstanding) {
+    (late ? not_sent_late_ : not_sent_outstanding_) += measured;
+    if (measured && miss_limit_) CountMiss();
     return;
   }
   if (measured) lateness_.push_back(lateness);

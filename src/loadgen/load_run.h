@@ -12,6 +12,7 @@
 #include "escan/mutex.h"
 #include "escan/time.h"
 #include "load/arrivals.h"
+#include "loadgen/difficulties.h"
 #include "loadgen/exit_schedule.h"
 #include "loadgen/latency.h"
 #include "loadgen/tally.h"
@@ -42,7 +43,7 @@ struct NotSent {
   int64_t late = 0;         // the generator was too far behind
 };
 
-// What a run measured. Everything but `interrupted` excludes the warm-up.
+// What a run measured. Everything but how it ended excludes the warm-up.
 struct Outcome {
   Tally tally;
   NotSent not_sent;
@@ -51,6 +52,7 @@ struct Outcome {
   Duration elapsed{};              // up to the last answer, at least schedule_span
   Duration cpu{};                  // of this process
   bool interrupted = false;
+  bool gave_up = false;  // its limit of misses was reached
 };
 
 // Everything so far, the warm-up included but for `not_sent`.
@@ -71,9 +73,11 @@ struct RunProgress {
 // then the end of its life.
 class LoadRun : private AnswerListener {
  public:
-  // `labels` has one class a sample, or is empty; it and `transport` outlive this object.
+  // `labels` has one class a sample, or is empty; `difficulties`, those that the transport sends,
+  // may be null. They and `transport` outlive this object.
   LoadRun(const RowChunks& chunks, const LoadLimits& limits, const Pace& pace,
-          absl::Span<const int64_t> labels, Transport* transport, const ExitSchedule& exits = {});
+          absl::Span<const int64_t> labels, Transport* transport, const ExitSchedule& exits = {},
+          const Difficulties* difficulties = nullptr);
   ~LoadRun() override;
 
   LoadRun(const LoadRun&) = delete;
@@ -105,10 +109,14 @@ class LoadRun : private AnswerListener {
   bool SleepUntil(TimePoint due) ESCAN_EXCLUDES(mutex_);
   bool SendNext(int connection);
   void Send(const OutgoingRequest& request);
+  AnsweredRequest Describe(const OutgoingRequest& request, Duration latency) const;
+  void CountMiss();
   void Release() ESCAN_EXCLUDES(mutex_);
 
   const Pace pace_;
+  const std::optional<MissLimit> miss_limit_;
   const absl::Span<const int64_t> labels_;
+  const Difficulties* const difficulties_;
   Transport* const transport_;
   Workload workload_;
   TimePoint start_{};
@@ -122,6 +130,8 @@ class LoadRun : private AnswerListener {
   std::atomic<int64_t> in_flight_{0};
   std::atomic<int64_t> answered_{0};
   std::atomic<int64_t> failed_{0};
+  std::atomic<int64_t> misses_{0};
+  std::atomic<bool> gave_up_{false};
   LatencyHistogram histogram_;
 
   std::atomic<int64_t> not_sent_outstanding_{0};

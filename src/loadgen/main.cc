@@ -1,8 +1,9 @@
-// escan-loadgen: the load generator. Ends with 0, with 1 if the server could not be asked or no
-// request succeeded, with 2 on a mistake in its use.
+// escan-loadgen: the load generator. Ends with 0, with 1 if the server could not be asked, no
+// request succeeded or no rate kept an objective, with 2 on a mistake in its use.
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -17,8 +18,10 @@
 #include "loadgen/grpc_transport.h"
 #include "loadgen/load_run.h"
 #include "loadgen/material.h"
+#include "loadgen/max_rate.h"
 #include "loadgen/options.h"
 #include "loadgen/report.h"
+#include "loadgen/report_json.h"
 
 namespace escan::loadgen {
 namespace {
@@ -63,7 +66,9 @@ void Watch(LoadRun& run, bool show_progress) {
   if (show_progress) std::cerr << "\r\x1b[K" << std::flush;
 }
 
-int Publish(const Report& report, const OutputOptions& options) {
+// A report as text, as JSON in a file, or both.
+template <typename AnyReport>
+int Publish(const AnyReport& report, bool succeeded, const OutputOptions& options) {
   if (options.json == "-") {
     std::cout << ToJson(report) << std::flush;
   } else if (!options.quiet) {
@@ -76,10 +81,85 @@ int Publish(const Report& report, const OutputOptions& options) {
       return Complain(absl::StrCat(options.json, ": cannot be written"), kFailed);
     }
   }
-  return report.succeeded > 0 ? 0 : kFailed;
+  return succeeded ? 0 : kFailed;
 }
 
-int Run(Options options) {
+// One server and what is sent to it; runs loads one after the other.
+class Generator {
+ public:
+  // `options` outlives this object.
+  Generator(const Options& options, Channels channels, ModelInfo model, Material material)
+      : options_(options),
+        channels_(std::move(channels)),
+        model_(std::move(model)),
+        material_(std::move(material)),
+        chunks_{.total_rows = material_.samples.rows(),
+                .rows_per_request = options.samples.rows_per_request,
+                .keep_last = options.once} {}
+
+  int Run() const {
+    if (options_.max_rate) return SearchMaxRate(*options_.max_rate);
+    LoadLimits limits = options_.limits;
+    if (options_.once) limits.requests = chunks_.count();
+    const Report report =
+        Measure(options_.pace, limits, !options_.output.quiet && isatty(STDERR_FILENO) == 1);
+    return Publish(report, report.succeeded > 0, options_.output);
+  }
+
+ private:
+  Report Measure(const Pace& pace, const LoadLimits& limits, bool show_progress) const {
+    GrpcTransport transport(
+        channels_, model_, &material_.samples,
+        {.rows_per_request = chunks_.rows_per_request,
+         .threads = options_.server.threads,
+         .deadline = options_.server.deadline,
+         .label_output = material_.labels.empty() ? std::string() : options_.samples.label_output,
+         .exits = material_.exit_control()});
+    LoadRun run(chunks_, limits, pace, material_.labels, &transport, material_.exits,
+                material_.difficulties ? &*material_.difficulties : nullptr);
+    run.Start();
+    Watch(run, show_progress);
+    return BuildReport(Describe(pace), run.Finish());
+  }
+
+  RunDescription Describe(const Pace& pace) const {
+    const int connections = options_.server.channels;
+    return {.target = options_.server.target,
+            .model = model_.name,
+            .pace = pace,
+            .rows_per_request = chunks_.rows_per_request,
+            .connections = connections,
+            .threads = std::min(options_.server.threads, connections),
+            .labelled = !material_.labels.empty(),
+            .exits = material_.exits,
+            .wanted = options_.output.wanted};
+  }
+
+  int SearchMaxRate(const MaxRateOptions& search) const {
+    OpenLoop pace = std::get<OpenLoop>(options_.pace);
+    const RunDescription run = Describe(pace);
+    const auto probe = [&](double rate, const LoadLimits& limits) {
+      pace.rate = rate;
+      ++pace.seed;  // other arrivals each time
+      return Measure(pace, limits, /*show_progress=*/false);
+    };
+    const auto show = [&](size_t number, const Report& report) {
+      if (!options_.output.quiet) std::cerr << ProbeLine(number, report) << std::endl;
+    };
+    const MaxRateReport report = FindMaxRate(search, run, options_.limits, probe, show);
+    const bool found = std::any_of(report.objectives.begin(), report.objectives.end(),
+                                   [](const ObjectiveRate& o) { return o.bracket.kept; });
+    return Publish(report, found, options_.output);
+  }
+
+  const Options& options_;
+  const Channels channels_;
+  const ModelInfo model_;
+  const Material material_;
+  const RowChunks chunks_;
+};
+
+int Run(const Options& options) {
   absl::StatusOr<Channels> channels =
       Connect(options.server.target, options.server.channels, options.server.connect_timeout);
   if (!channels.ok()) return Complain(std::string(channels.status().message()), kFailed);
@@ -88,34 +168,10 @@ int Run(Options options) {
   if (!model.ok()) {
     return Complain(absl::StrCat(options.server.target, ": ", model.status().message()), kFailed);
   }
-  const absl::StatusOr<Material> material = PrepareMaterial(*model, options.samples);
+  absl::StatusOr<Material> material = PrepareMaterial(*model, options.samples);
   if (!material.ok()) return Complain(std::string(material.status().message()), kUsageError);
-
-  const int rows = options.samples.rows_per_request;
-  const RowChunks chunks{
-      .total_rows = material->samples.rows(), .rows_per_request = rows, .keep_last = options.once};
-  if (options.once) options.limits.requests = chunks.count();
-  GrpcTransport transport(
-      *std::move(channels), *model, &material->samples,
-      {.rows_per_request = rows,
-       .threads = options.server.threads,
-       .deadline = options.server.deadline,
-       .label_output = material->labels.empty() ? std::string() : options.samples.label_output,
-       .exits = material->exit_control()});
   CatchInterrupts();
-  LoadRun run(chunks, options.limits, options.pace, material->labels, &transport, material->exits);
-  run.Start();
-  Watch(run, !options.output.quiet && isatty(STDERR_FILENO) == 1);
-
-  const RunDescription description{.target = options.server.target,
-                                   .model = model->name,
-                                   .pace = options.pace,
-                                   .rows_per_request = rows,
-                                   .connections = transport.connections(),
-                                   .threads = transport.lanes(),
-                                   .labelled = !material->labels.empty(),
-                                   .exits = material->exits};
-  return Publish(BuildReport(description, run.Finish()), options.output);
+  return Generator(options, *std::move(channels), *std::move(model), *std::move(material)).Run();
 }
 
 }  // namespace

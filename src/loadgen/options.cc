@@ -11,6 +11,8 @@ namespace escan::loadgen {
 namespace {
 
 constexpr int kUsageError = 2;
+constexpr Duration kProbeLength = std::chrono::seconds(3);
+constexpr Duration kProbeWarmup = std::chrono::milliseconds(500);
 
 // "1.5s", "200ms"
 Duration ParseDuration(const std::string& option, const std::string& text) {
@@ -54,13 +56,8 @@ class CommandLine {
     AddExitOptions();
     AddPaceOptions();
     AddLimitOptions();
-    app_.add_option("--json", options_.output.json,
-                    "Write the report as JSON to this file; - is standard output, where the "
-                    "readable report is then left out")
-        ->type_name("FILE")
-        ->group("Report");
-    app_.add_flag("--quiet", options_.output.quiet, "Neither progress nor a readable report")
-        ->group("Report");
+    AddReportOptions();
+    AddSearchOptions();
   }
 
   ParsedOptions Parse(int argc, const char* const* argv) {
@@ -73,6 +70,26 @@ class CommandLine {
   }
 
  private:
+  void AddReportOptions() {
+    const std::string group = "Report";
+    ReportOptions& wanted = options_.output.wanted;
+    slo_ = app_.add_option_function<std::string>(
+                   "--slo", [&wanted](const std::string& text) { ParseObjectives(text, &wanted); },
+                   "Latency objectives; goodput is what was answered within one")
+               ->type_name("p99=DURATION,...")
+               ->group(group);
+    AddDuration("--timeline", &wanted.timeline,
+                "Also report each interval of this length; 0s: none")
+        ->group(group);
+    app_.add_option("--json", options_.output.json,
+                    "Write the report as JSON to this file; - is standard output, where the "
+                    "readable report is then left out")
+        ->type_name("FILE")
+        ->group(group);
+    app_.add_flag("--quiet", options_.output.quiet, "Neither progress nor a readable report")
+        ->group(group);
+  }
+
   CLI::Option* AddDuration(const std::string& name, Duration* value, const std::string& help) {
     return app_
         .add_option_function<std::string>(
@@ -161,6 +178,22 @@ class CommandLine {
             ->group(group);
   }
 
+  // "p99=20ms,p99=60ms"
+  static void ParseObjectives(const std::string& text, ReportOptions* wanted) {
+    constexpr char kOption[] = "--slo";
+    for (const std::string& part : std::vector<std::string>(absl::StrSplit(text, ','))) {
+      const std::pair<std::string, std::string> sides =
+          absl::StrSplit(part, absl::MaxSplits('=', 1));
+      if (sides.first != "p99") {
+        throw CLI::ValidationError(kOption, "'" + part + "' is not p99=DURATION");
+      }
+      wanted->objectives.push_back(ParseDuration(kOption, sides.second));
+      if (wanted->objectives.back() == Duration::zero()) {
+        throw CLI::ValidationError(kOption, "'" + part + "' cannot be kept");
+      }
+    }
+  }
+
   static void ParseRatios(const std::string& text, ExitOptions* exits) {
     absl::StatusOr<std::vector<double>> ratios = ParseExitRatios(text);
     if (!ratios.ok()) {
@@ -208,15 +241,60 @@ class CommandLine {
         ->excludes(duration_)
         ->excludes(requests_)
         ->group(group);
-    CLI::Option* warmup =
+    warmup_ =
         AddDuration("--warmup", &warmup_length_, "Send for so long before measuring")->group(group);
     warmup_requests_ =
         app_.add_option("--warmup-requests", options_.limits.warmup_requests,
                         "Send so many requests before measuring, instead of --warmup")
             ->type_name("N")
             ->check(CLI::NonNegativeNumber)
-            ->excludes(warmup)
+            ->excludes(warmup_)
             ->group(group);
+  }
+
+  void AddSearchOptions() {
+    const std::string group = "Search (several short open loops)";
+    const std::string help =
+        "Search the highest Poisson rate that keeps each of --slo; --warmup (500ms) and --duration "
+        "(3s) are those of one probe";
+    find_max_rate_ = app_.add_flag("--find-max-rate", help)
+                         ->excludes(rate_)
+                         ->excludes("--concurrency")
+                         ->excludes("--once")
+                         ->excludes("--drift")
+                         ->excludes("--timeline")
+                         ->excludes(requests_)
+                         ->excludes(warmup_requests_)
+                         ->group(group);
+    app_.add_option("--start-rate", search_.start_rate, "Requests per second of the first probe")
+        ->type_name("R")
+        ->check(CLI::PositiveNumber)
+        ->needs(find_max_rate_)
+        ->group(group);
+    app_.add_option("--tolerance", search_.tolerance,
+                    "End where a rate this much higher missed the objective: 0.05 is 5 %")
+        ->type_name("PART")
+        ->check(CLI::Range(0.001, 1.0))
+        ->needs(find_max_rate_)
+        ->group(group);
+    app_.add_option("--max-seconds", search_seconds_,
+                    "Start no probe that would end later; at least one is run")
+        ->type_name("S")
+        ->check(CLI::PositiveNumber)
+        ->needs(find_max_rate_)
+        ->group(group);
+  }
+
+  // A search has shorter defaults: it runs the load several times.
+  void AssembleSearch() {
+    if (slo_->count() == 0) throw CLI::ValidationError("--find-max-rate", "needs --slo");
+    search_.max_time = std::chrono::duration_cast<Duration>(Seconds(search_seconds_));
+    options_.max_rate = search_;
+    if (duration_->count() == 0) options_.limits.duration = kProbeLength;
+    if (warmup_->count() == 0) options_.limits.warmup = kProbeWarmup;
+    if (*options_.limits.duration == Duration::zero()) {
+      throw CLI::ValidationError("--duration", "a probe takes time");
+    }
   }
 
   Options Assemble() {
@@ -236,7 +314,7 @@ class CommandLine {
     if (samples.files.empty() && options_.once) {
       throw CLI::ValidationError("--once", "needs --samples or --input-file");
     }
-    if (rate_->count() > 0) {
+    if (rate_->count() > 0 || find_max_rate_->count() > 0) {
       open_.arrivals =
           arrivals_ == Name(Arrivals::kConstant) ? Arrivals::kConstant : Arrivals::kPoisson;
       open_.seed = samples.seed;
@@ -249,6 +327,7 @@ class CommandLine {
     if (requests_->count() > 0) limits.requests = request_count_;
     if (!limits.requests && !options_.once) limits.duration = length_;
     if (warmup_requests_->count() == 0) limits.warmup = warmup_length_;
+    if (find_max_rate_->count() > 0) AssembleSearch();
     return options_;
   }
 
@@ -266,12 +345,17 @@ class CommandLine {
   Duration length_ = std::chrono::seconds(10);
   Duration warmup_length_ = std::chrono::seconds(2);
   int64_t request_count_ = 0;
+  MaxRateOptions search_;
+  double search_seconds_ = Seconds(search_.max_time).count();
 
   CLI::Option* samples_ = nullptr;
   CLI::Option* difficulty_input_ = nullptr;
   CLI::Option* rate_ = nullptr;
   CLI::Option* duration_ = nullptr;
   CLI::Option* requests_ = nullptr;
+  CLI::Option* warmup_ = nullptr;
+  CLI::Option* slo_ = nullptr;
+  CLI::Option* find_max_rate_ = nullptr;
   CLI::Option* warmup_requests_ = nullptr;
 };
 

@@ -8,6 +8,8 @@
 
 #include "escan/time.h"
 #include "loadgen/load_run.h"
+#include "loadgen/max_rate.h"
+#include "loadgen/report.h"
 #include "loadgen/sample_set.h"
 #include "loadgen/workload.h"
 
@@ -44,6 +46,7 @@ struct SampleOptions {
 struct OutputOptions {
   std::string json;  // file, "-" for standard output; empty: none
   bool quiet = false;
+  ReportOptions wanted;
 };
 
 // The command line of escan-loadgen, checked.
@@ -52,7 +55,8 @@ struct Options {
   SampleOptions samples;
   Pace pace;
   LoadLimits limits;
-  bool once = false;  // limits.requests follows from the number of samples
+  bool once = false;                       // limits.requests follows from the number of samples
+  std::optional<MaxRateOptions> max_rate;  // search; `pace` is then an open loop without a rate
   OutputOptions output;
 };
 

@@ -4,18 +4,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/time.h"
 #include "load/latency_format.h"
-#include "nlohmann/json.hpp"
+#include "loadgen/figures.h"
 
 namespace escan::loadgen {
 namespace {
-
-double Milliseconds(Duration duration) { return Seconds(duration).count() * 1e3; }
-
-double Ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
-double Ratio(int64_t part, int64_t whole) {
-  return Ratio(static_cast<double>(part), static_cast<double>(whole));
-}
 
 std::string Percent(double ratio) { return absl::StrFormat("%.2f %%", 100 * ratio); }
 
@@ -49,6 +43,20 @@ std::string RequestsText(const Report& report) {
   return text;
 }
 
+std::string ObjectivesText(const Report& report) {
+  if (!report.service_level) return {};
+  std::string text;
+  for (const ObjectiveFigures& objective : report.service_level->objectives) {
+    text += Line(absl::StrCat("p99 ", absl::FormatDuration(absl::FromChrono(objective.p99))),
+                 absl::StrCat(RateText(Goodput(report, objective)), "  ",
+                              objective.kept ? "kept" : "missed"));
+  }
+  if (!report.service_level->steady) {
+    text += Line("warning", "latency grew all the time: the rate is more than the server can do");
+  }
+  return text;
+}
+
 std::string ExitsText(const Report& report) {
   std::string text;
   for (const auto& [stage, count] : report.exits) {
@@ -59,27 +67,11 @@ std::string ExitsText(const Report& report) {
     }
     text += Line(absl::StrCat("exit ", stage), value);
   }
-  return text;
-}
-
-// The stages that samples were meant for, and those at which some exited.
-struct SegmentExit {
-  int64_t samples = 0;
-  double share = 0;
-  double target_share = 0;
-};
-
-std::map<int, SegmentExit> CompareSegment(const ExitSegment& segment, const ExitCounts& counts) {
-  std::map<int, SegmentExit> exits;
-  int stage = 0;
-  for (const double share : ExitShares(segment.ratios)) exits[++stage].target_share = share;
-  int64_t samples = 0;
-  for (const auto& [exit, count] : counts) samples += count.samples;
-  for (const auto& [exit, count] : counts) {
-    exits[exit].samples = count.samples;
-    exits[exit].share = Ratio(count.samples, samples);
+  if (report.misplaced > 0) {
+    text += Line("warning", absl::StrCat(report.misplaced, " samples left at another stage than ",
+                                         "their difficulty says"));
   }
-  return exits;
+  return text;
 }
 
 std::string SegmentsText(const Report& report) {
@@ -105,67 +97,34 @@ std::string ErrorsText(const Report& report) {
   return text;
 }
 
-nlohmann::ordered_json ExitsJson(const Report& report) {
-  nlohmann::ordered_json exits = nlohmann::ordered_json::array();
-  for (const auto& [stage, count] : report.exits) {
-    nlohmann::ordered_json exit = {{"stage", stage},
-                                   {"samples", count.samples},
-                                   {"share", Ratio(count.samples, report.samples)}};
-    if (report.run.labelled) exit["accuracy"] = Ratio(count.correct, count.samples);
-    exits.push_back(std::move(exit));
+}  // namespace
+
+std::map<int, SegmentExit> CompareSegment(const ExitSegment& segment, const ExitCounts& counts) {
+  std::map<int, SegmentExit> exits;
+  int stage = 0;
+  for (const double share : ExitShares(segment.ratios)) exits[++stage].target_share = share;
+  int64_t samples = 0;
+  for (const auto& [exit, count] : counts) samples += count.samples;
+  for (const auto& [exit, count] : counts) {
+    exits[exit].samples = count.samples;
+    exits[exit].share = Ratio(count.samples, samples);
   }
   return exits;
 }
 
-nlohmann::ordered_json SegmentsJson(const Report& report) {
-  nlohmann::ordered_json segments = nlohmann::ordered_json::array();
-  for (size_t i = 0; i < report.exits_by_segment.size(); ++i) {
-    const ExitSegment& segment = report.run.exits.segments()[i];
-    nlohmann::ordered_json exits = nlohmann::ordered_json::array();
-    for (const auto& [stage, exit] : CompareSegment(segment, report.exits_by_segment[i])) {
-      exits.push_back({{"stage", stage},
-                       {"samples", exit.samples},
-                       {"share", exit.share},
-                       {"target_share", exit.target_share}});
-    }
-    segments.push_back({{"start_s", Seconds(segment.start).count()}, {"exits", std::move(exits)}});
-  }
-  return segments;
+Rate Goodput(const Report& report, const ObjectiveFigures& objective) {
+  const double span = Seconds(report.schedule_span).count();
+  return {Ratio(static_cast<double>(objective.within), span),
+          Ratio(static_cast<double>(objective.samples), span)};
 }
-
-nlohmann::ordered_json ErrorsJson(const Report& report) {
-  nlohmann::ordered_json errors = nlohmann::ordered_json::array();
-  for (const auto& [code, error] : report.errors) {
-    errors.push_back(
-        {{"code", code}, {"count", error.count}, {"first_message", error.first_message}});
-  }
-  return errors;
-}
-
-nlohmann::ordered_json RunJson(const RunDescription& run) {
-  nlohmann::ordered_json json = {{"target", run.target}, {"model", run.model}};
-  if (const auto* open = std::get_if<OpenLoop>(&run.pace)) {
-    json["loop"] = "open";
-    json["arrivals"] = Name(open->arrivals);
-    json["rate_requests_per_s"] = open->rate;
-    json["seed"] = open->seed;
-  } else {
-    json["loop"] = "closed";
-    json["concurrency"] = std::get<ClosedLoop>(run.pace).concurrency;
-  }
-  json["rows_per_request"] = run.rows_per_request;
-  json["channels"] = run.connections;
-  json["threads"] = run.threads;
-  return json;
-}
-
-}  // namespace
 
 Report BuildReport(const RunDescription& run, Outcome outcome) {
   const Tally& tally = outcome.tally;
   Report report{.run = run,
                 .interrupted = outcome.interrupted,
+                .gave_up = outcome.gave_up,
                 .elapsed = outcome.elapsed,
+                .schedule_span = outcome.schedule_span,
                 .cpu = outcome.cpu,
                 .sent = tally.succeeded() + tally.failed(),
                 .succeeded = tally.succeeded(),
@@ -173,6 +132,7 @@ Report BuildReport(const RunDescription& run, Outcome outcome) {
                 .not_sent = outcome.not_sent,
                 .samples = tally.samples(),
                 .correct = tally.correct(),
+                .misplaced = tally.misplaced(),
                 .latency = Summarize(tally.latencies()),
                 .exits = tally.exits(),
                 .errors = tally.errors()};
@@ -182,8 +142,17 @@ Report BuildReport(const RunDescription& run, Outcome outcome) {
   const double elapsed = Seconds(outcome.elapsed).count();
   report.achieved = {Ratio(static_cast<double>(report.succeeded), elapsed),
                      Ratio(static_cast<double>(report.samples), elapsed)};
+  const int64_t due = report.sent + report.not_sent.outstanding + report.not_sent.late;
+  const ReportOptions& wanted = run.wanted;
+  if (!wanted.objectives.empty()) {
+    report.service_level =
+        Judge(tally.answers(), {.count = due, .span = outcome.schedule_span}, wanted.objectives);
+  }
+  if (wanted.timeline > Duration::zero()) {
+    report.timeline = DivideIntoIntervals(tally.answers(), outcome.schedule_span, wanted.timeline,
+                                          wanted.objectives);
+  }
   if (std::holds_alternative<OpenLoop>(run.pace)) {
-    const int64_t due = report.sent + report.not_sent.outstanding + report.not_sent.late;
     const double rate = Ratio(static_cast<double>(due), Seconds(outcome.schedule_span).count());
     report.offered = Rate{rate, rate * run.rows_per_request};
     report.lateness = Summarize(std::move(outcome.lateness));
@@ -208,6 +177,7 @@ std::string ToText(const Report& report) {
   if (report.offered) text += Line("offered", RateText(*report.offered));
   text += Line("achieved", RateText(report.achieved));
   if (report.succeeded > 0) text += Line("latency ms", LatencyText(report.latency));
+  text += ObjectivesText(report);
   text += ExitsText(report);
   text += SegmentsText(report);
   if (run.labelled && report.samples > 0) {
@@ -229,42 +199,6 @@ std::string ToText(const Report& report) {
     text += Line("warning", "the generator sent late: its machine is too busy for this rate");
   }
   return text;
-}
-
-std::string ToJson(const Report& report) {
-  nlohmann::ordered_json json = RunJson(report.run);
-  json["interrupted"] = report.interrupted;
-  json["elapsed_s"] = Seconds(report.elapsed).count();
-  json["requests"] = {{"sent", report.sent},
-                      {"succeeded", report.succeeded},
-                      {"failed", report.failed},
-                      {"not_sent_outstanding", report.not_sent.outstanding},
-                      {"not_sent_late", report.not_sent.late}};
-  json["samples"] = report.samples;
-  if (report.offered) {
-    json["offered_requests_per_s"] = report.offered->requests;
-    json["offered_samples_per_s"] = report.offered->samples;
-  }
-  json["achieved_requests_per_s"] = report.achieved.requests;
-  json["achieved_samples_per_s"] = report.achieved.samples;
-  json["latency_ms"] =
-      report.succeeded > 0 ? LatencyJson(report.latency) : nlohmann::ordered_json(nullptr);
-  if (!report.exits.empty()) json["exits"] = ExitsJson(report);
-  if (!report.exits_by_segment.empty()) json["exit_segments"] = SegmentsJson(report);
-  if (report.run.labelled) {
-    json["accuracy"] = report.samples > 0
-                           ? nlohmann::ordered_json(Ratio(report.correct, report.samples))
-                           : nlohmann::ordered_json(nullptr);
-    json["correct"] = report.correct;
-  }
-  json["errors"] = ErrorsJson(report);
-  if (report.lateness) {
-    json["send_lateness_ms"] = LatencyJson(*report.lateness);
-    json["generator_was_late"] = GeneratorWasLate(report);
-  }
-  json["generator_cpu_s"] = Seconds(report.cpu).count();
-  // Messages of a server may hold anything.
-  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 std::string ToLine(const RunProgress& before, const RunProgress& now) {

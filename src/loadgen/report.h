@@ -9,8 +9,15 @@
 #include "load/latency_summary.h"
 #include "loadgen/exit_schedule.h"
 #include "loadgen/load_run.h"
+#include "loadgen/service_level.h"
 
 namespace escan::loadgen {
+
+// What else is wanted to know of a run.
+struct ReportOptions {
+  std::vector<Duration> objectives;  // for the p99
+  Duration timeline{};               // an interval; zero: none
+};
 
 // What was asked of the run.
 struct RunDescription {
@@ -22,6 +29,7 @@ struct RunDescription {
   int threads = 1;
   bool labelled = false;
   ExitSchedule exits;
+  ReportOptions wanted;
 };
 
 struct Rate {
@@ -33,7 +41,9 @@ struct Rate {
 struct Report {
   RunDescription run;
   bool interrupted = false;
+  bool gave_up = false;
   Duration elapsed{};
+  Duration schedule_span{};
   Duration cpu{};
 
   int64_t sent = 0;
@@ -42,15 +52,30 @@ struct Report {
   NotSent not_sent;
   int64_t samples = 0;
   int64_t correct = 0;
+  int64_t misplaced = 0;
 
   std::optional<Rate> offered;  // open loop only
   Rate achieved;                // of successes
   LatencySummary latency;
   std::optional<LatencySummary> lateness;  // open loop only
   ExitCounts exits;
-  std::vector<ExitCounts> exits_by_segment;  // of run.exits
+  std::vector<ExitCounts> exits_by_segment;   // of run.exits
+  std::optional<ServiceLevel> service_level;  // if there are objectives
+  std::vector<TimelineInterval> timeline;
   std::map<std::string, ErrorCount> errors;
 };
+
+// The stages that samples were meant for, and those at which some left.
+struct SegmentExit {
+  int64_t samples = 0;
+  double share = 0;
+  double target_share = 0;
+};
+
+std::map<int, SegmentExit> CompareSegment(const ExitSegment& segment, const ExitCounts& counts);
+
+// Requests that succeeded within an objective, per second of the schedule.
+Rate Goodput(const Report& report, const ObjectiveFigures& objective);
 
 Report BuildReport(const RunDescription& run, Outcome outcome);
 
@@ -60,9 +85,6 @@ bool GeneratorWasLate(const Report& report);
 
 // For people: several lines, aligned.
 std::string ToText(const Report& report);
-
-// One JSON object; docs/load_generator.md lists the keys.
-std::string ToJson(const Report& report);
 
 // One line without its end.
 std::string ToLine(const RunProgress& before, const RunProgress& now);

@@ -1,5 +1,6 @@
 #include "loadgen/tally.h"
 
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -16,6 +17,9 @@ T Element(std::string_view bytes, size_t index) {
   std::memcpy(&value, bytes.data() + index * sizeof(T), sizeof(T));
   return value;
 }
+
+// Where a sample of this difficulty is to exit: k + 1 for one in [k, k + 1).
+int32_t StageOf(float difficulty) { return static_cast<int32_t>(std::floor(difficulty)) + 1; }
 
 // Index of the row's largest score; the first of equal ones.
 int64_t ArgMax(std::string_view scores, size_t row, size_t classes) {
@@ -58,25 +62,30 @@ std::string Defect(const AnswerTensors& tensors, size_t rows, bool labelled) {
 
 }  // namespace
 
-void Tally::AddAnswer(Duration latency, int rows, const AnswerTensors& tensors,
-                      absl::Span<const int64_t> labels, int exit_segment) {
-  const auto row_count = static_cast<size_t>(rows);
+bool Tally::AddAnswer(const AnsweredRequest& request, const AnswerTensors& tensors) {
+  const absl::Span<const int64_t> labels = request.labels;
+  const auto row_count = static_cast<size_t>(request.time.rows);
   if (const std::string defect = Defect(tensors, row_count, !labels.empty()); !defect.empty()) {
     CountError(std::string(kBadAnswer), defect, 1);
-    return;
+    return false;
   }
-  latencies_.push_back(latency);
-  samples_ += rows;
+  answers_.push_back(request.time);
+  samples_ += request.time.rows;
   const size_t classes = tensors.scores.size() / sizeof(float) / row_count;
-  ExitCounts& exits = exits_[exit_segment];
+  ExitCounts& exits = exits_[request.exit_segment];
   for (size_t row = 0; row < row_count; ++row) {
     const bool correct = !labels.empty() && ArgMax(tensors.scores, row, classes) == labels[row];
     correct_ += correct;
     if (tensors.exit_stages.empty()) continue;
-    StageCount& stage = exits[Element<int32_t>(tensors.exit_stages, row)];
+    const auto exit = Element<int32_t>(tensors.exit_stages, row);
+    if (!request.difficulties.empty()) {
+      misplaced_ += exit != StageOf(Element<float>(request.difficulties, row));
+    }
+    StageCount& stage = exits[exit];
     ++stage.samples;
     stage.correct += correct;
   }
+  return true;
 }
 
 void Tally::AddError(const absl::Status& status) {
@@ -90,13 +99,21 @@ void Tally::CountError(const std::string& code, const std::string& message, int6
 }
 
 void Tally::Merge(Tally&& other) {
-  latencies_.insert(latencies_.end(), other.latencies_.begin(), other.latencies_.end());
+  answers_.insert(answers_.end(), other.answers_.begin(), other.answers_.end());
   samples_ += other.samples_;
   correct_ += other.correct_;
+  misplaced_ += other.misplaced_;
   for (const auto& [segment, exits] : other.exits_) Add(exits, exits_[segment]);
   for (const auto& [code, error] : other.errors_) {
     CountError(code, error.first_message, error.count);
   }
+}
+
+std::vector<Duration> Tally::latencies() const {
+  std::vector<Duration> latencies;
+  latencies.reserve(answers_.size());
+  for (const TimedAnswer& answer : answers_) latencies.push_back(answer.latency);
+  return latencies;
 }
 
 ExitCounts Tally::exits() const {

@@ -28,6 +28,21 @@ struct StageCount {
   int64_t correct = 0;
 };
 
+// When a request that succeeded was due, and how long it took.
+struct TimedAnswer {
+  Duration due{};  // since the measurement began
+  Duration latency{};
+  int rows = 1;
+};
+
+// What is known of a request when its answer comes.
+struct AnsweredRequest {
+  TimedAnswer time;
+  absl::Span<const int64_t> labels;  // one class a row; empty: accuracy is not asked for
+  int exit_segment = 0;
+  std::string_view difficulties;  // FP32 [rows], as sent; empty: exits are not controlled
+};
+
 using ExitCounts = std::map<int, StageCount>;  // by stage, 1 = first; empty: none reported
 
 // Counts and latencies of the measured requests. Each thread that receives answers fills one of its
@@ -37,21 +52,22 @@ class Tally {
   // Name under which answers are counted that have the status OK but not the expected tensors.
   static constexpr std::string_view kBadAnswer = "BAD_ANSWER";
 
-  // A request of `rows` samples was answered with OK. `labels` has one class a row, or is empty
-  // where accuracy is not asked for; with labels, scores are required. `exit_segment` is the
-  // request's.
-  void AddAnswer(Duration latency, int rows, const AnswerTensors& tensors,
-                 absl::Span<const int64_t> labels, int exit_segment = 0);
+  // A request was answered with OK. With labels, scores are required. False: the tensors are not as
+  // expected, which is an error.
+  bool AddAnswer(const AnsweredRequest& request, const AnswerTensors& tensors);
 
   void AddError(const absl::Status& status);
 
   void Merge(Tally&& other);
 
-  const std::vector<Duration>& latencies() const { return latencies_; }  // of successes
-  int64_t succeeded() const { return static_cast<int64_t>(latencies_.size()); }
+  const std::vector<TimedAnswer>& answers() const { return answers_; }  // successes
+  std::vector<Duration> latencies() const;                              // of successes
+  int64_t succeeded() const { return static_cast<int64_t>(answers_.size()); }
   int64_t failed() const;
   int64_t samples() const { return samples_; }  // in answers that succeeded
   int64_t correct() const { return correct_; }
+  // Of samples whose exit is controlled, those that left at another stage.
+  int64_t misplaced() const { return misplaced_; }
   ExitCounts exits() const;  // in answers that succeeded
   ExitCounts exits_in(int exit_segment) const;
   const std::map<std::string, ErrorCount>& errors() const { return errors_; }
@@ -59,9 +75,10 @@ class Tally {
  private:
   void CountError(const std::string& code, const std::string& message, int64_t count);
 
-  std::vector<Duration> latencies_;
+  std::vector<TimedAnswer> answers_;
   int64_t samples_ = 0;
   int64_t correct_ = 0;
+  int64_t misplaced_ = 0;
   std::map<int, ExitCounts> exits_;  // by segment
   std::map<std::string, ErrorCount> errors_;
 };

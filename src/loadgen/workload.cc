@@ -45,7 +45,8 @@ std::optional<Ticket> Workload::Take(Duration at) {
   ticket.measured = true;
   ticket.first_measured = taken_ == 0;
   ticket.request = warmup_taken_ + taken_;
-  ticket.exit_segment = exits_.SegmentAt(at - *start_);
+  ticket.due = at - *start_;
+  ticket.exit_segment = exits_.SegmentAt(ticket.due);
   ++taken_;
   return ticket;
 }

@@ -18,15 +18,22 @@ struct RowChunks {
   int64_t count() const;
 };
 
+// So many measured requests that failed, were not sent or took longer than a latency.
+struct MissLimit {
+  Duration latency{};
+  int64_t misses = 0;
+};
+
 // How long the load lasts.
 struct LoadLimits {
   // Requests before the measurement, which are sent but not counted.
   Duration warmup{};
   int64_t warmup_requests = 0;
 
-  // The measurement ends at whichever comes first; at least one is set.
+  // The measurement ends at whichever comes first; `duration` or `requests` is set.
   std::optional<Duration> duration;
   std::optional<int64_t> requests;
+  std::optional<MissLimit> misses;
 };
 
 // One request to send.
@@ -36,6 +43,7 @@ struct Ticket {
   bool measured = false;
   bool first_measured = false;
   int64_t request = 0;   // counts all requests of the run, from 0
+  Duration due{};        // since the measurement began; zero during the warm-up
   int exit_segment = 0;  // that holds at its time; the first during the warm-up
 };
 

@@ -119,6 +119,46 @@ TEST(OpenLoop, SendsNoMoreThanTheOutstandingLimitAndCountsTheRest) {
   EXPECT_EQ(outcome.not_sent.outstanding, 7);
 }
 
+TEST(OpenLoop, EndsAtItsLimitOfMisses) {
+  // Failures, refusals by the generator and late answers all count, but not in the warm-up.
+  FakeTransport transport([](AnswerListener& listener, const OutgoingRequest& request) {
+    if (request.ticket.request % 2 == 0) {
+      listener.OnAnswer(0, request, absl::ResourceExhaustedError("full"), {});
+    } else {
+      Answer(listener, request);
+    }
+  });
+  LoadRun run(kOneRow,
+              {.warmup_requests = 20,
+               .duration = std::chrono::hours(1),
+               .misses = MissLimit{.latency = std::chrono::hours(1), .misses = 5}},
+              ConstantRate(10000), {}, &transport);
+  const Outcome outcome = RunToItsEnd(run);
+  EXPECT_TRUE(outcome.gave_up);
+  EXPECT_FALSE(outcome.interrupted);
+  EXPECT_GE(outcome.tally.failed(), 5);
+  EXPECT_LT(outcome.schedule_span, std::chrono::hours(1));
+}
+
+TEST(OpenLoop, AnAnswerThatIsLateIsAMiss) {
+  FakeTransport transport(Answer);
+  LoadRun run(kOneRow,
+              {.requests = 1000000, .misses = MissLimit{.latency = Duration(-1), .misses = 1}},
+              ConstantRate(100000), {}, &transport);
+  EXPECT_TRUE(RunToItsEnd(run).gave_up);
+}
+
+TEST(OpenLoop, AnswersKnowWhenTheyWereDue) {
+  FakeTransport transport(Answer);
+  LoadRun run(kOneRow, {.warmup = milliseconds(3), .requests = 3}, ConstantRate(1000), {},
+              &transport);
+  const Outcome outcome = RunToItsEnd(run);
+  ASSERT_EQ(outcome.tally.succeeded(), 3);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(outcome.tally.answers()[static_cast<size_t>(i)].due, milliseconds(i));
+  }
+}
+
 TEST(OpenLoop, TheElapsedTimeIsAtLeastTheScheduleAndTheLastAnswer) {
   TimePoint answered;
   std::optional<TimePoint> first_due;

@@ -105,5 +105,39 @@ INSTANTIATE_TEST_SUITE_P(
         std::vector<const char*>{"--input-range", "x=1:2", "--samples", "x.npy"},
         std::vector<const char*>{"--bogus"}, std::vector<const char*>{"stray"}));
 
+TEST(Options, ASearchHasShortProbesAndObjectives) {
+  const Options options = std::get<Options>(Parse({"--find-max-rate", "--slo", "p99=20ms,p99=1.5s",
+                                                   "--start-rate", "700", "--max-seconds", "30"}));
+  EXPECT_EQ(options.output.wanted.objectives,
+            (std::vector<Duration>{milliseconds(20), milliseconds(1500)}));
+  EXPECT_EQ(options.max_rate->start_rate, 700);
+  EXPECT_EQ(options.max_rate->max_time, seconds(30));
+  EXPECT_EQ(options.limits.duration, seconds(3));
+  EXPECT_EQ(options.limits.warmup, milliseconds(500));
+  EXPECT_EQ(std::get<OpenLoop>(options.pace).max_lateness, options.server.deadline);
+  EXPECT_FALSE(std::get<Options>(Parse({})).max_rate.has_value());
+}
+
+TEST(Options, ASearchTakesTheLengthOfItsProbes) {
+  const Options options = std::get<Options>(
+      Parse({"--find-max-rate", "--slo", "p99=20ms", "--duration", "2s", "--warmup", "1s"}));
+  EXPECT_EQ(options.limits.duration, seconds(2));
+  EXPECT_EQ(options.limits.warmup, seconds(1));
+}
+
+TEST(Options, ASearchThatMakesNoSenseIsRefused) {
+  for (const std::vector<const char*>& arguments : std::vector<std::vector<const char*>>{
+           {"--find-max-rate"},
+           {"--find-max-rate", "--slo", "p95=20ms"},
+           {"--find-max-rate", "--slo", "p99=0s"},
+           {"--find-max-rate", "--slo", "p99=20ms", "--rate", "5"},
+           {"--find-max-rate", "--slo", "p99=20ms", "--requests", "5"},
+           {"--find-max-rate", "--slo", "p99=20ms", "--duration", "0s"},
+           {"--find-max-rate", "--slo", "p99=20ms", "--drift", "x.csv"},
+           {"--start-rate", "5"}}) {
+    EXPECT_EQ(std::get<int>(Parse(arguments)), 2);
+  }
+}
+
 }  // namespace
 }  // namespace escan::loadgen

@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "escan/time.h"
 #include "loadgen/fake_inference_server.h"
 #include "loadgen/temporary_folder.h"
 
@@ -77,6 +80,7 @@ TEST(Program, SamplesExitWhereTheRatiosSay) {
   EXPECT_EQ(json["exits"].size(), 1u);
   EXPECT_EQ(json["exits"][0]["samples"], 100);
   EXPECT_EQ(json["exit_segments"][0]["exits"][0]["share"], 1.0);
+  EXPECT_EQ(json["misplaced_samples"], 0);
 }
 
 TEST(Program, ADriftChangesWhereSamplesExit) {
@@ -95,6 +99,56 @@ TEST(Program, ADriftChangesWhereSamplesExit) {
   EXPECT_EQ(json["exits"][1]["samples"], 10);
   EXPECT_EQ(json["exit_segments"][0]["exits"][1]["samples"], 10);
   EXPECT_EQ(json["exit_segments"][1]["exits"][0]["samples"], 20);
+}
+
+TEST(Program, SearchesTheHighestRateThatKeepsAnObjective) {
+  // Answers at most 200 requests a second, as a bucket that fills evenly does.
+  std::mutex mutex;
+  TimePoint full_again{};
+  const FakeInferenceServer server([&](const auto&) {
+    const std::lock_guard lock(mutex);
+    const TimePoint now = Clock::now();
+    constexpr auto kBurst = std::chrono::milliseconds(250);
+    if (full_again > now + kBurst) {
+      return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "no slot is free");
+    }
+    full_again = std::max(full_again, now) + std::chrono::milliseconds(5);
+    return grpc::Status::OK;
+  });
+  const TemporaryFolder folder;
+  const std::string samples =
+      folder.Write("x.npy", Npy("|u1", "(1, 4)", std::string("\0\1\0\0", 4)));
+  const Ended ended =
+      RunProgram(Target(server) + " --model digits --samples " + samples +
+                 " --find-max-rate --slo p99=30s --start-rate 2000 " +
+                 "--deadline 30s --warmup 100ms --duration 400ms --tolerance 0.5 --json -");
+  EXPECT_EQ(ended.exit_status, 0) << ended.output;
+  const size_t begin = ended.output.find("\n{");
+  ASSERT_NE(begin, std::string::npos) << ended.output;
+  EXPECT_THAT(ended.output.substr(0, begin), HasSubstr("probe  1     2000.0 requests/s"));
+  const auto json = nlohmann::json::parse(ended.output.substr(begin));
+  const auto& objective = json["objectives"][0];
+  EXPECT_EQ(objective["settled"], true);
+  EXPECT_LT(objective["max_rate_requests_per_s"], 2000);
+  EXPECT_EQ(json["probes"][0]["gave_up"], true);
+  EXPECT_EQ(json["probes"][0]["errors"][0]["code"], "RESOURCE_EXHAUSTED");
+}
+
+TEST(Program, ReportsGoodputAndATimelineOfAnOrdinaryRun) {
+  const FakeInferenceServer server;
+  const TemporaryFolder folder;
+  const std::string samples =
+      folder.Write("x.npy", Npy("|u1", "(1, 4)", std::string("\0\1\0\0", 4)));
+  const Ended ended =
+      RunProgram(Target(server) + " --samples " + samples +
+                 " --rate 1000 --arrivals constant --requests 30 "
+                 "--warmup 0s --slo p99=60s --deadline 60s --timeline 10ms --json -");
+  EXPECT_EQ(ended.exit_status, 0) << ended.output;
+  const auto json = nlohmann::json::parse(ended.output);
+  EXPECT_EQ(json["service_level"]["objectives"][0]["within"], 30);
+  ASSERT_EQ(json["timeline"].size(), 3u);
+  EXPECT_EQ(json["timeline"][1]["succeeded"], 10);
+  EXPECT_EQ(json["timeline"][1]["within"][0], 10);
 }
 
 TEST(Program, RefusesExitRatiosForAModelThatCannotBeControlled) {

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "loadgen/report_json.h"
 #include "loadgen/temporary_folder.h"
 
 namespace escan::loadgen {
@@ -42,8 +43,8 @@ Outcome TenAnswersAndTwoErrors() {
   Outcome outcome;
   const int64_t labels[] = {0, 0};
   for (int i = 1; i <= 10; ++i) {
-    outcome.tally.AddAnswer(milliseconds(i), 2,
-                            {Bytes<int32_t>({1, 2}), Bytes<float>({.9f, .1f, .1f, .9f})}, labels);
+    outcome.tally.AddAnswer({.time = {.latency = milliseconds(i), .rows = 2}, .labels = labels},
+                            {Bytes<int32_t>({1, 2}), Bytes<float>({.9f, .1f, .1f, .9f})});
   }
   outcome.tally.AddError(absl::UnavailableError("gone"));
   outcome.tally.AddError(absl::UnavailableError("still gone"));
@@ -105,8 +106,10 @@ Report DriftReport() {
   run.exits =
       *ExitSchedule::FromFile(folder.Write("drift.csv", "seconds,exit_1\n0,0.5\n2.5,1\n4,0\n"));
   Outcome outcome;
-  outcome.tally.AddAnswer(milliseconds(1), 4, {Bytes<int32_t>({1, 2, 2, 2}), {}}, {}, 0);
-  outcome.tally.AddAnswer(milliseconds(1), 3, {Bytes<int32_t>({1, 1, 3}), {}}, {}, 1);
+  outcome.tally.AddAnswer({.time = {.latency = milliseconds(1), .rows = 4}},
+                          {Bytes<int32_t>({1, 2, 2, 2}), {}});
+  outcome.tally.AddAnswer({.time = {.latency = milliseconds(1), .rows = 3}, .exit_segment = 1},
+                          {Bytes<int32_t>({1, 1, 3}), {}});
   outcome.elapsed = seconds(5);
   return BuildReport(run, std::move(outcome));
 }

@@ -18,9 +18,16 @@ const std::string kStages = Bytes<int32_t>({1, 3, 1});
 const std::string kScores = Bytes<float>({.9f, .1f, .2f, .8f, .3f, .7f});
 const int64_t kLabels[] = {0, 1, 0};
 
+AnsweredRequest Request(int latency_ms, int rows, absl::Span<const int64_t> labels = {},
+                        int exit_segment = 0) {
+  return {.time = {.latency = milliseconds(latency_ms), .rows = rows},
+          .labels = labels,
+          .exit_segment = exit_segment};
+}
+
 TEST(Tally, CountsExitsAndRightAnswersByStage) {
   Tally tally;
-  tally.AddAnswer(milliseconds(2), 3, {kStages, kScores}, kLabels);
+  tally.AddAnswer(Request(2, 3, kLabels), {kStages, kScores});
   EXPECT_EQ(tally.succeeded(), 1);
   EXPECT_EQ(tally.samples(), 3);
   EXPECT_EQ(tally.correct(), 2);
@@ -34,11 +41,11 @@ TEST(Tally, CountsExitsAndRightAnswersByStage) {
 
 TEST(Tally, CountsExitsBySegment) {
   Tally tally;
-  tally.AddAnswer(milliseconds(2), 3, {kStages, {}}, {}, 0);
-  tally.AddAnswer(milliseconds(2), 3, {kStages, {}}, {}, 2);
-  tally.AddAnswer(milliseconds(2), 1, {Bytes<int32_t>({3}), {}}, {}, 2);
+  tally.AddAnswer(Request(2, 3, {}, 0), {kStages, {}});
+  tally.AddAnswer(Request(2, 3, {}, 2), {kStages, {}});
+  tally.AddAnswer(Request(2, 1, {}, 2), {Bytes<int32_t>({3}), {}});
   Tally other;
-  other.AddAnswer(milliseconds(2), 1, {Bytes<int32_t>({2}), {}}, {}, 2);
+  other.AddAnswer(Request(2, 1, {}, 2), {Bytes<int32_t>({2}), {}});
   tally.Merge(std::move(other));
   EXPECT_EQ(tally.exits().at(1).samples, 4);
   EXPECT_EQ(tally.exits().at(3).samples, 3);
@@ -49,9 +56,24 @@ TEST(Tally, CountsExitsBySegment) {
   EXPECT_EQ(tally.exits_in(2).at(3).samples, 2);
 }
 
+TEST(Tally, CountsSamplesThatLeaveAtAnotherStageThanTheirDifficultySays) {
+  const std::string difficulties = Bytes<float>({0.5f, 1.5f, 0.0f});  // for stages 1, 2, 1
+  AnsweredRequest request = Request(2, 3);
+  request.difficulties = difficulties;
+  Tally tally;
+  tally.AddAnswer(request, {kStages, {}});
+  EXPECT_EQ(tally.misplaced(), 1);
+  Tally other;
+  other.AddAnswer(request, {Bytes<int32_t>({2, 2, 1}), {}});
+  other.Merge(std::move(tally));
+  EXPECT_EQ(other.misplaced(), 2);
+  other.AddAnswer(Request(2, 3), {kStages, {}});
+  EXPECT_EQ(other.misplaced(), 2);
+}
+
 TEST(Tally, AnswersWithoutExitStagesCountAsAnswers) {
   Tally tally;
-  tally.AddAnswer(milliseconds(2), 3, {}, {});
+  tally.AddAnswer(Request(2, 3), {});
   EXPECT_EQ(tally.samples(), 3);
   EXPECT_TRUE(tally.exits().empty());
 }
@@ -69,30 +91,30 @@ TEST(Tally, ErrorsAreCountedByCodeWithTheFirstMessage) {
 
 TEST(Tally, AnAnswerOfTheWrongSizeIsAnError) {
   Tally tally;
-  tally.AddAnswer(milliseconds(1), 2, {kStages, {}}, {});
+  tally.AddAnswer(Request(1, 2), {kStages, {}});
   EXPECT_EQ(tally.errors().at("BAD_ANSWER").first_message, "exit_stage has 12 bytes, expected 8");
   EXPECT_EQ(tally.succeeded(), 0);
 }
 
 TEST(Tally, AStageThatCannotBeIsAnError) {
   Tally tally;
-  tally.AddAnswer(milliseconds(1), 1, {Bytes<int32_t>({0}), {}}, {});
+  tally.AddAnswer(Request(1, 1), {Bytes<int32_t>({0}), {}});
   EXPECT_EQ(tally.errors().at("BAD_ANSWER").first_message, "exit_stage is 0, expected 1 to 8");
 }
 
 TEST(Tally, LabelsNeedScores) {
   Tally tally;
-  tally.AddAnswer(milliseconds(1), 3, {kStages, {}}, kLabels);
+  tally.AddAnswer(Request(1, 3, kLabels), {kStages, {}});
   EXPECT_EQ(tally.errors().at("BAD_ANSWER").first_message,
             "the label output has 0 raw bytes, expected FP32 for 3 rows");
 }
 
 TEST(Tally, MergesWhatThreadsCounted) {
   Tally first;
-  first.AddAnswer(milliseconds(1), 3, {kStages, kScores}, kLabels);
+  first.AddAnswer(Request(1, 3, kLabels), {kStages, kScores});
   first.AddError(absl::UnavailableError("first"));
   Tally second;
-  second.AddAnswer(milliseconds(2), 3, {kStages, kScores}, kLabels);
+  second.AddAnswer(Request(2, 3, kLabels), {kStages, kScores});
   second.AddError(absl::UnavailableError("second"));
   first.Merge(std::move(second));
   EXPECT_EQ(first.samples(), 6);

@@ -1,0 +1,100 @@
+"""The goodput of plans at several exit ratios and latency objectives."""
+
+import time
+
+from evaluation_bench import (
+    ALLOCATED,
+    FIXED_PLANS,
+    MARGIN_SECONDS,
+    START_PART,
+    Bench,
+    deadline,
+    records_of,
+)
+
+
+class Grid:
+    """What is to be measured of a cascade, one sweep after the other.
+
+    A sweep is a search for the highest rate of one plan at one exit ratio; it reads all objectives
+    off the same probes, unless the allocation has another plan for each.
+    """
+
+    def __init__(self, bench, arguments):
+        self.bench = bench
+        self.arguments = arguments
+        self.records = records_of(arguments, "grid")
+        self.objectives = bench.objectives_ms(self.records)
+        self.seconds = []  # of the sweeps of this run
+
+    def run(self):
+        missing = [sweep for sweep in self.sweeps() if not self.is_done(*sweep)]
+        for done, (repeat, plan, ratio) in enumerate(missing):
+            left = len(missing) - done
+            print(f"{self.arguments.cascade}: {left} to measure, about {left * self.estimate():.0f} s",
+                  flush=True)
+            self.bench.budget.need(self.estimate(), f"{plan} at exit ratio {ratio:g}")
+            start = time.monotonic()
+            self.measure(repeat, plan, ratio)
+            self.seconds.append(time.monotonic() - start)
+
+    def sweeps(self):
+        """Fixed plans first: each serves all exit ratios without a change of plan."""
+        for repeat in range(self.arguments.repeats):
+            for plan in (*FIXED_PLANS, ALLOCATED):
+                for ratio in self.arguments.ratios:
+                    yield repeat, plan, ratio
+
+    def key(self, repeat, plan, ratio, objective):
+        return {"what": "sweep", "device": self.bench.device, "rows": self.arguments.rows,
+                "plan": plan, "exit_ratio": ratio, "objective": objective, "repeat": repeat}
+
+    def is_done(self, repeat, plan, ratio):
+        return all(self.records.find(**self.key(repeat, plan, ratio, objective))
+                   for objective in self.objectives)
+
+    def estimate(self):
+        """Seconds of a sweep: as those of this run, at first as long as it may take."""
+        if not self.seconds:
+            return self.arguments.sweep_seconds + MARGIN_SECONDS
+        return sum(self.seconds) / len(self.seconds) + self.arguments.probe_seconds
+
+    def measure(self, repeat, plan, ratio):
+        if plan != ALLOCATED:
+            self.sweep(repeat, plan, ratio, self.bench.fixed_plan(plan), self.objectives)
+            return
+        objectives_of = {}  # by plan
+        for objective, p99_ms in self.objectives.items():
+            text = self.bench.search_plan(ratio, p99_ms)
+            objectives_of.setdefault(text, {})[objective] = p99_ms
+        for text, objectives in objectives_of.items():
+            self.sweep(repeat, plan, ratio, text, objectives)
+
+    def sweep(self, repeat, plan, ratio, text, objectives):
+        self.bench.set_plan(text)
+        closed_loop = self.bench.closed_loop(ratio)
+        report = self.bench.load(ratio, [
+            "--find-max-rate", "--slo", ",".join(f"p99={p99}ms" for p99 in objectives.values()),
+            "--start-rate", f"{START_PART * closed_loop:.3f}",
+            "--duration", f"{self.arguments.probe_seconds}s",
+            "--max-seconds", f"{self.arguments.sweep_seconds}",
+            "--deadline", deadline(self.objectives.values()), "--seed", str(1000 * repeat + 1),
+        ], may_fail=True)
+        for objective, found in zip(objectives, report["objectives"]):
+            self.records.add(
+                self.key(repeat, plan, ratio, objective),
+                plan_text=text,
+                closed_loop_samples_per_s=closed_loop * self.arguments.rows,
+                probes=len(report["probes"]),
+                generator_was_late=any(probe["generator_was_late"] for probe in report["probes"]),
+                seconds=report["elapsed_s"],
+                **found,
+            )
+            print(f"  {plan}, exit ratio {ratio:g}, {objective} (p99 {found['p99_ms']:g} ms): "
+                  f"{found['goodput_samples_per_s']:,.0f} samples/s, {len(report['probes'])} probes "
+                  f"in {report['elapsed_s']:.0f} s", flush=True)
+
+
+def run_grid(arguments, budget):
+    with Bench(arguments, budget) as bench:
+        Grid(bench, arguments).run()

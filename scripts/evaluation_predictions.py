@@ -1,0 +1,122 @@
+"""The profile of a cascade, and what is predicted from it beside what is measured."""
+
+import json
+import signal
+import subprocess
+import tempfile
+
+from evaluation_bench import MARGIN_SECONDS, Bench, exit_ratios, records_of, run_program
+from measuring import Failed, Records, TimeOver
+
+SIMULATED_PLANS = ("sequential", "pipeline", "replicas_6x30")
+LOADS = (0.5, 0.8)  # of each side's own closed-loop rate
+SIMULATED_REQUESTS = 50_000
+ALONE = "only "  # begins the name of a plan that is one stage
+
+
+def run_profile(arguments, budget):
+    if arguments.profile.exists():
+        return
+    arguments.profile.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="escan-evaluate-") as work:
+        process = subprocess.Popen([
+            arguments.bin / "escand", "--listen", "127.0.0.1:0", "--metrics", "off",
+            "--config", arguments.folder / arguments.cascade / "escand.yaml",
+            "--admin", f"unix:{work}/admin.sock", "--write-profile", arguments.profile,
+        ], stdin=subprocess.DEVNULL)
+        try:
+            if process.wait(max(1.0, budget.left())) != 0:
+                raise Failed(f"escand --write-profile ended with status {process.returncode}")
+        except subprocess.TimeoutExpired:
+            raise TimeOver("the profile is not complete") from None
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)  # what is measured is kept
+                process.wait()
+
+
+def profiled(arguments):
+    """The flags of escanctl's offline commands."""
+    return ["--config", arguments.folder / arguments.cascade / "escand.yaml",
+            "--profile", arguments.profile]
+
+
+def run_model(arguments, _):
+    """Compares the predicted rates with those that escan-cascade-benchmark measured."""
+    records = records_of(arguments, "model")
+    measured = Records(arguments.results / f"plans_{arguments.cascade}.json")
+    if not measured.all():
+        raise Failed(f"{measured.file}: no results of escan-cascade-benchmark")
+    for record in measured.all():
+        key = record["key"]
+        if key["plan"].startswith(ALONE) or records.find(**key):
+            continue
+        plan = arguments.folder / arguments.cascade / "plans" / f"{key['plan']}.yaml"
+        said = run_program([
+            arguments.bin / "escanctl", "--json", "plan", "predict", *profiled(arguments),
+            "--plan", plan, "--limit", key["limit"], "--rows", key["rows"],
+            "--exit-ratios", ",".join(f"{ratio:g}" for ratio in key["exit_ratios"]),
+        ])
+        records.add(key, predicted=json.loads(said.splitlines()[0]),
+                    measured_samples_per_s=record["samples_per_second"])
+
+
+def run_simulator(arguments, budget):
+    """Compares simulated with measured latencies, each side at parts of its own closed-loop rate."""
+    records = records_of(arguments, "simulator")
+    ratio = arguments.ratios[0]
+    with Bench(arguments, budget) as bench:
+        for plan in SIMULATED_PLANS:
+            key = {"what": "simulator", "device": bench.device, "rows": arguments.rows,
+                   "plan": plan, "exit_ratio": ratio}
+            if records.find(**key):
+                continue
+            budget.need(
+                len(LOADS) * arguments.still_seconds + arguments.closed_loop_seconds
+                + MARGIN_SECONDS, plan)
+            text = bench.fixed_plan(plan)
+            bench.set_plan(text)
+            simulator = Simulator(arguments, bench.write_plan(text), ratio, bench.stages)
+            records.add(key, **compare(bench, simulator, ratio))
+            print(f"  {plan}: {json.dumps(records.find(**key)['loads'])}", flush=True)
+
+
+def compare(bench, simulator, ratio):
+    measured = bench.closed_loop(ratio)
+    requests = max(1, bench.arguments.in_flight // bench.arguments.rows)
+    simulated = simulator.requests_per_s(["--concurrency", requests])
+    loads = []
+    for part in LOADS:
+        report = bench.load(ratio, ["--rate", f"{part * measured:.3f}", "--deadline", "10s",
+                                    "--duration", f"{bench.arguments.still_seconds}s"])
+        latency = simulator.run(["--rate", f"{part * simulated:.3f}"])["latency_ms"]
+        loads.append({
+            "load": part,
+            "measured_ms": {name: report["latency_ms"][name] for name in ("p50", "p99")},
+            "simulated_ms": {name: latency[name] for name in ("p50", "p99")},
+        })
+    rows = bench.arguments.rows
+    return {"measured_samples_per_s": measured * rows, "simulated_samples_per_s": simulated * rows,
+            "loads": loads}
+
+
+class Simulator:
+    """escanctl simulate of one plan under one load."""
+
+    def __init__(self, arguments, plan, ratio, stages):
+        self.command = [
+            arguments.bin / "escanctl", "--json", "simulate", *profiled(arguments),
+            "--plan", plan, "--rows", arguments.rows, "--exit-ratios", exit_ratios(ratio, stages),
+            "--samples", SIMULATED_REQUESTS * arguments.rows,
+            "--warmup-samples", SIMULATED_REQUESTS * arguments.rows // 10, "--deadline", "10s",
+        ]
+        self.rows = arguments.rows
+
+    def run(self, pace):
+        report = json.loads(run_program([*self.command, *pace]))
+        if report["latency_ms"] is None:
+            raise Failed("in the simulation no request was served")
+        return report
+
+    def requests_per_s(self, pace):
+        return self.run(pace)["achieved_samples_per_s"] / self.rows

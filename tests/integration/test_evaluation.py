@@ -1,0 +1,125 @@
+"""scripts/evaluate.py end to end: a cascade of null stages on the processor, with tiny lengths."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from daemon import BIN, ROOT
+
+EVALUATE = ROOT / "scripts" / "evaluate.py"
+TIME_OVER = 3
+
+# Every sample goes on to the last stage, whatever its difficulty: null stages score 0.
+CONFIGURATION = """
+devices: [cpu]
+cascades:
+  - name: idle
+    deadline: 10s
+    slots: 2048
+    inputs:
+      - {name: image, datatype: UINT8, shape: [16]}
+      - {name: difficulty, datatype: FP32, shape: [1]}
+    outputs: [{name: probabilities, datatype: FP32, shape: [10]}]
+    stages:
+      - {name: small, executor: "null", buckets: [8], exit: {score: max_probability, threshold: 0.5}}
+      - {name: large, executor: "null", buckets: [8]}
+    plan: plans/sequential.yaml
+"""
+ALL = "{count: %d, thread_percent: %d, credits: 2, stages: [small, large]}"
+ONE_EACH = ("workers: [{thread_percent: 100, stages: [small]}, "
+            "{thread_percent: 100, stages: [large]}]\n")
+PLANS = {
+    "all_parallel": ONE_EACH + "stages: {large: {speculate: true}}\noptions: {cancel: never}\n",
+    "sequential": "workers: [" + ALL % (1, 100) + "]\noptions: {regroup: false}\n",
+    "pipeline": ONE_EACH,
+    "replicas_6x30": "workers: [" + ALL % (2, 30) + "]\n",
+}
+SHORT = ["--rows", "2", "--in-flight", "64", "--probe-seconds", "0.3", "--sweep-seconds", "2",
+         "--closed-loop-seconds", "0.3", "--still-seconds", "0.5", "--pause-seconds", "0.3"]
+
+
+class Evaluation(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory(prefix="escan-test-")
+        cls.addClassCleanup(cls.temporary.cleanup)
+        cls.folder = pathlib.Path(cls.temporary.name)
+        cls.results = cls.folder / "results"
+        plans = cls.folder / "idle" / "plans"
+        plans.mkdir(parents=True)
+        (cls.folder / "idle" / "escand.yaml").write_text(CONFIGURATION)
+        for name, text in PLANS.items():
+            (plans / f"{name}.yaml").write_text(text)
+        cls.evaluate("profile")
+
+    @classmethod
+    def evaluate(cls, command, *arguments, status=0):
+        done = subprocess.run(
+            [sys.executable, EVALUATE, command, "--cascade", "idle", "--bin", BIN,
+             "--folder", cls.folder, "--results", cls.results, *SHORT, *arguments],
+            capture_output=True, text=True, check=False)
+        if done.returncode != status:
+            raise AssertionError(f"{command}: status {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout + done.stderr
+
+    @classmethod
+    def lines(cls, what):
+        return [json.loads(line)
+                for line in (cls.results / f"{what}_idle.json").read_text().splitlines()]
+
+    @classmethod
+    def report(cls):
+        return subprocess.run([sys.executable, EVALUATE, "report", cls.results],
+                              capture_output=True, text=True, check=True).stdout
+
+    def test_a_grid_goes_on_where_its_time_was_over_and_is_reported(self):
+        ratios = ["--ratios", "0.3,0.8"]
+        said = self.evaluate("grid", *ratios, "--max-seconds", "0", status=TIME_OVER)
+        self.assertIn("the same command goes on", said)
+        said = self.evaluate("grid", *ratios)
+        self.assertIn("10 to measure", said)
+        sweeps = [line for line in self.lines("grid") if line["key"]["what"] == "sweep"]
+        self.assertEqual({(line["key"]["plan"], line["key"]["objective"]) for line in sweeps},
+                         {(plan, objective) for plan in (*PLANS, "allocated")
+                          for objective in ("tight", "loose")})
+        for line in sweeps:
+            self.assertGreater(line["closed_loop_samples_per_s"], 0)
+        self.assertEqual(self.evaluate("grid", *ratios), "")
+        report = self.report()
+        self.assertIn("### Goodput of idle on cpu, samples/s (tight ", report)
+        self.assertRegex(report, r"\| 0.3 \| loose \| [\d,]+\*? \| [\d,]+\*? \|")
+        self.assert_drift_is_measured_against_the_grid()
+
+    def assert_drift_is_measured_against_the_grid(self):
+        self.evaluate("drift", "--rate", "500", "--phase-seconds", "2", "--settle-seconds", "1")
+        line = self.lines("drift")[0]
+        self.assertEqual([phase["exit_ratio"] for phase in line["phases"]], [0.8, 0.3, 0.8])
+        self.assertEqual(len(line["timeline"]), 6)
+        self.assertGreater(sum(interval["succeeded"] for interval in line["timeline"]), 0)
+        self.assertIn("### Exit ratios of idle on cpu that change, 500 samples/s", self.report())
+        self.assertTrue(list(self.results.glob("drift_*.svg")))
+
+    def test_plan_changes_under_load_lose_nothing(self):
+        self.evaluate("replan", "--ratios", "0", "--changes", "3")
+        line = self.lines("replan")[0]
+        self.assertEqual(len(line["change_seconds"]), 3)
+        self.assertGreater(line["requests"], 0)
+        self.assertEqual((line["failed"], line["not_sent"], line["misplaced_samples"]), (0, 0, 0))
+        self.assertIn("### Changes of plan under load", self.report())
+
+    def test_simulations_stand_beside_measurements(self):
+        self.evaluate("simulator", "--ratios", "0")
+        self.assertEqual([line["key"]["plan"] for line in self.lines("simulator")],
+                         ["sequential", "pipeline", "replicas_6x30"])
+        self.assertIn("### The simulator beside idle on cpu", self.report())
+
+    def test_a_mistake_is_one_line(self):
+        said = self.evaluate("model", status=1)
+        self.assertRegex(said, r"\Aevaluate.py: .*no results of escan-cascade-benchmark\n\Z")
+
+
+if __name__ == "__main__":
+    unittest.main()

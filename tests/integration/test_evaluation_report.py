@@ -1,0 +1,143 @@
+"""What scripts/evaluate.py keeps and reports, from results that are made up."""
+
+import contextlib
+import io
+import json
+import pathlib
+import sys
+import tempfile
+import unittest
+from xml.etree import ElementTree
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+
+from evaluation_bench import with_equal_shares
+from evaluation_changes import phases
+from evaluation_report import print_report, spearman
+from measuring import Failed, Records, write_configuration
+
+
+def sweep(plan, ratio, objective, goodput, repeat=0, settled=True):
+    return {"key": {"what": "sweep", "plan": plan, "exit_ratio": ratio, "objective": objective,
+                    "repeat": repeat, "device": "an imagined GPU"},
+            "goodput_samples_per_s": goodput, "settled": settled}
+
+
+class InAFolder(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="escan-test-")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+
+class Report(InAFolder):
+    def write(self, name, *records):
+        (self.folder / name).write_text("".join(json.dumps(record) + "\n" for record in records))
+
+    def report(self):
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            print_report(self.folder)
+        return said.getvalue()
+
+    def test_nothing_measured_is_nothing_reported(self):
+        self.assertEqual(self.report(), "")
+
+    def test_a_cell_compares_the_allocation_with_the_best_fixed_plan(self):
+        self.write(
+            "grid_heavy.json",
+            {"key": {"what": "unbatched", "device": "an imagined GPU"}, "p50_ms": 4.0},
+            sweep("allocated", 0.3, "tight", 900), sweep("allocated", 0.3, "tight", 1100, 1),
+            sweep("allocated", 0.3, "tight", 1200, 2), sweep("pipeline", 0.3, "tight", 500),
+            sweep("sequential", 0.3, "tight", 550),
+            sweep("allocated", 0.8, "tight", 800), sweep("sequential", 0.8, "tight", 100),
+            sweep("pipeline", 0.8, "tight", 0, settled=False))
+        report = self.report()
+        self.assertIn("### Goodput of heavy on an imagined GPU, samples/s", report)
+        self.assertIn("| 0.8 | tight | 800 |  | 100 | 0* |  | 8.00 of sequential |", report)
+        self.assertIn("*: a search ended before", report)
+        self.assertIn("samples/s (tight 12.0 ms, loose 40.0 ms)", report)
+        self.assertIn("| 0.3 | tight | 1,100 |  | 550 | 500 |  | 2.00 of sequential |", report)
+        self.assertIn("| sequential | 4.00 | 2.00 | 8.00 | 2 of 2 |", report)
+        self.assertIn("| pipeline | 2.20 | 2.20 | 2.20 | 1 of 2 |", report)
+
+    def test_predictions_have_errors_and_a_rank_correlation(self):
+        self.write("model_heavy.json", *(
+            {"key": {"plan": plan, "limit": 32}, "measured_samples_per_s": measured,
+             "predicted": {"rate": predicted, "worker_bound": predicted, "device_bound": 9000,
+                           "bus_bound": None}}
+            for plan, measured, predicted in (("a", 1000, 1100), ("b", 2000, 1000),
+                                              ("c", 4000, 4200))))
+        report = self.report()
+        self.assertIn("| a | 32 | 1,000 | 1,100 | +10.0% | 1,100 | 9,000 |  |", report)
+        self.assertIn("Error: median 10.0%, worst 50.0%; rank correlation 0.50.", report)
+
+    def test_a_drift_is_a_table_and_a_plot(self):
+        timeline = [{"within": [10 * second]} for second in range(5)]
+        self.write("drift_heavy.json", {
+            "key": {"rows": 2, "rate_samples_per_s": 100.0, "p99_ms": 40.0}, "timeline": timeline,
+            "plan_changes": 2, "failed": 1, "not_sent": 3, "misplaced_samples": 0,
+            "phases": [{"exit_ratio": 0.8, "goodput_samples_per_s": 90,
+                        "best_plan": "allocated", "best_samples_per_s": 100}]})
+        report = self.report()
+        self.assertIn("| 0.8 | 90 | allocated | 100 | 0.90 |", report)
+        self.assertIn("2 changes of plan; 1 requests failed, 3 were not sent", report)
+        plot = ElementTree.parse(self.folder / "drift_heavy.svg").getroot()
+        line = plot.find("{http://www.w3.org/2000/svg}polyline")
+        self.assertEqual(len(line.get("points").split()), 5)
+
+    def test_ranks_of_equal_values_are_shared(self):
+        self.assertAlmostEqual(spearman([1, 2, 2, 3], [10, 20, 20, 30]), 1.0)
+        self.assertAlmostEqual(spearman([1, 2, 3], [3, 2, 1]), -1.0)
+        self.assertIsNone(spearman([1, 1], [1, 2]))
+
+    def test_devices_are_not_mixed(self):
+        other = sweep("sequential", 0.3, "tight", 77)
+        other["key"]["device"] = "another"
+        self.write("grid_heavy.json",
+                   {"key": {"what": "unbatched", "device": "an imagined GPU"}, "p50_ms": 4.0},
+                   {"key": {"what": "unbatched", "device": "another"}, "p50_ms": 5.0},
+                   sweep("sequential", 0.3, "tight", 55), other)
+        report = self.report()
+        self.assertIn("| 0.3 | tight |  |  | 55 |", report)
+        self.assertIn("| 0.3 | tight |  |  | 77 |", report)
+
+
+class Results(InAFolder):
+    def test_a_torn_line_is_measured_again(self):
+        file = self.folder / "grid.json"
+        Records(file).add({"plan": "a"}, rate=1)
+        with open(file, "a", encoding="utf-8") as lines:
+            lines.write('{"key": {"pl')
+        records = Records(file)
+        self.assertEqual(records.find(plan="a")["rate"], 1)
+        self.assertIsNone(records.find(plan="b"))
+        records.add({"plan": "b"}, rate=2)
+        self.assertEqual(Records(file).find(plan="b")["rate"], 2)
+
+    def test_goodput_of_a_phase_counts_from_its_settling(self):
+        report = {"offered_samples_per_s": 200,
+                  "timeline": [{"start_s": second, "within": [100 if second % 10 >= 3 else 0]}
+                               for second in range(30)]}
+        best = {0.8: (1000, "a"), 0.3: (150, "b")}
+        found = phases(report, seconds=10, settle=3, best=best, rows=2)
+        self.assertEqual([phase["goodput_samples_per_s"] for phase in found], [200, 200, 200])
+        self.assertEqual([phase["best_samples_per_s"] for phase in found], [200, 150, 200])
+
+    def test_a_configuration_gets_another_plan(self):
+        config = self.folder / "escand.yaml"
+        config.write_text("cascades:\n  - name: x\n    plan: plans/a.yaml\n")
+        other = write_configuration(self.folder, "other", "auto", "profile: p.json")
+        self.assertEqual(other.read_text(),
+                         "cascades:\n  - name: x\n    profile: p.json\n    plan: auto\n")
+        config.write_text("cascades: []\n")
+        with self.assertRaisesRegex(Failed, "has 0 lines `plan: ...`, expected one"):
+            write_configuration(self.folder, "other", "auto")
+
+    def test_equal_shares_divide_the_device(self):
+        plan = "".join(f"  - {{thread_percent: 100, stages: [{stage}]}}\n" for stage in "abc")
+        self.assertEqual(with_equal_shares(plan).count("thread_percent: 33,"), 3)
+
+
+if __name__ == "__main__":
+    unittest.main()
