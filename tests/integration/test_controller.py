@@ -235,7 +235,8 @@ class Replanning(WithCascade):
         self.assertGreater(len(during), CHANGES)
         print(f"{CHANGES} plan changes in {ended - begun:.1f} s, {len(during)} requests: p99 "
               f"{1e3 * np.percentile(during, 99):.1f} ms, most {1e3 * during.max():.1f} ms; without "
-              f"changes {len(without)} requests: p99 {1e3 * np.percentile(without, 99):.1f} ms")
+              f"changes {len(without)} requests: p99 {1e3 * np.percentile(without, 99):.1f} ms",
+              *(line for line in daemon.log if " warning " in line or " error " in line), sep="\n")
 
 
 if __name__ == "__main__":
