@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "allocation/search_grid.h"
 #include "config/files.h"
 #include "config/plan_reader.h"
 #include "config/scalars.h"
@@ -47,13 +48,21 @@ class CascadeReader {
     config_.profile = map_["profile"].AsPath(folder_).value_or("");
     if (PlanCanBeChecked()) ReadPlanOrItsFile();
     if (map_.node().mistakes()->count() == mistakes_before_) {
-      config_.spec.slots = ReadSlots(map_["slots"], spec(), config_.plan);
+      config_.spec.slots = ReadSlots(map_["slots"], spec(), LargestPlan());
     }
     return std::move(config_);
   }
 
  private:
   CascadeSpec& spec() { return config_.spec; }
+  // Slots stay as they are when an automatic plan gets more workers.
+  Plan LargestPlan() const {
+    Plan plan = config_.plan;
+    if (config_.plan_is_auto && !config_.profile.empty()) {
+      plan.workers.front().count = kMostClients;
+    }
+    return plan;
+  }
   PlanContext plan_context() { return {spec(), devices_, mps_}; }
 
   void ReadContract() {

@@ -15,8 +15,9 @@ inline constexpr size_t kSlabBytes = size_t{1} << 30;
 // own.
 size_t SlotBytes(const CascadeSpec& cascade);
 
-// `slots:` of a cascade, or its default: four times the rows that the plan's workers can hold, at
-// least 1,024 and max_rows, as far as kSlabBytes allow. Notes at `node` what cannot work.
+// `slots:` of a cascade, or its default: four times the rows that the workers of `plan`, the
+// largest one that is expected, can hold, at least 1,024 and max_rows, as far as kSlabBytes allow.
+// Notes at `node` what cannot work.
 int ReadSlots(const NodeReader& node, const CascadeSpec& cascade, const Plan& plan);
 
 }  // namespace escan

@@ -71,6 +71,21 @@ absl::StatusOr<v1::SetPlanResponse> AdminClient::SetPlan(const v1::SetPlanReques
   return impl_->Call(&v1::AdminService::Stub::SetPlan, request, timeout);
 }
 
+absl::StatusOr<v1::FreezePlanResponse> AdminClient::FreezePlan(const v1::FreezePlanRequest& request,
+                                                               absl::Duration timeout) {
+  return impl_->Call(&v1::AdminService::Stub::FreezePlan, request, timeout);
+}
+
+absl::StatusOr<v1::ThawPlanResponse> AdminClient::ThawPlan(const v1::ThawPlanRequest& request,
+                                                           absl::Duration timeout) {
+  return impl_->Call(&v1::AdminService::Stub::ThawPlan, request, timeout);
+}
+
+absl::StatusOr<v1::GetPlanHistoryResponse> AdminClient::GetPlanHistory(
+    const v1::GetPlanHistoryRequest& request, absl::Duration timeout) {
+  return impl_->Call(&v1::AdminService::Stub::GetPlanHistory, request, timeout);
+}
+
 absl::StatusOr<v1::SetThresholdsResponse> AdminClient::SetThresholds(
     const v1::SetThresholdsRequest& request, absl::Duration timeout) {
   return impl_->Call(&v1::AdminService::Stub::SetThresholds, request, timeout);

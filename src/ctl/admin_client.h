@@ -24,6 +24,12 @@ class AdminClient {
                                               absl::Duration timeout);
   absl::StatusOr<v1::SetPlanResponse> SetPlan(const v1::SetPlanRequest& request,
                                               absl::Duration timeout);
+  absl::StatusOr<v1::FreezePlanResponse> FreezePlan(const v1::FreezePlanRequest& request,
+                                                    absl::Duration timeout);
+  absl::StatusOr<v1::ThawPlanResponse> ThawPlan(const v1::ThawPlanRequest& request,
+                                                absl::Duration timeout);
+  absl::StatusOr<v1::GetPlanHistoryResponse> GetPlanHistory(
+      const v1::GetPlanHistoryRequest& request, absl::Duration timeout);
   absl::StatusOr<v1::SetThresholdsResponse> SetThresholds(const v1::SetThresholdsRequest& request,
                                                           absl::Duration timeout);
   absl::StatusOr<v1::DrainResponse> Drain(absl::Duration timeout);

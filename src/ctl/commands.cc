@@ -72,6 +72,27 @@ class Executor {
     return Show(client_.SetPlan(request, timeout_), FormatPlanChange);
   }
 
+  CommandResult operator()(const PlanFreezeCommand& command) {
+    v1::FreezePlanRequest request;
+    request.set_model(command.model);
+    return Show(client_.FreezePlan(request, timeout_),
+                [](const v1::FreezePlanResponse&) { return std::string("the plan is frozen\n"); });
+  }
+
+  CommandResult operator()(const PlanThawCommand& command) {
+    v1::ThawPlanRequest request;
+    request.set_model(command.model);
+    return Show(client_.ThawPlan(request, timeout_), [](const v1::ThawPlanResponse&) {
+      return std::string("the plan follows the load\n");
+    });
+  }
+
+  CommandResult operator()(const PlanHistoryCommand& command) {
+    v1::GetPlanHistoryRequest request;
+    request.set_model(command.model);
+    return Show(client_.GetPlanHistory(request, timeout_), FormatPlanHistory);
+  }
+
   CommandResult operator()(const ThresholdsSetCommand& command) {
     v1::SetThresholdsRequest request;
     request.set_model(command.model);

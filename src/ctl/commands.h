@@ -30,6 +30,18 @@ struct PlanSetCommand {
   std::string file;  // "-" is standard input
 };
 
+struct PlanFreezeCommand {
+  std::string model;
+};
+
+struct PlanThawCommand {
+  std::string model;
+};
+
+struct PlanHistoryCommand {
+  std::string model;
+};
+
 struct ThresholdsSetCommand {
   std::string model;
   std::map<std::string, float> thresholds;  // by stage
@@ -40,8 +52,9 @@ struct DrainCommand {
 };
 
 using Command =
-    std::variant<StatusCommand, HealthCommand, PlanShowCommand, PlanSetCommand,
-                 ThresholdsSetCommand, DrainCommand, PlanSearchCommand, SimulateCommand>;
+    std::variant<StatusCommand, HealthCommand, PlanShowCommand, PlanSetCommand, PlanFreezeCommand,
+                 PlanThawCommand, PlanHistoryCommand, ThresholdsSetCommand, DrainCommand,
+                 PlanSearchCommand, SimulateCommand>;
 
 // What a command says: `output` for standard output, `error` for standard error.
 struct CommandResult {

@@ -33,11 +33,10 @@ std::string Count(int64_t count, const std::string& noun) {
 }
 
 std::string ExitRatioText(const v1::StageStatus& stage) {
-  if (stage.window_reached() == 0) return kAbsent;
-  return absl::StrFormat("%.1f %% of %d",
-                         100.0 * static_cast<double>(stage.window_exited()) /
-                             static_cast<double>(stage.window_reached()),
-                         stage.window_reached());
+  if (!stage.has_exit_ratio()) return kAbsent;
+  const v1::ExitRatio& exits = stage.exit_ratio();
+  return absl::StrFormat("%.1f %% [%.1f, %.1f] of %d", 100 * exits.ratio(), 100 * exits.low(),
+                         100 * exits.high(), exits.samples());
 }
 
 std::string StageTable(const v1::CascadeStatus& cascade) {
@@ -144,12 +143,36 @@ std::string CascadeHeading(const v1::CascadeStatus& cascade) {
                       Count(cascade.requests(), "request"), cascade.slots_in_use(), cascade.slots(),
                       Count(static_cast<int64_t>(cascade.plan_changes()), "plan change"));
   if (cascade.plan_change_in_progress()) absl::StrAppend(&heading, ", one in progress");
+  if (!cascade.plan_mode().empty()) absl::StrAppend(&heading, ", plan ", cascade.plan_mode());
   if (cascade.plan_differs_from_file())
     absl::StrAppend(&heading, "; the plan differs from the file");
   if (cascade.thresholds_differ_from_file()) {
     absl::StrAppend(&heading, "; the thresholds differ from the file");
   }
   return heading + "\n";
+}
+
+std::string GoodputText(const v1::PlanFigures& figures) {
+  return absl::StrFormat("%.4g/s", figures.goodput());
+}
+
+std::string P99Text(const v1::PlanFigures& figures) {
+  return figures.has_p99() ? DurationText(figures.p99(), absl::Microseconds(1)) : "unbounded";
+}
+
+// What the model says of the plan before and of the one that was found.
+std::string OldAndNew(const v1::PlanDecision& decision,
+                      std::string (*text)(const v1::PlanFigures& figures)) {
+  return absl::StrCat(decision.has_before() ? text(decision.before()) : kAbsent, " -> ",
+                      decision.has_after() ? text(decision.after()) : kAbsent);
+}
+
+std::string ArrivalsLine(const v1::Arrivals& arrivals) {
+  if (arrivals.offered_samples() == 0) return "";
+  return absl::StrFormat(
+      "  arrivals: %.4g samples/s [%.4g, %.4g], %.3g in a request; %d refused of %d\n",
+      arrivals.samples_per_second(), arrivals.low(), arrivals.high(), arrivals.rows_per_request(),
+      arrivals.refused_samples(), arrivals.offered_samples());
 }
 
 }  // namespace
@@ -164,8 +187,8 @@ std::string FormatStatus(const v1::GetStatusResponse& status) {
   if (status.has_mps()) absl::StrAppend(&text, MpsLine(status.mps()));
   if (with_gpus) absl::StrAppend(&text, "\n", DeviceTable(status));
   for (const v1::CascadeStatus& cascade : status.cascades()) {
-    absl::StrAppend(&text, "\n", CascadeHeading(cascade), StageTable(cascade), "\n",
-                    WorkerTable(cascade, with_gpus));
+    absl::StrAppend(&text, "\n", CascadeHeading(cascade), ArrivalsLine(cascade.arrivals()),
+                    StageTable(cascade), "\n", WorkerTable(cascade, with_gpus));
   }
   return text;
 }
@@ -181,10 +204,41 @@ std::string FormatPlan(const v1::GetPlanResponse& plan) {
 }
 
 std::string FormatPlanChange(const v1::SetPlanResponse& change) {
-  return absl::StrFormat("plan in effect after %s: %s started, %s stopped\n",
+  return absl::StrFormat("plan in effect after %s: %s started, %s stopped%s\n",
                          DurationText(change.took(), absl::Milliseconds(1)),
                          Count(change.workers_started(), "worker"),
-                         Count(change.workers_stopped(), "worker"));
+                         Count(change.workers_stopped(), "worker"),
+                         change.frozen() ? "; it is frozen now: `escanctl plan thaw` lets it "
+                                           "follow the load again"
+                                         : "");
+}
+
+std::string FormatPlanHistory(const v1::GetPlanHistoryResponse& history) {
+  if (history.decisions().empty()) return "no better plan was looked for\n";
+  TextTable table({{"TIME", kLeft},
+                   {"TRIGGER", kLeft},
+                   {"EXIT RATIOS", kLeft},
+                   {"RATE", kRight},
+                   {"GOODPUT", kLeft},
+                   {"P99", kLeft},
+                   {"ACTION", kLeft},
+                   {"TOOK", kRight},
+                   {"REASON", kLeft}});
+  for (const v1::PlanDecision& decision : history.decisions()) {
+    const absl::Time time = absl::FromUnixSeconds(decision.time().seconds());
+    const std::string ratios = absl::StrJoin(
+        decision.exit_ratios(), ",",
+        [](std::string* out, double ratio) { absl::StrAppendFormat(out, "%.3f", ratio); });
+    table.AddRow({absl::FormatTime("%Y-%m-%dT%H:%M:%S%Ez", time, absl::LocalTimeZone()),
+                  decision.trigger(), ratios.empty() ? kAbsent : ratios,
+                  decision.has_rate() ? absl::StrFormat("%.4g/s", decision.rate()) : kAbsent,
+                  OldAndNew(decision, GoodputText), OldAndNew(decision, P99Text), decision.action(),
+                  decision.action() == "kept"
+                      ? kAbsent
+                      : DurationText(decision.change_time(), absl::Milliseconds(1)),
+                  absl::StrCat(decision.cause(), ": ", decision.reason())});
+  }
+  return table.ToString("");
 }
 
 std::string FormatDrain(const v1::DrainResponse& drain) {

@@ -11,6 +11,7 @@ std::string FormatStatus(const v1::GetStatusResponse& status);
 std::string FormatHealth(const v1::GetHealthResponse& health);
 std::string FormatPlan(const v1::GetPlanResponse& plan);  // YAML
 std::string FormatPlanChange(const v1::SetPlanResponse& change);
+std::string FormatPlanHistory(const v1::GetPlanHistoryResponse& history);
 std::string FormatDrain(const v1::DrainResponse& drain);
 
 // Any answer as JSON: the names of the protocol, every field present.

@@ -97,11 +97,21 @@ class CommandLine {
     plan.require_subcommand(1)->fallthrough();
     AddModel(AddCommand(plan, "show", "The plan in effect, as YAML", &plan_show_),
              &plan_show_.model);
-    CLI::App* set = AddCommand(plan, "set", "Puts a plan into effect", &plan_set_);
+    CLI::App* set =
+        AddCommand(plan, "set", "Puts a plan into effect; freezes an automatic one", &plan_set_);
     AddModel(set, &plan_set_.model);
     set->add_option("FILE", plan_set_.file, "Plan as YAML; - is standard input")
         ->required()
         ->type_name("");
+
+    AddModel(AddCommand(plan, "freeze", "Keeps an automatic plan as it is", &plan_freeze_),
+             &plan_freeze_.model);
+    AddModel(AddCommand(plan, "thaw", "Lets a frozen plan follow the load again", &plan_thaw_),
+             &plan_thaw_.model);
+    AddModel(
+        AddCommand(plan, "history", "When a better plan was looked for, why, and what came of it",
+                   &plan_history_),
+        &plan_history_.model);
 
     AddPlanSearchOptions(
         AddCommand(plan, "search", "The best plan for a load, from a profile; needs no daemon",
@@ -140,6 +150,9 @@ class CommandLine {
   HealthCommand health_;
   PlanShowCommand plan_show_;
   PlanSetCommand plan_set_;
+  PlanFreezeCommand plan_freeze_;
+  PlanThawCommand plan_thaw_;
+  PlanHistoryCommand plan_history_;
   PlanSearchCommand plan_search_;
   ThresholdsSetCommand thresholds_;
   DrainCommand drain_;

@@ -5,6 +5,7 @@
 #include <future>
 
 #include "absl/strings/str_cat.h"
+#include "engine/arrival_meter.h"
 #include "engine/completer.h"
 #include "engine/engine_loop.h"
 #include "engine/mailbox.h"
@@ -46,6 +47,7 @@ Engine::Engine(const CascadeSpec& cascade, const EngineOptions& options, const S
       layout_(layout),
       slab_(std::move(slab)),
       slots_(std::make_unique<SlotPool>(static_cast<int>(layout.slots))),
+      arrivals_(std::make_unique<ArrivalMeter>()),
       mailbox_(std::move(mailbox)),
       completer_(std::make_unique<Completer>(options.completer_threads)) {}
 
@@ -55,6 +57,7 @@ Engine::~Engine() { Stop(); }
 
 absl::StatusOr<RequestKey> Engine::Acquire(int rows) {
   const std::optional<RequestKey> key = slots_->Acquire(rows);
+  arrivals_->Count(rows, !key.has_value());
   if (key.has_value()) return *key;
   return absl::ResourceExhaustedError(
       absl::StrCat("no room for ", rows, rows == 1 ? " row" : " rows", ": of the ", slots_->slots(),
@@ -96,8 +99,11 @@ void Engine::Release(const RequestKey& key) { slots_->Drop(key); }
 
 EngineStatus Engine::Status() {
   std::promise<EngineStatus> promise;
-  if (!mailbox_->Post([&] { promise.set_value(loop_->Status()); })) return loop_->last_status();
-  return promise.get_future().get();
+  EngineStatus status = mailbox_->Post([&] { promise.set_value(loop_->Status()); })
+                            ? promise.get_future().get()
+                            : loop_->last_status();
+  status.arrivals = arrivals_->Estimate();
+  return status;
 }
 
 bool Engine::ready() const { return loop_->ready(); }

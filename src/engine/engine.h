@@ -17,6 +17,7 @@
 #include "escan/plan.h"
 #include "ipc/frames.h"
 #include "ipc/slab.h"
+#include "scheduling/arrival_estimator.h"
 #include "scheduling/scheduler.h"
 #include "scheduling/stage_statistics.h"
 #include "workers/fleet.h"
@@ -25,6 +26,7 @@
 
 namespace escan {
 
+class ArrivalMeter;
 class Completer;
 class EngineLoop;
 class Mailbox;
@@ -69,6 +71,7 @@ struct EngineStatus {
   };
   std::vector<Stage> stages;
   std::vector<Worker> workers;
+  ArrivalEstimate arrivals;
   Plan plan;  // in effect
   int slots = 0;
   int slots_in_use = 0;
@@ -101,7 +104,8 @@ class Engine {
   ~Engine();
 
   // --- requests; any thread
-  // A chain of `rows` slots, all or none: ResourceExhausted at once when too few are free.
+  // A chain of `rows` slots, all or none: ResourceExhausted at once when too few are free. Either
+  // way it counts as an arrival.
   absl::StatusOr<RequestKey> Acquire(int rows);
   SlotId NextSlot(SlotId slot) const;
   std::byte* input(SlotId slot, int tensor) const;
@@ -149,6 +153,7 @@ class Engine {
   const SlabLayout layout_;
   const Slab slab_;
   const std::unique_ptr<SlotPool> slots_;
+  const std::unique_ptr<ArrivalMeter> arrivals_;
   const std::shared_ptr<Mailbox> mailbox_;
   std::unique_ptr<EngineLoop> loop_;
   // Goes before the loop: what waits in it still reads answers there.

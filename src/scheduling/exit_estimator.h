@@ -1,34 +1,29 @@
 #pragma once
 
-#include <array>
-
 #include "escan/time.h"
-#include "scheduling/stage_statistics.h"
+#include "scheduling/exit_estimate.h"
+#include "scheduling/sliding_window.h"
 
 namespace escan {
 
-// How often samples left at a stage over the last `window`, which moves on in steps of a
-// kCells-th: what is older is forgotten cell by cell. Between calls nothing is forgotten, so that
-// the last word about a stage outlives a pause in its traffic.
+// Counts how often samples left at a stage over the last `window` and the last eighth of it.
+// Between calls nothing is forgotten, so that the last word about a stage outlives a pause in its
+// traffic.
 class ExitEstimator {
  public:
-  explicit ExitEstimator(Duration window);
+  explicit ExitEstimator(Duration window) : counts_(window) {}
 
-  void Count(bool exited, TimePoint now);
-  // Forgets what has left the window. Time must not go backwards.
-  void Roll(TimePoint now);
-  void Reset();
+  void Count(bool exited, TimePoint now) {
+    counts_.Add({.reached = 1, .exited = exited ? uint64_t{1} : uint64_t{0}}, now);
+  }
+  // Forgets what has left the windows. Time must not go backwards.
+  void Roll(TimePoint now) { counts_.Roll(now); }
+  void Reset() { counts_.Reset(); }
 
-  const ExitEstimate& estimate() const { return total_; }
+  ExitWindows windows() const { return {.window = counts_.window(), .recent = counts_.recent()}; }
 
  private:
-  static constexpr int64_t kCells = 32;
-
-  Duration cell_length_;
-  int64_t cell_ = 0;      // number of the current cell since the clock's epoch
-  TimePoint cell_end_{};  // of the current cell
-  std::array<ExitEstimate, kCells> cells_{};
-  ExitEstimate total_;
+  SlidingWindow<ExitEstimate> counts_;
 };
 
 }  // namespace escan

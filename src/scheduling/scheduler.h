@@ -105,7 +105,7 @@ class SchedulerActions {
 };
 
 struct SchedulerOptions {
-  Duration exit_window = std::chrono::seconds(30);  // of the exit ratio estimates
+  Duration exit_window = std::chrono::seconds(30);  // of the exit ratio estimates, see ExitWindows
 };
 
 // Owns the stage queues and the state of every sample of one cascade, and decides what each worker

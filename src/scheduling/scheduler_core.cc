@@ -219,7 +219,7 @@ void Scheduler::Core::CountExit(const Sample& sample, int stage, bool exited, Ti
   if (Contains(sample.outdated, stage)) return;
   StageState& state = at(stage);
   state.exits.Count(exited, now);
-  state.statistics.exit_estimate = state.exits.estimate();
+  state.statistics.exits = state.exits.windows();
 }
 
 void Scheduler::Core::QueueOn(const Landing& landing, SlotId slot, int stage) {
@@ -255,7 +255,7 @@ void Scheduler::Core::SetThreshold(int stage, float threshold) {
   state.threshold = threshold;
   ++state.threshold_epoch;
   state.exits.Reset();
-  state.statistics.exit_estimate = {};
+  state.statistics.exits = {};
   for (Sample& sample : requests_.samples()) {
     sample.outdated |= static_cast<StageMask>((sample.declined | sample.passed) & StageBit(stage));
   }
@@ -265,7 +265,7 @@ TimePoint Scheduler::Core::Advance(TimePoint now) {
   requests_.Expire(now);
   for (StageState& stage : stages_) {
     stage.exits.Roll(now);
-    stage.statistics.exit_estimate = stage.exits.estimate();
+    stage.statistics.exits = stage.exits.windows();
   }
   dispatcher_.Run(now);
   return std::min(requests_.NextDeadline(), dispatcher_.NextRipe(now));

@@ -5,6 +5,7 @@
 
 #include "escan/cascade.h"
 #include "escan/time.h"
+#include "scheduling/exit_estimate.h"
 
 namespace escan {
 
@@ -30,22 +31,13 @@ inline constexpr std::array<double, 17> kLatencyBounds = {
 // Rows.
 inline constexpr std::array<double, 9> kBatchBounds = {1, 2, 4, 8, 16, 32, 64, 128, 256};
 
-// How often the samples that reached a stage left there, over a sliding window.
-struct ExitEstimate {
-  uint64_t reached = 0;
-  uint64_t exited = 0;
-  double ratio() const {
-    return reached == 0 ? 0.0 : static_cast<double>(exited) / static_cast<double>(reached);
-  }
-};
-
 // What one stage did since the scheduler was made. Copied for readers by the scheduler's owner.
 struct StageStatistics {
   uint64_t samples_executed = 0;  // rows in finished batches, speculative and replayed ones too
   uint64_t samples_exited = 0;    // answered here
   uint64_t samples_failed = 0;    // the model threw, or the row ended two workers
   uint64_t batches = 0;
-  ExitEstimate exit_estimate;  // samples that would have reached the stage; see docs/design.md
+  ExitWindows exits;  // of samples that would have reached the stage
   Histogram<kBatchBounds.size()> batch_rows;
   Histogram<kLatencyBounds.size()> step_time;   // from dispatch to result, per batch
   Histogram<kLatencyBounds.size()> queue_time;  // from queueing to dispatch, per sample

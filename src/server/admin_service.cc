@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/admin_status.h"
+#include "server/decision_status.h"
 #include "server/grpc_status.h"
 
 namespace escan {
@@ -26,7 +27,8 @@ grpc::Status AdminService::GetStatus(grpc::ServerContext*, const v1::GetStatusRe
     *response->mutable_mps() = DescribeMps(*mps);
   }
   for (const std::unique_ptr<ServedModel>& model : state_->models()) {
-    *response->add_cascades() = DescribeStatus(model->config, devices_, model->engine->Status());
+    *response->add_cascades() =
+        DescribeStatus(model->config, devices_, model->engine->Status(), PlanMode(*model));
   }
   return grpc::Status::OK;
 }
@@ -45,7 +47,7 @@ grpc::Status AdminService::GetPlan(grpc::ServerContext*, const v1::GetPlanReques
   if (!model.ok()) return ToGrpc(model.status());
   const Plan plan = (*model)->engine->Status().plan;
   response->set_plan_yaml(ToYaml(plan, (*model)->cascade()));
-  response->set_differs_from_file(plan != (*model)->config.plan);
+  response->set_differs_from_file(PlanDiffers((*model)->config, plan, PlanMode(**model)));
   return grpc::Status::OK;
 }
 
@@ -59,11 +61,38 @@ grpc::Status AdminService::SetPlan(grpc::ServerContext*, const v1::SetPlanReques
                                          .devices = devices_,
                                          .mps = state_->mps().value_or(MpsReport{}).mode});
   if (!plan.ok()) return ToGrpc(plan.status());
-  absl::StatusOr<PlanChange> change = (*model)->engine->SetPlan(*plan);
+  const absl::StatusOr<PlanChange> change = state_->SetPlan(**model, *plan);
   if (!change.ok()) return ToGrpc(change.status());
   response->set_workers_started(static_cast<uint32_t>(change->workers_started));
   response->set_workers_stopped(static_cast<uint32_t>(change->workers_stopped));
   SetDuration(change->took, response->mutable_took());
+  response->set_frozen(PlanMode(**model) == ControlLoop::Mode::kFrozen);
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::FreezePlan(grpc::ServerContext*, const v1::FreezePlanRequest* request,
+                                      v1::FreezePlanResponse*) {
+  const absl::StatusOr<ServedModel*> model = Find(request->model());
+  if (!model.ok()) return ToGrpc(model.status());
+  return ToGrpc(state_->controller().Freeze((*model)->cascade().name));
+}
+
+grpc::Status AdminService::ThawPlan(grpc::ServerContext*, const v1::ThawPlanRequest* request,
+                                    v1::ThawPlanResponse*) {
+  const absl::StatusOr<ServedModel*> model = Find(request->model());
+  if (!model.ok()) return ToGrpc(model.status());
+  return ToGrpc(state_->controller().Thaw((*model)->cascade().name));
+}
+
+grpc::Status AdminService::GetPlanHistory(grpc::ServerContext*,
+                                          const v1::GetPlanHistoryRequest* request,
+                                          v1::GetPlanHistoryResponse* response) {
+  const absl::StatusOr<ServedModel*> model = Find(request->model());
+  if (!model.ok()) return ToGrpc(model.status());
+  const Moment now{.monotonic = Clock::now(), .wall = std::chrono::system_clock::now()};
+  for (const PlanDecision& decision : state_->controller().History((*model)->cascade().name)) {
+    *response->add_decisions() = Describe(decision, now);
+  }
   return grpc::Status::OK;
 }
 
@@ -88,6 +117,10 @@ grpc::Status AdminService::Drain(grpc::ServerContext*, const v1::DrainRequest*,
   }
   response->set_requests(requests);
   return grpc::Status::OK;
+}
+
+ControlLoop::Mode AdminService::PlanMode(const ServedModel& model) const {
+  return state_->controller().mode(model.cascade().name);
 }
 
 absl::StatusOr<ServedModel*> AdminService::Find(const std::string& name) const {

@@ -28,6 +28,13 @@ class AdminService final : public v1::AdminService::Service {
                        v1::GetPlanResponse* response) override;
   grpc::Status SetPlan(grpc::ServerContext* context, const v1::SetPlanRequest* request,
                        v1::SetPlanResponse* response) override;
+  grpc::Status FreezePlan(grpc::ServerContext* context, const v1::FreezePlanRequest* request,
+                          v1::FreezePlanResponse* response) override;
+  grpc::Status ThawPlan(grpc::ServerContext* context, const v1::ThawPlanRequest* request,
+                        v1::ThawPlanResponse* response) override;
+  grpc::Status GetPlanHistory(grpc::ServerContext* context,
+                              const v1::GetPlanHistoryRequest* request,
+                              v1::GetPlanHistoryResponse* response) override;
   grpc::Status SetThresholds(grpc::ServerContext* context, const v1::SetThresholdsRequest* request,
                              v1::SetThresholdsResponse* response) override;
   grpc::Status Drain(grpc::ServerContext* context, const v1::DrainRequest* request,
@@ -35,6 +42,7 @@ class AdminService final : public v1::AdminService::Service {
 
   // The model of that name; the only one there is when `name` is empty.
   absl::StatusOr<ServedModel*> Find(const std::string& name) const;
+  ControlLoop::Mode PlanMode(const ServedModel& model) const;
 
   ServerState* const state_;
   const std::vector<Device> devices_;

@@ -15,6 +15,22 @@ double Ratio(uint64_t numerator, uint64_t denominator) {
   return denominator == 0 ? 0.0 : static_cast<double>(numerator) / static_cast<double>(denominator);
 }
 
+void Describe(const ExitEstimate& exits, v1::ExitRatio* to) {
+  to->set_ratio(exits.ratio());
+  to->set_low(exits.interval().low);
+  to->set_high(exits.interval().high);
+  to->set_samples(exits.reached);
+}
+
+void Describe(const ArrivalEstimate& arrivals, v1::Arrivals* to) {
+  to->set_samples_per_second(arrivals.samples_per_second);
+  to->set_low(arrivals.interval.low);
+  to->set_high(arrivals.interval.high);
+  to->set_rows_per_request(arrivals.rows_per_request);
+  to->set_offered_samples(arrivals.offered_samples);
+  to->set_refused_samples(arrivals.refused_samples);
+}
+
 void Describe(const StageSpec& spec, bool can_exit, const EngineStatus::Stage& stage,
               v1::StageStatus* to) {
   const StageStatistics& statistics = stage.statistics;
@@ -32,8 +48,8 @@ void Describe(const StageSpec& spec, bool can_exit, const EngineStatus::Stage& s
   to->set_mean_batch_rows(Ratio(statistics.samples_executed, statistics.batches));
   const auto step_ns = static_cast<Duration::rep>(Ratio(statistics.execute_ns, statistics.batches));
   SetDuration(Duration(step_ns), to->mutable_mean_step_time());
-  to->set_window_reached(statistics.exit_estimate.reached);
-  to->set_window_exited(statistics.exit_estimate.exited);
+  const ExitEstimate& exits = statistics.exits.estimate();
+  if (can_exit && exits.reached > 0) Describe(exits, to->mutable_exit_ratio());
 }
 
 void Describe(const CascadeSpec& cascade, const std::vector<Device>& devices,
@@ -68,7 +84,7 @@ bool ThresholdsDiffer(const CascadeSpec& cascade, const EngineStatus& status) {
 }  // namespace
 
 v1::CascadeStatus DescribeStatus(const CascadeConfig& config, const std::vector<Device>& devices,
-                                 const EngineStatus& status) {
+                                 const EngineStatus& status, ControlLoop::Mode mode) {
   v1::CascadeStatus described;
   described.set_name(config.spec.name);
   for (size_t i = 0; i < status.stages.size(); ++i) {
@@ -81,11 +97,17 @@ v1::CascadeStatus DescribeStatus(const CascadeConfig& config, const std::vector<
   described.set_slots(static_cast<uint32_t>(status.slots));
   described.set_slots_in_use(static_cast<uint32_t>(status.slots_in_use));
   described.set_requests(static_cast<uint32_t>(status.requests));
-  described.set_plan_differs_from_file(status.plan != config.plan);
+  described.set_plan_differs_from_file(PlanDiffers(config, status.plan, mode));
+  described.set_plan_mode(std::string(Name(mode)));
   described.set_thresholds_differ_from_file(ThresholdsDiffer(config.spec, status));
   described.set_plan_changes(status.plan_changes);
   described.set_plan_change_in_progress(status.plan_change_in_progress);
+  Describe(status.arrivals, described.mutable_arrivals());
   return described;
+}
+
+bool PlanDiffers(const CascadeConfig& config, const Plan& plan, ControlLoop::Mode mode) {
+  return mode == ControlLoop::Mode::kFixed && plan != config.plan;
 }
 
 v1::DeviceStatus DescribeDevice(int index, const Device& device) {

@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "config/config.h"
+#include "controller/control_loop.h"
 #include "engine/engine.h"
 #include "escan/v1/admin.pb.h"
 #include "server/mps_report.h"
@@ -14,7 +15,10 @@ namespace escan {
 // A cascade as operators see it: what it does now, and whether that still is what the file says.
 // `devices` are those that plans refer to.
 v1::CascadeStatus DescribeStatus(const CascadeConfig& config, const std::vector<Device>& devices,
-                                 const EngineStatus& status);
+                                 const EngineStatus& status, ControlLoop::Mode mode);
+
+// Whether the plan in effect is another than the file's, which has none where it is automatic.
+bool PlanDiffers(const CascadeConfig& config, const Plan& plan, ControlLoop::Mode mode);
 
 // A device with its place in the configuration's list.
 v1::DeviceStatus DescribeDevice(int index, const Device& device);

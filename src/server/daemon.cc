@@ -51,6 +51,7 @@ std::string ModelNames(const ServerState& state) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Options options) {
+  SetFirstPlans(options.profiles, &options.config);
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(options)));
   if (!daemon->wake_fd_) return absl::ErrnoToStatus(errno, "cannot create an eventfd");
   if (absl::Status status = daemon->CheckAddresses(); !status.ok()) return status;
@@ -110,7 +111,9 @@ absl::Status Daemon::StartEngines() {
     (*engine)->OnReadyChange([this](bool) { Wake(); });
     models.push_back(std::make_unique<ServedModel>(cascade, *std::move(engine)));
   }
-  state_ = std::make_unique<ServerState>(std::move(models), ReporterOfMps());
+  std::unique_ptr<ControlLoop> controller =
+      MakeControlLoop(options_.config, options_.profiles, models);
+  state_ = std::make_unique<ServerState>(std::move(models), ReporterOfMps(), std::move(controller));
   if (options_.mps != nullptr) options_.mps->OnRestart([this] { RenewWorkersOnGpus(); });
   for (const std::unique_ptr<ServedModel>& model : state_->models()) {
     model->engine->OnDeviceFault([this, from = model->engine.get()](int device) {
@@ -179,6 +182,7 @@ absl::Status Daemon::StartServers() {
     metrics_ = *std::move(metrics);
     spdlog::info("metrics address={}", metrics_->address());
   }
+  state_->controller().Start();
   spdlog::info("admin address={}", admin_->address());
   spdlog::info("listening address={} models={}", inference_->address(), ModelNames(*state_));
   return absl::OkStatus();
@@ -235,6 +239,7 @@ void Daemon::PublishReadiness() {
 
 void Daemon::BeginLeaving() {
   state_->set_phase(Phase::kLeaving);
+  state_->controller().Stop();
   leave_until_ = Clock::now() + options_.config.shutdown.grace;
   spdlog::info("leaving grace_seconds={}",
                std::chrono::duration<double>(options_.config.shutdown.grace).count());

@@ -11,6 +11,7 @@
 #include "gpu/mps_worker_host.h"
 #include "ipc/unique_fd.h"
 #include "server/admin_server.h"
+#include "server/automatic_plans.h"
 #include "server/inference_server.h"
 #include "server/metrics_server.h"
 #include "server/server_state.h"
@@ -23,6 +24,7 @@ class Daemon {
  public:
   struct Options {
     Config config;
+    Profiles profiles{};                   // that hold on this machine
     std::shared_ptr<WorkerHost> host;      // runs the workers
     std::shared_ptr<MpsWorkerHost> mps{};  // the host where it is one, else null
     // Is told about changes of state, in the words of sd_notify(3).

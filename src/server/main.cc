@@ -145,12 +145,15 @@ ProfilingSite SiteOf(const Config& config, const GpuList& gpus) {
           .torch = TorchVersion()};
 }
 
-// What serving gains from a profile, where a cascade has none that holds.
-void LogProfiles(const Flags& flags, const Config& config, const ProfilingSite& site) {
+// The profiles that hold here, by cascade. Tells what serving gains from one, where there is none.
+Profiles LoadProfiles(const Flags& flags, const Config& config, const ProfilingSite& site) {
+  Profiles profiles;
   for (const CascadeConfig& cascade : config.cascades) {
-    const std::optional<ProfileNotice> notice = NoticeOf(cascade, site);
-    if (!notice.has_value()) continue;
+    CheckedProfile checked = CheckProfile(cascade, site);
     const std::string& model = cascade.spec.name;
+    if (checked.profile.has_value()) profiles[model] = *std::move(checked.profile);
+    const std::optional<ProfileNotice>& notice = checked.notice;
+    if (!notice.has_value()) continue;
     if (notice->warning) {
       spdlog::warn("profile not used model={} reason=\"{}\"", model, notice->reason);
     } else {
@@ -162,6 +165,7 @@ void LogProfiles(const Flags& flags, const Config& config, const ProfilingSite& 
           model, notice->reason, flags.config, model, file);
     }
   }
+  return profiles;
 }
 
 int MeasureProfile(const Flags& flags, const WorkerPrograms& programs, const GpuList& gpus,
@@ -187,13 +191,14 @@ int Serve(const Flags& flags, const WorkerPrograms& programs, const GpuList& gpu
   SetUpLog(flags.log_level);
   spdlog::info("escand version={} config={}", ESCAN_VERSION, flags.config);
   LogDevices(config, gpus);
-  LogProfiles(flags, config, SiteOf(config, gpus));
+  const Profiles profiles = LoadProfiles(flags, config, SiteOf(config, gpus));
   absl::StatusOr<std::shared_ptr<MpsWorkerHost>> host =
       StartWorkerHost(config, programs, {.option = flags.torch, .variable = Variable});
   if (!host.ok()) return CannotStart(host.status());
   if (config.cache.empty()) config.cache = DefaultCache(Variable);
   absl::StatusOr<std::unique_ptr<Daemon>> daemon =
       Daemon::Start({.config = std::move(config),
+                     .profiles = profiles,
                      .host = *host,
                      .mps = *host,
                      .notify = [](const std::string& state) { sd_notify(0, state.c_str()); }});

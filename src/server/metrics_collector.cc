@@ -64,7 +64,7 @@ struct StageMetric {
   StageReader read;
 };
 
-constexpr std::array<StageMetric, 7> kStageMetrics = {{
+constexpr std::array<StageMetric, 10> kStageMetrics = {{
     {MetricType::Counter, "escan_stage_samples_total",
      "Samples that a stage executed, speculative and replayed ones included",
      [](const auto& stage) { return static_cast<double>(stage.statistics.samples_executed); }},
@@ -75,7 +75,18 @@ constexpr std::array<StageMetric, 7> kStageMetrics = {{
      [](const auto& stage) { return static_cast<double>(stage.statistics.samples_failed); }},
     {MetricType::Gauge, "escan_stage_exit_ratio",
      "Estimated part of the samples reaching a stage that leave there, over a sliding window",
-     [](const auto& stage) { return stage.statistics.exit_estimate.ratio(); }},
+     [](const auto& stage) { return stage.statistics.exits.estimate().ratio(); }},
+    {MetricType::Gauge, "escan_stage_exit_ratio_lower_bound",
+     "Below which the exit ratio does not lie, with a confidence of 95 %",
+     [](const auto& stage) { return stage.statistics.exits.estimate().interval().low; }},
+    {MetricType::Gauge, "escan_stage_exit_ratio_upper_bound",
+     "Above which the exit ratio does not lie, with a confidence of 95 %",
+     [](const auto& stage) { return stage.statistics.exits.estimate().interval().high; }},
+    {MetricType::Gauge, "escan_stage_exit_ratio_samples",
+     "Samples that the estimate of the exit ratio is made from",
+     [](const auto& stage) {
+       return static_cast<double>(stage.statistics.exits.estimate().reached);
+     }},
     {MetricType::Gauge, "escan_stage_queue_depth", "Samples that wait at a stage",
      [](const auto& stage) { return static_cast<double>(stage.queued); }},
     {MetricType::Gauge, "escan_stage_in_flight", "Samples of a stage that workers hold",
@@ -123,6 +134,26 @@ void AddStageHistograms(const std::vector<Reading>& readings, MetricFamilies* fa
                     &StageStatistics::queue_time, families);
 }
 
+void AddArrivals(const std::vector<Reading>& readings, MetricFamilies* families) {
+  families->Begin(MetricType::Gauge, "escan_arrival_rate_samples_per_second",
+                  "Estimated rate at which samples arrive, admitted or refused");
+  for (const Reading& reading : readings) {
+    families->Gauge(ModelLabel(reading), reading.status.arrivals.samples_per_second);
+  }
+  families->Begin(MetricType::Counter, "escan_offered_samples_total",
+                  "Samples that arrived, admitted or refused");
+  for (const Reading& reading : readings) {
+    families->Counter(ModelLabel(reading),
+                      static_cast<double>(reading.status.arrivals.offered_samples));
+  }
+  families->Begin(MetricType::Counter, "escan_refused_samples_total",
+                  "Samples that were refused because no slots were free");
+  for (const Reading& reading : readings) {
+    families->Counter(ModelLabel(reading),
+                      static_cast<double>(reading.status.arrivals.refused_samples));
+  }
+}
+
 void AddEngineValues(const std::vector<Reading>& readings, MetricFamilies* families) {
   families->Begin(MetricType::Gauge, "escan_slots", "Samples that may be inside at the same time");
   for (const Reading& reading : readings) {
@@ -141,6 +172,22 @@ void AddEngineValues(const std::vector<Reading>& readings, MetricFamilies* famil
                   "Plans that were put into effect after the first");
   for (const Reading& reading : readings) {
     families->Counter(ModelLabel(reading), static_cast<double>(reading.status.plan_changes));
+  }
+}
+
+void AddPlanDecisions(const std::vector<Reading>& readings, const ControlLoop& controller,
+                      MetricFamilies* families) {
+  families->Begin(
+      MetricType::Counter, "escan_plan_decisions_total",
+      "Searches for a better plan, by what came of them; of plans that follow the load");
+  for (const Reading& reading : readings) {
+    const std::string& model = reading.model->cascade().name;
+    if (controller.mode(model) == ControlLoop::Mode::kFixed) continue;
+    const ControlLoop::Counts counts = controller.counts(model);
+    for (const PlanAction action : kPlanActions) {
+      families->Counter({{"model", model}, {"action", std::string(Name(action))}},
+                        static_cast<double>(counts[static_cast<size_t>(action)]));
+    }
   }
 }
 
@@ -165,7 +212,9 @@ std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
   AddRequests(readings, state_->unrouted().Read(), &families);
   AddStageValues(readings, &families);
   AddStageHistograms(readings, &families);
+  AddArrivals(readings, &families);
   AddEngineValues(readings, &families);
+  AddPlanDecisions(readings, state_->controller(), &families);
   AddWorkerMetrics(WorkersOf(readings), &families);
   if (const std::optional<MpsReport> mps = state_->mps()) AddMpsMetrics(*mps, &families);
   families.Begin(MetricType::Gauge, "escan_ready",

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "config/config.h"
+#include "escan/profile.h"
 #include "profiling/profile_outline.h"
 
 namespace escan {
@@ -14,8 +15,13 @@ struct ProfileNotice {
   std::string reason;
 };
 
-// Reads the profile, and where there is one the models. Nothing where a plan without a profile was
-// chosen, or the profile holds at `site`.
-std::optional<ProfileNotice> NoticeOf(const CascadeConfig& cascade, const ProfilingSite& site);
+struct CheckedProfile {
+  std::optional<Profile> profile;       // that holds at the site
+  std::optional<ProfileNotice> notice;  // where there is none; absent also for a plan that was
+                                        // chosen without one
+};
+
+// Reads the profile, and where there is one the models.
+CheckedProfile CheckProfile(const CascadeConfig& cascade, const ProfilingSite& site);
 
 }  // namespace escan

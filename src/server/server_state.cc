@@ -30,6 +30,12 @@ absl::StatusOr<ServedModel*> ServerState::Find(absl::string_view name) const {
       })));
 }
 
+absl::StatusOr<PlanChange> ServerState::SetPlan(const ServedModel& model, const Plan& plan) const {
+  const std::string& name = model.cascade().name;
+  const bool fixed = controller_->mode(name) == ControlLoop::Mode::kFixed;
+  return fixed ? model.engine->SetPlan(plan) : controller_->SetPlan(name, plan);
+}
+
 bool ServerState::ready(const ServedModel& model) const {
   return phase() == Phase::kServing && model.engine->ready();
 }

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "config/config.h"
+#include "controller/control_loop.h"
 #include "engine/engine.h"
 #include "escan/time.h"
 #include "server/answer_writer.h"
@@ -44,9 +45,11 @@ enum class Phase {
 // outlives every call; any thread.
 class ServerState {
  public:
-  // `mps` is given where a device is a GPU.
-  explicit ServerState(std::vector<std::unique_ptr<ServedModel>> models, MpsReporter mps = nullptr)
-      : models_(std::move(models)), mps_(std::move(mps)) {}
+  // `mps` is given where a device is a GPU, `controller` where plans follow the load.
+  explicit ServerState(std::vector<std::unique_ptr<ServedModel>> models, MpsReporter mps = nullptr,
+                       std::unique_ptr<ControlLoop> controller =
+                           std::make_unique<ControlLoop>(std::vector<ControlledCascade>()))
+      : models_(std::move(models)), mps_(std::move(mps)), controller_(std::move(controller)) {}
 
   const std::vector<std::unique_ptr<ServedModel>>& models() const { return models_; }
   // NotFound naming the models that there are.
@@ -68,6 +71,10 @@ class ServerState {
     return mps_ == nullptr ? std::nullopt : std::optional(mps_());
   }
 
+  ControlLoop& controller() const { return *controller_; }
+  // What puts a plan into effect for an operator; see ControlLoop::SetPlan where it is automatic.
+  absl::StatusOr<PlanChange> SetPlan(const ServedModel& model, const Plan& plan) const;
+
   // The latest inference call that was refused because the server drains; the clock's zero: none.
   TimePoint last_refusal() const { return last_refusal_.load(std::memory_order_relaxed); }
   void NoteRefusal(TimePoint now) { last_refusal_.store(now, std::memory_order_relaxed); }
@@ -79,6 +86,7 @@ class ServerState {
  private:
   const std::vector<std::unique_ptr<ServedModel>> models_;
   const MpsReporter mps_;
+  const std::unique_ptr<ControlLoop> controller_;
   std::atomic<Phase> phase_{Phase::kServing};
   std::atomic<TimePoint> last_refusal_{TimePoint{}};
   RequestCounters unrouted_;

@@ -324,6 +324,15 @@ TEST(LoadConfig, SlotsFollowFromThePlan) {
   EXPECT_EQ(MustLoadCascade(folder, yaml).spec.slots, 4 * (4 * 2 * 48 + 3 * 1 * 20));
 }
 
+TEST(LoadConfig, SlotsAreEnoughForTheWorkersOfAnAutomaticPlan) {
+  const ConfigFolder folder;
+  EXPECT_EQ(MustLoadCascade(folder, TwoStages("    plan: auto\n")).spec.slots, 1024)
+      << "the safe plan, which stays";
+  const CascadeSpec spec =
+      MustLoadCascade(folder, TwoStages("    profile: profile.json\n    plan: auto\n")).spec;
+  EXPECT_EQ(spec.slots, 4 * 12 * 64);
+}
+
 TEST(LoadConfig, SlotsHoldTheLargestRequest) {
   const ConfigFolder folder;
   EXPECT_EQ(MustLoadCascade(folder, TwoStages("    max_rows: 4096\n")).spec.slots, 4096);

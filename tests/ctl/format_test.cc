@@ -19,11 +19,16 @@ constexpr char kServing[] = R"(
   version: "0.1.0" uptime { seconds: 3725 nanos: 900000000 } ready: true
   cascades {
     name: "digits" slots: 1024 slots_in_use: 12 requests: 1 plan_changes: 2
+    plan_mode: "auto"
+    arrivals {
+      samples_per_second: 512.25 low: 480 high: 546 rows_per_request: 4 offered_samples: 9000
+      refused_samples: 12
+    }
     stages {
       name: "small" max_batch: 16 max_delay { nanos: 1000000 } threshold: 0.94 ready_workers: 2
       queued: 5 in_flight: 4 samples_executed: 1000 samples_exited: 700 samples_failed: 1
       mean_batch_rows: 7.25 mean_step_time { nanos: 180000 }
-      window_reached: 400 window_exited: 300
+      exit_ratio { ratio: 0.75 low: 0.7053 high: 0.79 samples: 400 }
     }
     stages { name: "large" max_batch: 8 max_delay { nanos: 4000000 } speculate: true }
     workers {
@@ -42,12 +47,17 @@ TEST(FormatStatus, ShowsStagesAndWorkersInTables) {
       FormatStatus(Status(kServing)),
       "escand 0.1.0, ready, up for 1h2m5s\n"
       "\n"
-      "cascade digits: 1 request inside, 12 of 1024 slots in use, 2 plan changes\n"
-      "  STAGE               WORKERS  THRESHOLD     EXIT RATIO  QUEUED  IN FLIGHT  MAX BATCH  "
+      "cascade digits: 1 request inside, 12 of 1024 slots in use, 2 plan changes, plan "
+      "auto\n"
+      "  arrivals: 512.2 samples/s [480, 546], 4 in a request; 12 refused of 9000\n"
+      "  STAGE               WORKERS  THRESHOLD                  EXIT RATIO  QUEUED  IN FLIGHT  "
+      "MAX BATCH  "
       "MAX DELAY  MEAN BATCH  MEAN STEP  EXECUTED  EXITED  FAILED\n"
-      "  small                     2       0.94  75.0 % of 400       5          4         16  "
+      "  small                     2       0.94  75.0 % [70.5, 79.0] of 400       5          4     "
+      "    16  "
       "      1ms         7.2      180us      1000     700       1\n"
-      "  large (speculated)        0          -              -       0          0          8  "
+      "  large (speculated)        0          -                           -       0          0     "
+      "     8  "
       "      4ms           -          -         0       0       0\n"
       "\n"
       "  WORKER   PID  STATE        DEVICE  THREADS  CREDITS  STAGES       RESTARTS  LAST END\n"
@@ -152,6 +162,30 @@ TEST(FormatPlanChange, SaysWhatHappened) {
   change.mutable_took()->set_nanos(234567890);
   EXPECT_EQ(FormatPlanChange(change),
             "plan in effect after 1.234s: 2 workers started, 1 worker stopped\n");
+}
+
+TEST(FormatPlanChange, SaysThatAnAutomaticPlanIsFrozen) {
+  v1::SetPlanResponse change;
+  change.set_frozen(true);
+  EXPECT_THAT(FormatPlanChange(change), HasSubstr("0 workers stopped; it is frozen now: "));
+}
+
+TEST(FormatPlanHistory, HasALineForEachDecision) {
+  EXPECT_EQ(FormatPlanHistory({}), "no better plan was looked for\n");
+  v1::GetPlanHistoryResponse history;
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(R"(
+    decisions {
+      trigger: "exit_ratio" cause: "exit ratio of small 0.700 -> 0.400" exit_ratios: 0.4 rate: 2000
+      before { goodput: 1500 } after { goodput: 3000 p99 { nanos: 12500000 } } action: "changed"
+      reason: "goodput" change_time { seconds: 2 }
+    }
+    decisions { trigger: "overload" before { goodput: 9 p99 { seconds: 1 } } action: "failed" })",
+                                                            &history));
+  const std::string text = FormatPlanHistory(history);
+  EXPECT_THAT(text, testing::ContainsRegex(
+                        "exit_ratio +0.400 +2000/s +1500/s -> 3000/s +unbounded -> 12.5ms "
+                        "+changed +2s +exit ratio of small 0.700 -> 0.400: goodput\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("overload +- +- +9/s -> - +1s -> - +failed"));
 }
 
 TEST(FormatJson, HasEveryFieldByItsProtocolName) {

@@ -66,7 +66,7 @@ TEST(Engine, CountsWhatEachStageDid) {
   EXPECT_EQ(status.stages[0].statistics.samples_executed, 5u);
   EXPECT_EQ(status.stages[0].statistics.samples_exited, 3u);
   EXPECT_EQ(status.stages[1].statistics.samples_exited, 2u);
-  EXPECT_DOUBLE_EQ(status.stages[0].statistics.exit_estimate.ratio(), 0.6);
+  EXPECT_DOUBLE_EQ(status.stages[0].statistics.exits.estimate().ratio(), 0.6);
   EXPECT_EQ(status.requests, 0);
   EXPECT_TRUE(status.ready);
 }

@@ -63,7 +63,9 @@ class Profiles(unittest.TestCase):
         self.assertEqual(len(profile["stages"][0]["device_time_us"]),
                          len(profile["thread_percents"]))
         with Daemon(self.config) as daemon:
-            self.assertFalse([line for line in daemon.log if "profile" in line])
+            self.assert_said(daemon, "plan from the profile", "model=nothing")
+            self.assertFalse([line for line in daemon.log if "safe plan" in line
+                              or "profile not used" in line])
         profile["device"]["name"] = "another"
         self.profile.write_text(json.dumps(profile))
         with Daemon(self.config) as daemon:

@@ -158,19 +158,19 @@ TEST_F(Speculation, OnlySamplesThatWouldHaveReachedAStageCount) {
   Start();
   std::vector<Sent> sent = RunEverywhere(0);
   Done(sent[1], {0.9f});
-  EXPECT_EQ(scheduler_->statistics(1).exit_estimate.reached, 0u);
+  EXPECT_EQ(scheduler_->statistics(1).exits.window.reached, 0u);
   Done(sent[0], {0.9f});
   Done(sent[2], {0.9f});
-  EXPECT_EQ(scheduler_->statistics(0).exit_estimate.exited, 1u);
-  EXPECT_EQ(scheduler_->statistics(1).exit_estimate.reached, 0u);
+  EXPECT_EQ(scheduler_->statistics(0).exits.window.exited, 1u);
+  EXPECT_EQ(scheduler_->statistics(1).exits.window.reached, 0u);
   sent = RunEverywhere(0);
   Done(sent[1], {0.9f});
   Done(sent[2], {0.9f});
   Done(sent[0], {0.1f});
-  EXPECT_EQ(scheduler_->statistics(0).exit_estimate.reached, 2u);
-  EXPECT_EQ(scheduler_->statistics(1).exit_estimate.reached, 1u);
-  EXPECT_EQ(scheduler_->statistics(1).exit_estimate.exited, 1u);
-  EXPECT_EQ(scheduler_->statistics(2).exit_estimate.reached, 0u);
+  EXPECT_EQ(scheduler_->statistics(0).exits.window.reached, 2u);
+  EXPECT_EQ(scheduler_->statistics(1).exits.window.reached, 1u);
+  EXPECT_EQ(scheduler_->statistics(1).exits.window.exited, 1u);
+  EXPECT_EQ(scheduler_->statistics(2).exits.window.reached, 0u);
 }
 
 TEST_F(Speculation, ASpeculatingStageWaitsForNewRequestsNotForTheStageBefore) {

@@ -46,32 +46,32 @@ TEST_F(SchedulerStatistics, TellOfBatchesAndSamples) {
   EXPECT_NEAR(first.queue_time.sum, 9e-3, 1e-12);
   EXPECT_EQ(first.queue_ns, 9'000'000u);
   EXPECT_EQ(first.last_finished_ns, static_cast<uint64_t>(now_.time_since_epoch().count()));
-  EXPECT_EQ(first.exit_estimate.reached, 3u);
-  EXPECT_EQ(first.exit_estimate.exited, 2u);
+  EXPECT_EQ(first.exits.window.reached, 3u);
+  EXPECT_EQ(first.exits.window.exited, 2u);
   EXPECT_EQ(scheduler_->statistics(1).samples_executed, 0u);
   Done(Take(), {0.0f});
   EXPECT_EQ(scheduler_->statistics(1).samples_exited, 1u);
-  EXPECT_EQ(scheduler_->statistics(1).exit_estimate.reached, 1u);
+  EXPECT_EQ(scheduler_->statistics(1).exits.window.reached, 1u);
 }
 
 TEST_F(SchedulerStatistics, ANewThresholdForgetsTheExitEstimate) {
   Admit({0, 1});
   Advance();
   Done(Take(), {0.9f, 0.9f});
-  EXPECT_EQ(scheduler_->statistics(0).exit_estimate.reached, 2u);
+  EXPECT_EQ(scheduler_->statistics(0).exits.window.reached, 2u);
   Admit({2});
   Advance();
   const Sent sent = Take();
   scheduler_->SetThreshold(0, 0.8f, now_);
-  EXPECT_EQ(scheduler_->statistics(0).exit_estimate.reached, 0u);
+  EXPECT_EQ(scheduler_->statistics(0).exits.window.reached, 0u);
   Done(sent, {0.9f});
-  EXPECT_EQ(scheduler_->statistics(0).exit_estimate.reached, 0u)
+  EXPECT_EQ(scheduler_->statistics(0).exits.window.reached, 0u)
       << "the batch was judged by the old threshold";
   EXPECT_EQ(scheduler_->statistics(0).samples_exited, 3u);
   Admit({3});
   Advance();
   Done(Take(), {0.9f});
-  EXPECT_EQ(scheduler_->statistics(0).exit_estimate.reached, 1u);
+  EXPECT_EQ(scheduler_->statistics(0).exits.window.reached, 1u);
 }
 
 TEST_F(SchedulerStatistics, WordsBeforeANewThresholdDoNotCountLater) {
@@ -87,17 +87,17 @@ TEST_F(SchedulerStatistics, WordsBeforeANewThresholdDoNotCountLater) {
   Done(second, {0.9f});
   scheduler_->SetThreshold(1, 0.8f, now_);
   Done(first, {0.1f});
-  EXPECT_EQ(scheduler_->statistics(0).exit_estimate.reached, 1u);
-  EXPECT_EQ(scheduler_->statistics(1).exit_estimate.reached, 0u);
+  EXPECT_EQ(scheduler_->statistics(0).exits.window.reached, 1u);
+  EXPECT_EQ(scheduler_->statistics(1).exits.window.reached, 0u);
 }
 
 TEST_F(SchedulerStatistics, TheExitEstimateIsOfTheLastWindow) {
   Admit({0});
   Advance();
   Done(Take(), {0.9f});
-  EXPECT_EQ(scheduler_->statistics(0).exit_estimate.reached, 1u);
+  EXPECT_EQ(scheduler_->statistics(0).exits.window.reached, 1u);
   Advance(seconds(60));
-  EXPECT_EQ(scheduler_->statistics(0).exit_estimate.reached, 0u);
+  EXPECT_EQ(scheduler_->statistics(0).exits.window.reached, 0u);
   EXPECT_EQ(scheduler_->statistics(0).samples_exited, 1u);
 }
 

@@ -9,6 +9,8 @@
 namespace escan {
 namespace {
 
+constexpr auto kFixed = ControlLoop::Mode::kFixed;
+
 EngineStatus Status() {
   EngineStatus status;
   status.stages.resize(2);
@@ -34,7 +36,7 @@ CascadeConfig Configured() {
 }
 
 TEST(AdminStatus, StagesHaveMeansAndThresholdsWhereTheyCanExit) {
-  const v1::CascadeStatus status = DescribeStatus(Configured(), {Device{}}, Status());
+  const v1::CascadeStatus status = DescribeStatus(Configured(), {Device{}}, Status(), kFixed);
   ASSERT_EQ(status.stages_size(), 2);
   EXPECT_EQ(status.stages(0).name(), "small");
   EXPECT_EQ(status.stages(0).mean_batch_rows(), 3.0);
@@ -46,8 +48,46 @@ TEST(AdminStatus, StagesHaveMeansAndThresholdsWhereTheyCanExit) {
   EXPECT_EQ(status.stages(1).mean_batch_rows(), 0.0);
 }
 
+TEST(AdminStatus, EstimatesHaveTheirIntervals) {
+  EngineStatus status = Status();
+  status.stages[0].statistics.exits.window = {.reached = 100, .exited = 70};
+  status.stages[1].statistics.exits.window = {.reached = 30, .exited = 30};
+  status.arrivals = {.samples_per_second = 50,
+                     .interval = {.low = 40, .high = 62},
+                     .rows_per_request = 2,
+                     .offered_samples = 900,
+                     .refused_samples = 8};
+  const v1::CascadeStatus described = DescribeStatus(Configured(), {Device{}}, status, kFixed);
+  const v1::ExitRatio& exits = described.stages(0).exit_ratio();
+  EXPECT_DOUBLE_EQ(exits.ratio(), 0.7);
+  EXPECT_NEAR(exits.low(), 0.604, 1e-3);
+  EXPECT_NEAR(exits.high(), 0.781, 1e-3);
+  EXPECT_EQ(exits.samples(), 100u);
+  EXPECT_FALSE(described.stages(1).has_exit_ratio()) << "the last stage always answers";
+  EXPECT_EQ(described.arrivals().samples_per_second(), 50);
+  EXPECT_EQ(described.arrivals().low(), 40);
+  EXPECT_EQ(described.arrivals().rows_per_request(), 2);
+  EXPECT_EQ(described.arrivals().offered_samples(), 900u);
+  EXPECT_EQ(described.arrivals().refused_samples(), 8u);
+}
+
+TEST(AdminStatus, AnAutomaticPlanDoesNotDifferFromTheFile) {
+  EngineStatus status = Status();
+  status.plan.options.regroup = false;
+  using Mode = ControlLoop::Mode;
+  const auto describe = [&](Mode mode) {
+    return DescribeStatus(Configured(), {Device{}}, status, mode);
+  };
+  EXPECT_FALSE(describe(Mode::kAuto).plan_differs_from_file());
+  EXPECT_EQ(describe(Mode::kAuto).plan_mode(), "auto");
+  EXPECT_FALSE(describe(Mode::kFrozen).plan_differs_from_file());
+  EXPECT_EQ(describe(Mode::kFrozen).plan_mode(), "frozen");
+  EXPECT_TRUE(describe(Mode::kFixed).plan_differs_from_file());
+  EXPECT_EQ(describe(Mode::kFixed).plan_mode(), "fixed");
+}
+
 TEST(AdminStatus, AStartingWorkerSaysHowFarItIs) {
-  const v1::CascadeStatus status = DescribeStatus(Configured(), {Device{}}, Status());
+  const v1::CascadeStatus status = DescribeStatus(Configured(), {Device{}}, Status(), kFixed);
   ASSERT_EQ(status.workers_size(), 1);
   EXPECT_EQ(status.workers(0).state(), "warming");
   EXPECT_EQ(status.workers(0).pid(), 77);
@@ -67,7 +107,7 @@ TEST(AdminStatus, AWorkerOnAGpuSaysWhatItTakesOfIt) {
   worker.multiprocessors = 38;
   worker.device_memory = size_t{5} << 30;
   const Device gpu{.kind = Device::Kind::kGpu, .name = "H100"};
-  const v1::CascadeStatus described = DescribeStatus(Configured(), {Device{}, gpu}, status);
+  const v1::CascadeStatus described = DescribeStatus(Configured(), {Device{}, gpu}, status, kFixed);
   ASSERT_EQ(described.workers_size(), 1);
   EXPECT_EQ(described.workers(0).state(), "capturing");
   EXPECT_EQ(described.workers(0).progress_done(), 3u);
@@ -107,14 +147,16 @@ TEST(AdminStatus, MpsIsDescribed) {
 
 TEST(AdminStatus, WhatDiffersFromTheFileIsSaid) {
   EngineStatus changed = Status();
-  EXPECT_FALSE(DescribeStatus(Configured(), {Device{}}, changed).thresholds_differ_from_file());
-  EXPECT_FALSE(DescribeStatus(Configured(), {Device{}}, changed).plan_differs_from_file());
+  EXPECT_FALSE(
+      DescribeStatus(Configured(), {Device{}}, changed, kFixed).thresholds_differ_from_file());
+  EXPECT_FALSE(DescribeStatus(Configured(), {Device{}}, changed, kFixed).plan_differs_from_file());
   changed.stages[0].threshold = 0.6f;
   // The last stage's threshold is not used.
   changed.stages[1].threshold = 0.7f;
   changed.plan.options.regroup = false;
-  EXPECT_TRUE(DescribeStatus(Configured(), {Device{}}, changed).thresholds_differ_from_file());
-  EXPECT_TRUE(DescribeStatus(Configured(), {Device{}}, changed).plan_differs_from_file());
+  EXPECT_TRUE(
+      DescribeStatus(Configured(), {Device{}}, changed, kFixed).thresholds_differ_from_file());
+  EXPECT_TRUE(DescribeStatus(Configured(), {Device{}}, changed, kFixed).plan_differs_from_file());
 }
 
 absl::Status Check(const CascadeSpec& cascade, const std::string& stage, float threshold) {

@@ -47,6 +47,12 @@ TEST(MetricsCollector, StagesWorkersAndSlotsAreTold) {
   EXPECT_THAT(page, HasSubstr("escan_stage_exits_total{model=\"test\",stage=\"second\"} 0\n"));
   EXPECT_THAT(page, HasSubstr("escan_stage_queue_depth{model=\"test\",stage=\"first\"} 0\n"));
   EXPECT_THAT(page, HasSubstr("escan_slots{model=\"test\"} 512\n"));
+  EXPECT_THAT(page,
+              HasSubstr("escan_stage_exit_ratio_upper_bound{model=\"test\",stage=\"first\"} 1\n"))
+      << "nothing is known yet";
+  EXPECT_THAT(page, HasSubstr("escan_offered_samples_total{model=\"test\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("escan_arrival_rate_samples_per_second{model=\"test\"} 0\n"));
+  EXPECT_THAT(page, Not(HasSubstr("escan_plan_decisions_total{"))) << "its plan is fixed";
   // Without a process yet, or with one that is not ready.
   EXPECT_THAT(page, ContainsRegex("escan_workers[{]model=\"test\","
                                   "state=\"(starting|loading|warming|waiting)\"[}] 1\n"));
@@ -55,6 +61,19 @@ TEST(MetricsCollector, StagesWorkersAndSlotsAreTold) {
   EXPECT_THAT(page, HasSubstr("escan_build_info{version=\""));
   EXPECT_THAT(page, Not(HasSubstr("model=\"\"")));
   EXPECT_THAT(page, Not(HasSubstr("escan_mps_up")));
+}
+
+TEST(MetricsCollector, ArrivalsAreCountedAdmittedOrRefused) {
+  TestFolder folder;
+  const std::unique_ptr<ServerState> state = StateOf(TestConfig(folder));
+  Engine& engine = *state->models().front()->engine;
+  const absl::StatusOr<RequestKey> key = engine.Acquire(500);
+  ASSERT_TRUE(key.ok());
+  EXPECT_FALSE(engine.Acquire(100).ok());
+  engine.Release(*key);
+  const std::string page = Page(*state);
+  EXPECT_THAT(page, HasSubstr("escan_offered_samples_total{model=\"test\"} 600\n"));
+  EXPECT_THAT(page, HasSubstr("escan_refused_samples_total{model=\"test\"} 100\n"));
 }
 
 TEST(MetricsCollector, MpsIsToldWhereThereAreGpus) {

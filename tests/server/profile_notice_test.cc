@@ -41,37 +41,41 @@ class ProfileNoticeTest : public testing::Test {
 
 TEST_F(ProfileNoticeTest, ThereIsNoneOfAProfileThatHolds) {
   WriteProfile({});
-  EXPECT_FALSE(NoticeOf(cascade_, {}).has_value());
+  const CheckedProfile checked = CheckProfile(cascade_, {});
+  EXPECT_FALSE(checked.notice.has_value());
+  ASSERT_TRUE(checked.profile.has_value());
+  EXPECT_EQ(checked.profile->stages.size(), 2u);
 }
 
 TEST_F(ProfileNoticeTest, AnAutomaticPlanLacksAProfile) {
-  const auto missing = NoticeOf(cascade_, {});
+  const auto missing = CheckProfile(cascade_, {}).notice;
   ASSERT_TRUE(missing.has_value());
   EXPECT_FALSE(missing->warning);
   EXPECT_EQ(missing->reason, "there is no " + cascade_.profile.string());
   cascade_.profile.clear();
-  EXPECT_EQ(NoticeOf(cascade_, {})->reason, "the configuration names no profile");
+  EXPECT_EQ(CheckProfile(cascade_, {}).notice->reason, "the configuration names no profile");
 }
 
 TEST_F(ProfileNoticeTest, AChosenPlanLacksNothing) {
   cascade_.plan_is_auto = false;
-  EXPECT_FALSE(NoticeOf(cascade_, {}).has_value());
+  EXPECT_FALSE(CheckProfile(cascade_, {}).notice.has_value());
   cascade_.profile.clear();
-  EXPECT_FALSE(NoticeOf(cascade_, {}).has_value());
+  EXPECT_FALSE(CheckProfile(cascade_, {}).notice.has_value());
 }
 
 TEST_F(ProfileNoticeTest, WarnsOfAProfileThatIsStale) {
   WriteProfile({.device = {.name = "another"}});
-  const auto stale = NoticeOf(cascade_, {});
+  const auto stale = CheckProfile(cascade_, {}).notice;
   ASSERT_TRUE(stale.has_value());
   EXPECT_TRUE(stale->warning);
+  EXPECT_FALSE(CheckProfile(cascade_, {}).profile.has_value());
   EXPECT_EQ(stale->reason,
             cascade_.profile.string() + ": device: it was measured with another, and this is cpu");
 }
 
 TEST_F(ProfileNoticeTest, WarnsOfAFileThatIsNoProfile) {
   std::ofstream(cascade_.profile) << "{}\n";
-  const auto wrong = NoticeOf(cascade_, {});
+  const auto wrong = CheckProfile(cascade_, {}).notice;
   ASSERT_TRUE(wrong.has_value());
   EXPECT_TRUE(wrong->warning);
   EXPECT_NE(wrong->reason.find("profile.json:1: "), std::string::npos) << wrong->reason;

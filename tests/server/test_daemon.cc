@@ -76,9 +76,10 @@ inference::ModelInferRequest TestRequest(const std::vector<uint8_t>& first_bytes
   return request;
 }
 
-TestDaemon::TestDaemon(const Config& config, const std::string& mode) {
+TestDaemon::TestDaemon(const Config& config, const std::string& mode, const Profiles& profiles) {
   absl::StatusOr<std::unique_ptr<Daemon>> daemon =
       Daemon::Start({.config = config,
+                     .profiles = profiles,
                      .host = std::make_shared<PlainWorkerHost>(MisbehavingWorker(mode)),
                      .notify = [this](const std::string& state) {
                        const std::lock_guard<std::mutex> lock(mutex_);

@@ -102,6 +102,10 @@ def forward(self, features):
   SaveModel(folder / "trapper.pt", kProbabilities + kTrapOn253, {kToClasses, kZeros});
   SaveModel(folder / "hog.pt", kProbabilities + kTakeMemory, {kToClasses});
   SaveModel(folder / "slow.pt", kProbabilities + kMultiplyMatrices, {kToClasses});
+  SaveModel(folder / "graded.pt", R"(
+def forward(self, difficulty):
+    return difficulty, -torch.floor(difficulty)
+)");
 }
 
 }  // namespace escan

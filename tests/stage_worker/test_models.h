@@ -33,6 +33,9 @@ void SaveModel(const std::filesystem::path& file, const std::string& source,
 //   hog.pt             p; takes up to 128 MiB for each row in between (64 MiB in FP16)
 //   slow.pt            p; multiplies matrices, v times 8 products of 256 x 256, v being the
 //                      largest fourth value of the batch: in the order of 5 ms for v = 1 on a CPU
+//
+// And graded.pt takes `difficulty`, FP32 [N,1], and returns (difficulty, score), score = -floor(
+// difficulty): with the thresholds 0, -1, ... clients decide where a sample exits.
 void SaveTestModels(const std::filesystem::path& folder);
 
 }  // namespace escan

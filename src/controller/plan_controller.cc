@@ -1,0 +1,186 @@
+#include "controller/plan_controller.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "allocation/contest.h"
+
+namespace escan {
+namespace {
+
+std::string MillisecondsText(Seconds time) {
+  return std::isfinite(time.count()) ? absl::StrFormat("%.3g ms", time.count() * 1e3) : "unbounded";
+}
+
+// Why a plan does not hold the workload.
+std::string Shortfall(const Prediction& prediction, const Workload& workload) {
+  if (prediction.capacity.rate < kHeadroom * *workload.rate) {
+    return absl::StrFormat("the plan in effect takes %.4g/s, which is less than %.2g times %.4g/s",
+                           prediction.capacity.rate, kHeadroom, *workload.rate);
+  }
+  return absl::StrFormat("the plan in effect has a p99 of %s, above the objective of %s",
+                         MillisecondsText(prediction.p99), MillisecondsText(*workload.objective));
+}
+
+}  // namespace
+
+bool Holds(const Prediction& prediction, const Workload& workload) {
+  if (!workload.rate.has_value()) return true;
+  if (prediction.capacity.rate < kHeadroom * *workload.rate) return false;
+  return !workload.objective.has_value() || prediction.p99 <= *workload.objective;
+}
+
+Workload WithoutRate(Workload workload) {
+  workload.rate.reset();
+  return workload;
+}
+
+PlanController::PlanController(Workload prior, std::vector<std::string> stages,
+                               const ControllerOptions& options)
+    : options_(options), stages_(std::move(stages)), considered_(std::move(prior)) {}
+
+// --- when to search
+
+std::optional<PlanController::Request> PlanController::Look(const LoadEstimate& load,
+                                                            TimePoint now) {
+  if (frozen_ || now < rest_until_) return std::nullopt;
+  std::optional<Cause> cause;
+  if (EnoughSamples(load)) cause = CauseOf(load, now);
+  if (!cause.has_value()) {
+    cause_since_.reset();
+    seen_.reset();
+    return std::nullopt;
+  }
+  Workload workload = WorkloadOf(load);
+  if (!cause_since_.has_value()) cause_since_ = now;
+  const bool steady = Steady(workload);
+  seen_ = workload;
+  if (!steady && now - *cause_since_ < options_.patience) return std::nullopt;
+
+  cause_since_.reset();
+  seen_.reset();
+  considered_ = workload;
+  considered_saturated_ = load.saturated;
+  from_estimates_ = true;
+  thawed_ = false;
+  retry_at_.reset();
+  if (load.saturated) retry_at_ = now + options_.retry;
+  Request request{.trigger = cause->trigger,
+                  .cause = std::move(cause->text),
+                  .workload = std::move(workload),
+                  .saturated = load.saturated};
+  for (const ExitEstimate& exits : load.exits) request.samples.push_back(exits.reached);
+  return request;
+}
+
+bool PlanController::EnoughSamples(const LoadEstimate& load) const {
+  return load.arrivals.requests > 0 && !load.exits.empty() &&
+         load.exits.front().reached >= options_.enough_samples;
+}
+
+Workload PlanController::WorkloadOf(const LoadEstimate& load) const {
+  Workload workload = considered_;
+  for (size_t i = 0; i + 1 < workload.exit_ratios.size(); ++i) {
+    if (load.exits[i].reached >= options_.enough_samples) {
+      workload.exit_ratios[i] = load.exits[i].ratio();
+    }
+  }
+  workload.rate = load.arrivals.samples_per_second;
+  workload.rows_per_request =
+      std::max(1, static_cast<int>(std::lround(load.arrivals.rows_per_request)));
+  return workload;
+}
+
+std::optional<PlanController::Cause> PlanController::CauseOf(const LoadEstimate& load,
+                                                             TimePoint now) const {
+  if (!from_estimates_) {
+    return Cause{SearchTrigger::kFirstEstimates, "no plan was made from estimates yet"};
+  }
+  if (thawed_) return Cause{SearchTrigger::kThaw, "the plan was frozen"};
+  if (std::optional<Cause> cause = MovedRatio(load)) return cause;
+  if (std::optional<Cause> cause = MovedRate(load)) return cause;
+  if (load.saturated && !considered_saturated_) {
+    return Cause{SearchTrigger::kOverload, "requests are refused or will be"};
+  }
+  if (retry_at_.has_value() && now >= *retry_at_) {
+    return Cause{SearchTrigger::kRetry,
+                 considered_saturated_ ? "requests were refused" : "the last change failed"};
+  }
+  return std::nullopt;
+}
+
+std::optional<PlanController::Cause> PlanController::MovedRatio(const LoadEstimate& load) const {
+  for (size_t i = 0; i + 1 < considered_.exit_ratios.size(); ++i) {
+    const ExitEstimate& exits = load.exits[i];
+    const double before = considered_.exit_ratios[i];
+    if (exits.reached < options_.enough_samples || exits.interval().Contains(before)) continue;
+    if (std::abs(exits.ratio() - before) <= options_.ratio_tolerance) continue;
+    return Cause{SearchTrigger::kExitRatio, absl::StrFormat("exit ratio of %s %.3f -> %.3f",
+                                                            stages_[i], before, exits.ratio())};
+  }
+  return std::nullopt;
+}
+
+std::optional<PlanController::Cause> PlanController::MovedRate(const LoadEstimate& load) const {
+  const double before = considered_.rate.value_or(0);
+  const double rate = load.arrivals.samples_per_second;
+  if (!RateDiffers(before, rate) || load.arrivals.interval.Contains(before)) return std::nullopt;
+  return Cause{SearchTrigger::kRate, absl::StrFormat("rate %.4g/s -> %.4g/s", before, rate)};
+}
+
+bool PlanController::RateDiffers(double a, double b) const {
+  return std::max(a, b) > (1 + options_.rate_tolerance) * std::min(a, b);
+}
+
+bool PlanController::Steady(const Workload& workload) const {
+  if (!seen_.has_value() || RateDiffers(*seen_->rate, *workload.rate)) return false;
+  for (size_t i = 0; i + 1 < workload.exit_ratios.size(); ++i) {
+    const double moved = std::abs(workload.exit_ratios[i] - seen_->exit_ratios[i]);
+    if (moved > options_.ratio_tolerance) return false;
+  }
+  return true;
+}
+
+// --- whether to change
+
+PlanController::Verdict PlanController::Judge(const Workload& workload, const Candidate& in_effect,
+                                              const Candidate& found) const {
+  if (found.plan == in_effect.plan) return {false, "the plan in effect is the best one"};
+  const bool holds = Holds(in_effect.prediction, workload);
+  if (workload.rate.has_value() && Holds(found.prediction, workload) && !holds) {
+    return {true, Shortfall(in_effect.prediction, workload)};
+  }
+  const double hysteresis = 1 + options_.hysteresis;
+  if (workload.rate.has_value() && holds) {
+    const Seconds before = in_effect.prediction.p99;
+    const Seconds after = found.prediction.p99;
+    const std::string text =
+        absl::StrCat("p99 ", MillisecondsText(before), " -> ", MillisecondsText(after));
+    if (Holds(found.prediction, workload) && before > hysteresis * after) return {true, text};
+    return {false, absl::StrCat(text, " is not worth a change")};
+  }
+  const double before = in_effect.prediction.goodput;
+  const double after = found.prediction.goodput;
+  const std::string text = absl::StrFormat("goodput %.4g/s -> %.4g/s", before, after);
+  if (after > hysteresis * before) return {true, text};
+  return {false, absl::StrCat(text, " is not worth a change")};
+}
+
+void PlanController::Changed(bool workers, TimePoint now) {
+  rest_until_ = now + (workers ? options_.cool_down : options_.short_cool_down);
+}
+
+void PlanController::Failed(TimePoint now) {
+  rest_until_ = now + options_.cool_down;
+  retry_at_ = now + options_.retry;
+}
+
+void PlanController::Thaw() {
+  thawed_ = thawed_ || frozen_;
+  frozen_ = false;
+}
+
+}  // namespace escan

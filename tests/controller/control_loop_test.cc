@@ -1,0 +1,220 @@
+#include "controller/control_loop.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <mutex>
+
+#include "allocation/flat_profile.h"
+
+namespace escan {
+namespace {
+
+using testing::HasSubstr;
+using testing::SizeIs;
+
+const Plan kOne = PlanOf({{.count = 1, .stages = {0, 1}}}, {16, 16});
+const Plan kTwo = PlanOf({{.count = 2, .stages = {0, 1}}}, {16, 16});
+
+// One cascade without processes: its load is set by tests, its plan by the loop.
+class ControlLoopTest : public testing::Test {
+ protected:
+  ControlLoopTest() {
+    status_.plan = kOne;
+    status_.ready = true;
+    status_.slots = 1000;
+    status_.stages.resize(2);
+    SetLoad(0.7, 100);
+  }
+
+  void SetLoad(double ratio, double rate) {
+    status_.stages[0].statistics.exits.window = {.reached = 10000,
+                                                 .exited = static_cast<uint64_t>(10000 * ratio)};
+    status_.arrivals = {.samples_per_second = rate,
+                        .interval = {.low = 0.97 * rate, .high = 1.03 * rate},
+                        .requests = 1000,
+                        .rows_per_request = 2};
+  }
+
+  ControlLoop& Loop() {
+    if (loop_ != nullptr) return *loop_;
+    ControlledCascade cascade{
+        .name = "digits",
+        .stages = {"small", "large"},
+        // A worker takes 1,000 samples a second of the device, which takes ten times as much.
+        .profile = FlatProfile(
+            {{.per_row = Seconds(1e-3), .device = 0.1}, {.per_row = Seconds(1e-3), .device = 0.1}}),
+        .prior = {.exit_ratios = {0.5, 0.5}},
+        .status = [this] { return status_; },
+        .set_plan = [this](const Plan& plan) { return SetPlan(plan); },
+        .others = [this] { return others_; }};
+    loop_ = std::make_unique<ControlLoop>(
+        std::vector<ControlledCascade>{std::move(cascade)},
+        [this](const StepCosts& costs, const Workload& workload, int,
+               const SearchLimits& limits) -> absl::StatusOr<Allocation> {
+          searched_.push_back(workload);
+          limits_ = limits;
+          if (!found_.ok()) return found_.status();
+          return Allocation{
+              .best = {.plan = *found_, .prediction = Predict(costs, workload, *found_)}};
+        },
+        ControllerOptions{.cool_down = {}, .short_cool_down = {}, .patience = {}});
+    return *loop_;
+  }
+
+  absl::StatusOr<PlanChange> SetPlan(const Plan& plan) {
+    if (!can_change_.ok()) return can_change_;
+    status_.plan = plan;
+    ++status_.plan_changes;
+    return PlanChange{.workers_started = 2};
+  }
+
+  EngineStatus status_;
+  absl::StatusOr<Plan> found_ = kTwo;
+  absl::Status can_change_;
+  DeviceUse others_;
+  std::vector<Workload> searched_;
+  SearchLimits limits_;
+  std::unique_ptr<ControlLoop> loop_;
+};
+
+TEST_F(ControlLoopTest, ChangesToABetterPlanOnceTheLoadNeedsIt) {
+  found_ = kOne;
+  Loop().LookAtAll();
+  ASSERT_THAT(searched_, SizeIs(1));
+  EXPECT_EQ(searched_[0].rate, 100);
+  EXPECT_EQ(searched_[0].rows_per_request, 2);
+  SetLoad(0.7, 2000);
+  found_ = kTwo;
+  Loop().LookAtAll();
+  EXPECT_EQ(status_.plan, kTwo);
+  const std::vector<PlanDecision> history = Loop().History("digits");
+  ASSERT_THAT(history, SizeIs(2));
+  EXPECT_EQ(history[1].trigger, SearchTrigger::kRate);
+  EXPECT_EQ(history[1].action, PlanAction::kChanged);
+  ASSERT_TRUE(history[1].before.has_value() && history[1].after.has_value());
+  EXPECT_GT(history[1].after->capacity, 1.5 * history[1].before->capacity);
+  EXPECT_EQ(Loop().counts("digits")[static_cast<size_t>(PlanAction::kChanged)], 1u);
+}
+
+TEST_F(ControlLoopTest, KeepsThePlanThatTheSearchFindsAgain) {
+  found_ = kOne;
+  for (int look = 0; look < 5; ++look) Loop().LookAtAll();
+  EXPECT_THAT(searched_, SizeIs(1));
+  EXPECT_EQ(status_.plan_changes, 0u);
+  ASSERT_THAT(Loop().History("digits"), SizeIs(1));
+  EXPECT_EQ(Loop().History("digits")[0].action, PlanAction::kKept);
+  EXPECT_EQ(Loop().History("digits")[0].reason, "the plan in effect is the best one");
+}
+
+TEST_F(ControlLoopTest, AFailedChangeLeavesThePlanAndIsNotRepeated) {
+  SetLoad(0.7, 2000);
+  can_change_ = absl::FailedPreconditionError("the new workers could not be started: why");
+  for (int look = 0; look < 5; ++look) Loop().LookAtAll();
+  EXPECT_THAT(searched_, SizeIs(1));
+  EXPECT_EQ(status_.plan, kOne);
+  const std::vector<PlanDecision> history = Loop().History("digits");
+  ASSERT_THAT(history, SizeIs(1));
+  EXPECT_EQ(history[0].action, PlanAction::kFailed);
+  EXPECT_THAT(history[0].reason, HasSubstr("could not be started: why"));
+  can_change_ = absl::OkStatus();
+  SetLoad(0.3, 2000);
+  Loop().LookAtAll();
+  EXPECT_EQ(status_.plan, kTwo);
+}
+
+TEST_F(ControlLoopTest, ThatThereIsNoPlanIsRecorded) {
+  found_ = absl::FailedPreconditionError("no plan keeps a p99 of 1 ms");
+  Loop().LookAtAll();
+  ASSERT_THAT(Loop().History("digits"), SizeIs(1));
+  EXPECT_EQ(Loop().History("digits")[0].action, PlanAction::kFailed);
+  EXPECT_FALSE(Loop().History("digits")[0].after.has_value());
+}
+
+TEST_F(ControlLoopTest, LooksAtNothingWhileWorkersStart) {
+  status_.ready = false;
+  Loop().LookAtAll();
+  status_.ready = true;
+  status_.plan_change_in_progress = true;
+  Loop().LookAtAll();
+  EXPECT_THAT(searched_, SizeIs(0));
+}
+
+TEST_F(ControlLoopTest, FrozenItKeepsThePlan) {
+  EXPECT_EQ(Loop().mode("digits"), ControlLoop::Mode::kAuto);
+  ASSERT_TRUE(Loop().Freeze("digits").ok());
+  EXPECT_EQ(Loop().mode("digits"), ControlLoop::Mode::kFrozen);
+  SetLoad(0.7, 2000);
+  Loop().LookAtAll();
+  EXPECT_THAT(searched_, SizeIs(0));
+  ASSERT_TRUE(Loop().Thaw("digits").ok());
+  Loop().LookAtAll();
+  EXPECT_EQ(status_.plan, kTwo);
+}
+
+TEST_F(ControlLoopTest, AnOperatorsPlanFreezes) {
+  ASSERT_TRUE(Loop().SetPlan("digits", kTwo).ok());
+  EXPECT_EQ(status_.plan, kTwo);
+  EXPECT_EQ(Loop().mode("digits"), ControlLoop::Mode::kFrozen);
+}
+
+TEST_F(ControlLoopTest, AnOperatorsPlanThatFailsDoesNotFreeze) {
+  can_change_ = absl::FailedPreconditionError("why");
+  EXPECT_TRUE(absl::IsFailedPrecondition(Loop().SetPlan("digits", kTwo).status()));
+  EXPECT_EQ(Loop().mode("digits"), ControlLoop::Mode::kAuto);
+}
+
+TEST_F(ControlLoopTest, OtherCascadesAreFixed) {
+  EXPECT_EQ(Loop().mode("letters"), ControlLoop::Mode::kFixed);
+  EXPECT_TRUE(absl::IsFailedPrecondition(Loop().Freeze("letters")));
+  EXPECT_TRUE(absl::IsFailedPrecondition(Loop().Thaw("letters")));
+  EXPECT_THAT(Loop().History("letters"), SizeIs(0));
+}
+
+TEST_F(ControlLoopTest, OtherCascadesWorkersAreLeftAlone) {
+  others_ = {.clients = 9};
+  Loop().LookAtAll();
+  EXPECT_EQ(limits_.clients, 3);
+}
+
+TEST_F(ControlLoopTest, SaturatedAgainstTheModelItLooksForTheHighestRate) {
+  SetLoad(0.7, 100);
+  status_.slots_in_use = 1000;
+  Loop().LookAtAll();
+  ASSERT_THAT(searched_, SizeIs(1));
+  EXPECT_FALSE(searched_[0].rate.has_value()) << "the model believes that 100/s are easy";
+  EXPECT_EQ(status_.plan, kTwo);
+}
+
+TEST_F(ControlLoopTest, KeepsTheLastDecisions) {
+  found_ = kOne;
+  for (int look = 0; look < 70; ++look) {
+    SetLoad(look % 2 == 0 ? 0.7 : 0.4, 100);
+    Loop().LookAtAll();
+  }
+  EXPECT_THAT(Loop().History("digits"), SizeIs(64));
+  EXPECT_EQ(Loop().counts("digits")[static_cast<size_t>(PlanAction::kKept)], 70u);
+}
+
+TEST_F(ControlLoopTest, LooksOnItsOwnThreadUntilItIsStopped) {
+  std::mutex mutex;
+  std::condition_variable looked;
+  int looks = 0;
+  ControlledCascade cascade{.name = "digits",
+                            .stages = {"small", "large"},
+                            .prior = {.exit_ratios = {0.5, 0.5}},
+                            .status = [&] {
+                              const std::lock_guard<std::mutex> lock(mutex);
+                              ++looks;
+                              looked.notify_all();
+                              return EngineStatus();
+                            }};
+  ControlLoop loop({cascade});
+  loop.Start();
+  std::unique_lock<std::mutex> lock(mutex);
+  EXPECT_TRUE(looked.wait_for(lock, std::chrono::minutes(1), [&] { return looks >= 2; }));
+}
+
+}  // namespace
+}  // namespace escan
