@@ -46,6 +46,7 @@ BranchAndBound::BranchAndBound(const SearchGrid& grid, Contest* contest)
 void BranchAndBound::Run() {
   for (clients_ = 1; clients_ <= grid_.limits().clients; ++clients_) {
     options_.Reset(clients_);
+    crowding_ = Crowding(clients_, grid_.profile().knee);
     for (int classes = 1; classes <= std::min(grid_.limits().classes, clients_); ++classes) {
       candidate_.class_count = classes;
       ChooseShares(0);
@@ -296,7 +297,8 @@ bool BranchAndBound::MayWin(const Choice& choice, double latency) const {
 }
 
 double BranchAndBound::DeviceTime(const Choice& choice) const {
-  return choice.hosted.device + least_[static_cast<size_t>(choice.unhosted)].cost.device;
+  return crowding_ *
+         (choice.hosted.device + least_[static_cast<size_t>(choice.unhosted)].cost.device);
 }
 
 // 1 / capacity is the norm of the workers' time of a sample, over their number, and the device's.

@@ -90,7 +90,7 @@ class BranchAndBound {
   void ForEachHosts(int stage, const Choice& choice, Visit visit) const;
   void ChangeCost(int stage, const Cost& cost, Choice* choice) const;
   Cost CostOf(int stage, Classes hosts, const StageOption& option) const;
-  // At least.
+  // At least; the device's as its clients feel it.
   double DeviceTime(const Choice& choice) const;
   double InverseCapacity(const Choice& choice) const;
 
@@ -108,6 +108,7 @@ class BranchAndBound {
   StageOptions options_;
   Candidate candidate_;
   int clients_ = 0;
+  double crowding_ = 0;
   std::array<int, kSubsets> workers_{};  // of each set of classes
   std::array<std::array<const StageOptionRow*, kSubsets>, kMaxStages> rows_{};
   std::array<Least, kMaxStages + 1> least_{};              // of the stages before

@@ -24,6 +24,7 @@ StageOptions::StageOptions(const SearchGrid& grid, const Contest& contest, const
 
 void StageOptions::Reset(int clients) {
   clients_ = clients;
+  crowding_ = Crowding(clients, grid_.profile().knee);
   rate_ = contest_.rate();
   rows_.clear();
   const auto shares = static_cast<size_t>(grid_.shares());
@@ -42,7 +43,7 @@ double StageOptions::LeastDeviceTime() const {
     }
     sum += grid_.reach(stage) * least.count();
   }
-  return sum;
+  return crowding_ * sum;
 }
 
 const StageOptionRow& StageOptions::Row(int stage, std::span<const int> shares, int hosts) {

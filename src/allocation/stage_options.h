@@ -50,7 +50,7 @@ class StageOptions {
   const StageOptionRow& Row(int stage, std::span<const int> shares, int hosts);
 
  private:
-  double LeastDeviceTime() const;
+  double LeastDeviceTime() const;  // that clients feel
   void Fill(int stage, std::span<const int> shares, int hosts, StageOptionRow* row);
   size_t SizeTogether(int stage, int hosts, std::span<const Seconds> slowest,
                       double slowdown) const;
@@ -64,6 +64,7 @@ class StageOptions {
   const LateParts& late_;
   int clients_ = 0;
   double rate_ = 0;
+  double crowding_ = 0;
   double slowdown_ = 1;  // at least
   std::deque<StageOptionRow> rows_;
   std::vector<int> row_of_;  // by stage, shares and hosts: index into rows_, or -1

@@ -34,7 +34,7 @@ TailLatency::TailLatency(const PlanLoad& load, const Capacity& capacity, double 
     : load_(load),
       rate_(rate),
       use_(rate / capacity.rate),
-      slowdown_(Slowdown(rate / capacity.device_bound, load.knee)) {
+      slowdown_(Slowdown(rate / capacity.felt_device_bound(), load.knee)) {
   for (size_t s = 0; s < load.stations.size(); ++s) sizes_[s] = SizeTogether(s);
 }
 

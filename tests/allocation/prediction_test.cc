@@ -109,8 +109,31 @@ TEST(Capacity, IsBoundByBothAroundTheKnee) {
   profile.knee = 4;
   const Plan plan = PlanOf({{.count = 2, .stages = {0}}}, {16});
   const Prediction found = PredictOn(profile, {.exit_ratios = {0}}, plan);
-  EXPECT_NEAR(found.capacity.rate, std::pow(std::pow(32 * kBusy, -4) + std::pow(32, -4), -0.25),
-              1e-9);
+  const double felt = 1 - std::pow(2, -4);
+  EXPECT_NEAR(found.capacity.rate,
+              std::pow(std::pow(32 * kBusy, -4) + felt * std::pow(32, -4), -0.25), 1e-9);
+}
+
+TEST(Capacity, OfOneClientIsAllThatItsWorkerCanDo) {
+  Profile profile = FlatProfile({{Seconds(1), Seconds(0), 1}});
+  profile.knee = 2;
+  const Plan plan = PlanOf({{.stages = {0}}}, {16});
+  Workload workload{.exit_ratios = {0}, .rate = 8};
+  const Prediction found = PredictOn(profile, workload, plan);
+  EXPECT_NEAR(found.capacity.device_bound, 16, 1e-9);
+  EXPECT_NEAR(found.capacity.rate, 16 * kBusy, 1e-9);
+  EXPECT_EQ(found.bottleneck.kind, Bottleneck::Kind::kWorkers);
+}
+
+TEST(Capacity, OfSeveralDevicesIsBoundByTheOneThatMoreClientsShare) {
+  const Profile profile = FlatProfile({{Seconds(1), Seconds(0), 1}, {Seconds(1), Seconds(0), 1}});
+  const Plan plan =
+      PlanOf({{.count = 1, .device = 0, .stages = {0}}, {.count = 9, .device = 1, .stages = {1}}},
+             {16, 16});
+  const Prediction found = PredictOn(profile, {.exit_ratios = {0.1, 0}}, plan);
+  EXPECT_NEAR(found.capacity.device_bound, 16 / 0.9, 1e-9);
+  EXPECT_EQ(found.division.busiest_device, 1);
+  EXPECT_NEAR(found.capacity.rate, kBusy * 16, 1e-3);
 }
 
 TEST(Capacity, IsBoundByTheBus) {
