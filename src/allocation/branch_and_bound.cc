@@ -15,13 +15,7 @@ constexpr double kInfinite = std::numeric_limits<double>::infinity();
 // A bound must not rule out what only rounding puts on its other side.
 constexpr double kRounding = 1 + 1e-12;
 constexpr double kMostUse = 1 - 1e-9;
-constexpr size_t kBusyPlaces = 64;
-
 bool Has(unsigned classes, size_t index) { return (classes >> index & 1) != 0; }
-
-size_t BusyIndex(int stage, int hosts, size_t place) {
-  return static_cast<size_t>(stage * (kMostClients + 1) + hosts) * (kBusyPlaces + 1) + place;
-}
 
 }  // namespace
 
@@ -29,19 +23,8 @@ BranchAndBound::BranchAndBound(const SearchGrid& grid, Contest* contest)
     : grid_(grid),
       contest_(*contest),
       late_(grid.reach(), grid.workload().rows_per_request),
-      options_(grid, *contest, late_) {
-  residual_.resize(BusyIndex(grid.stages(), 0, 0));
-  for (int hosts = 1; hosts <= kMostClients; ++hosts) {
-    busy_exponents_[static_cast<size_t>(hosts)] = BusyExponent(hosts);
-    for (size_t place = 0; place <= kBusyPlaces; ++place) {
-      const double busy = AllBusy(static_cast<double>(place) / kBusyPlaces, hosts);
-      for (size_t i = 0; i < late_.counted(); ++i) {
-        residual_[BusyIndex(static_cast<int>(i), hosts, place)] =
-            ResidualWait(late_[i], busy, hosts);
-      }
-    }
-  }
-}
+      waits_(late_),
+      options_(grid, *contest, late_) {}
 
 void BranchAndBound::Run() {
   for (clients_ = 1; clients_ <= grid_.limits().clients; ++clients_) {
@@ -174,7 +157,18 @@ void BranchAndBound::AddHosts(int stage, Classes hosts, Choice* choice) const {
     least.device = std::min(least.device, cost.device);
   }
   choice->unhosted = stage;
+  if (contest_.judges_latency()) AddUnbatched(stage, hosts, choice);
   ChangeCost(stage, least, choice);
+}
+
+void BranchAndBound::AddUnbatched(int stage, Classes hosts, Choice* choice) const {
+  const double of_worker = grid_.reach(stage) / workers_[hosts];
+  for (size_t c = 0; c < kMostClasses; ++c) {
+    if (!Has(hosts, c)) continue;
+    const Candidate::Class& workers = candidate_.classes[c];
+    choice->unbatched.Add(grid_, stage, workers.share, clients_, of_worker * workers.count, c);
+  }
+  choice->crowded = 1;
 }
 
 BranchAndBound::Cost BranchAndBound::CostOf(int stage, Classes hosts,
@@ -247,11 +241,13 @@ double BranchAndBound::LeastLatency(int stages, const Choice& choice) const {
     ForEachHosts(stage, choice, [&](Classes hosts) {
       const int workers = workers_[hosts];
       const double busy = arrivals * Offered(stage, hosts, choice) / workers;
-      const double residual = ResidualAtLeast(stage, workers, busy);
-      const double queue = QueueAt(stage, workers, choice);
+      const WaitBounds::Residual& residual = waits_.ResidualAt(stage, workers, busy);
+      const double queue = waits_.QueueAt(stage, workers, choice.use, choice.log_use);
       const double longest = Longest(hosts, choice);
+      const double behind = residual.of_one * LongestBehind(hosts, choice);
       for (const StageOption& option : rows_[static_cast<size_t>(stage)][hosts]->options) {
-        const double waits = std::max(option.longest, longest) * (residual + option.group * queue);
+        const double waits =
+            std::max(option.longest, longest) * (residual.of_any + option.group * queue) + behind;
         least = std::min(least, option.delay + choice.slowdown * (option.step + waits));
       }
     });
@@ -282,13 +278,24 @@ double BranchAndBound::Offered(int stage, Classes hosts, const Choice& choice) c
 }
 
 bool BranchAndBound::HasCapacity(Choice* choice) const {
-  const double inverse = InverseCapacity(*choice);
+  const double worker = WorkerTime(*choice);
+  const double inverse = InverseCapacity(worker / kMostBusy, DeviceTime(*choice));
   if (inverse * contest_.capacity_to_beat() > kRounding) return false;
+  if (!contest_.judges_latency()) return true;
   choice->use = std::min(inverse * contest_.rate(), kMostUse);
   choice->log_use = std::log(choice->use);
   const double use_of_device = std::min(DeviceTime(*choice) * contest_.rate(), kMostUse);
-  choice->slowdown = Slowdown(use_of_device, grid_.profile().knee);
-  return true;
+  if (choice->crowded == 1 && choice->unhosted < grid_.stages()) {
+    choice->crowded = choice->unbatched.SlowdownAtLeast(grid_,
+                                                        {.candidate = candidate_,
+                                                         .clients = clients_,
+                                                         .open = choice->unhosted,
+                                                         .ended = choice->ended,
+                                                         .use = choice->use},
+                                                        contest_.rate(), crowding_);
+  }
+  choice->slowdown = std::max(Slowdown(use_of_device, grid_.profile().knee), choice->crowded);
+  return choice->slowdown * contest_.rate() * worker < kRounding;
 }
 
 bool BranchAndBound::MayWin(const Choice& choice, double latency) const {
@@ -301,17 +308,19 @@ double BranchAndBound::DeviceTime(const Choice& choice) const {
          (choice.hosted.device + least_[static_cast<size_t>(choice.unhosted)].cost.device);
 }
 
-// 1 / capacity is the norm of the workers' time of a sample, over their number, and the device's.
-// The workers' is at least that of all stages over all workers, and at least that of the stages
-// that only some of the classes host over the workers of these.
-double BranchAndBound::InverseCapacity(const Choice& choice) const {
+// Over their number. It is at least that of all stages over all workers, and at least that of the
+// stages that only some of the classes host over the workers of these.
+double BranchAndBound::WorkerTime(const Choice& choice) const {
   const Cost& unhosted = least_[static_cast<size_t>(choice.unhosted)].cost;
   double worker = (choice.hosted.worker + unhosted.worker) / workers_[all()];
   for (Classes classes = 1; classes < all(); ++classes) {
     worker = std::max(worker, choice.only[classes] / workers_[classes]);
   }
-  worker /= kMostBusy;
-  const double device = DeviceTime(choice);
+  return worker;
+}
+
+// 1 / capacity is the norm of both times of a sample.
+double BranchAndBound::InverseCapacity(double worker, double device) const {
   const double high = std::max(worker, device);
   const double part = std::min(worker, device) / high;
   const double p = grid_.profile().knee;
@@ -325,10 +334,12 @@ double BranchAndBound::Latency(int stage, const Choice& choice) const {
     const Chosen& chosen = choice.chosen[static_cast<size_t>(i)];
     const int hosts = workers_[chosen.hosts];
     const double busy = contest_.rate() * choice.slowdown * chosen.offered / hosts;
-    const double waits =
-        ResidualAtLeast(i, hosts, busy) + chosen.option->group * QueueAt(i, hosts, choice);
+    const WaitBounds::Residual& residual = waits_.ResidualAt(i, hosts, busy);
+    const double queue = waits_.QueueAt(i, hosts, choice.use, choice.log_use);
     delays += chosen.option->delay;
-    steps += chosen.option->step + Longest(chosen.hosts, choice) * waits;
+    steps += chosen.option->step +
+             Longest(chosen.hosts, choice) * (residual.of_any + chosen.option->group * queue) +
+             LongestBehind(chosen.hosts, choice) * residual.of_one;
   }
   return delays + choice.slowdown * steps;
 }
@@ -352,6 +363,17 @@ double BranchAndBound::Longest(Classes hosts, const Choice& choice) const {
   return longest;
 }
 
+double BranchAndBound::LongestBehind(Classes hosts, const Choice& choice) const {
+  double longest = 0;
+  for (size_t c = 0; c < kMostClasses; ++c) {
+    const bool complete = choice.unhosted == 0 || Has(choice.ended, c);
+    if (complete && Has(hosts, c) && choice.unbatched.is_short(c)) {
+      longest = std::max(longest, choice.longest[c]);
+    }
+  }
+  return longest;
+}
+
 // What a sample that arrives adds to the stage's hosts of these classes, unbatched.
 double BranchAndBound::Single(int stage, Classes hosts) const {
   return hosts == 0 ? 0 : grid_.reach(stage) * rows_[static_cast<size_t>(stage)][hosts]->single;
@@ -365,19 +387,6 @@ double BranchAndBound::DeviceTime(int stage, Classes hosts, size_t bucket) const
     time += workers.count * grid_.device_times(stage, workers.share, clients_)[bucket];
   }
   return grid_.reach(stage) * time.count() / workers_[hosts];
-}
-
-// Looked up at the next lower of the places that were computed.
-double BranchAndBound::ResidualAtLeast(int stage, int hosts, double busy) const {
-  const auto place = static_cast<size_t>(std::min(busy, 1.0) * kBusyPlaces);
-  return residual_[BusyIndex(stage, hosts, place)];
-}
-
-// escan::QueueWait with the logarithms taken once for many.
-double BranchAndBound::QueueAt(int stage, int hosts, const Choice& choice) const {
-  const double excess = busy_exponents_[static_cast<size_t>(hosts)] * choice.log_use -
-                        late_.Log(static_cast<size_t>(stage));
-  return excess > 0 ? excess / (2 * hosts * (1 - choice.use)) : 0.0;
 }
 
 }  // namespace escan

@@ -80,23 +80,21 @@ void StageOptions::Fill(int stage, std::span<const int> shares, int hosts, Stage
   }
   row->single = slowest.front().count();
   if (static_cast<size_t>(stage) < late_.counted()) AddLatency(stage, hosts, slowest, row);
-  DropDominated(stage, shares, hosts, slowest, row);
 }
 
-size_t StageOptions::SizeTogether(int stage, int hosts, std::span<const Seconds> slowest,
-                                  double slowdown) const {
+size_t StageOptions::SizeTogether(int stage, int hosts, std::span<const Seconds> slowest) const {
   const std::span<const int> rows = grid_.rows(stage, grid_.buckets(stage) - 1);
   const double reach = grid_.reach(stage);
   const Seconds delay = grid_.MaxDelay(stage, grid_.buckets(stage) - 1);
   return SizeThatHolds(rows, GroupSize(grid_.workload().rows_per_request, reach), rate_ * reach,
-                       [&](size_t size) { return delay + slowdown * slowest[size] / hosts; });
+                       [&](size_t size) { return delay + slowdown_ * slowest[size] / hosts; });
 }
 
 // By TailLatency, had the hosts nothing else to do.
 void StageOptions::AddLatency(int stage, int hosts, std::span<const Seconds> slowest,
                               StageOptionRow* row) const {
   const double together = GroupSize(grid_.workload().rows_per_request, grid_.reach(stage));
-  const size_t size = SizeTogether(stage, hosts, slowest, slowdown_);
+  const size_t size = SizeTogether(stage, hosts, slowest);
   for (StageOption& option : row->options) {
     const int rows = grid_.rows(stage, static_cast<int>(option.bucket)).back();
     option.size = std::min(size, option.bucket);
@@ -105,31 +103,6 @@ void StageOptions::AddLatency(int stage, int hosts, std::span<const Seconds> slo
     option.longest = slowest[option.size].count();
     option.group = together / rows;
   }
-}
-
-// Batch limits that hold all that ever gathers differ in the capacity and in the queue only, and
-// both are better for a larger limit that costs no more a sample.
-void StageOptions::DropDominated(int stage, std::span<const int> shares, int hosts,
-                                 std::span<const Seconds> slowest, StageOptionRow* row) const {
-  const double most = contest_.most_slowdown();
-  if (most == kInfinite) return;
-  const size_t size = SizeTogether(stage, hosts, slowest, most);
-  const auto costs_less = [&](size_t a, size_t b) {
-    return std::ranges::all_of(shares, [&](int share) {
-      return grid_.worker_times(stage, share, 1)[a] <= grid_.worker_times(stage, share, 1)[b] &&
-             grid_.worker_times(stage, share, 2)[a] <= grid_.worker_times(stage, share, 2)[b] &&
-             grid_.device_times(stage, share, clients_)[a] <=
-                 grid_.device_times(stage, share, clients_)[b];
-    });
-  };
-  const auto delay = [&](size_t bucket) { return grid_.MaxDelay(stage, static_cast<int>(bucket)); };
-  std::erase_if(row->options, [&](const StageOption& option) {
-    if (option.bucket < size) return false;
-    for (size_t larger = option.bucket + 1; larger < slowest.size(); ++larger) {
-      if (delay(larger) == delay(option.bucket) && costs_less(larger, option.bucket)) return true;
-    }
-    return false;
-  });
 }
 
 }  // namespace escan

@@ -24,7 +24,7 @@ struct StageOption {
   double group = 0;    // the part of a batch that arrives together
 };
 
-// All batch limits of a stage that may be best, ascending.
+// All batch limits of a stage, ascending.
 struct StageOptionRow {
   std::vector<StageOption> options;
   double single = 0;  // the slowest hosts' step of the smallest batch
@@ -52,12 +52,9 @@ class StageOptions {
  private:
   double LeastDeviceTime() const;  // that clients feel
   void Fill(int stage, std::span<const int> shares, int hosts, StageOptionRow* row);
-  size_t SizeTogether(int stage, int hosts, std::span<const Seconds> slowest,
-                      double slowdown) const;
+  size_t SizeTogether(int stage, int hosts, std::span<const Seconds> slowest) const;
   void AddLatency(int stage, int hosts, std::span<const Seconds> slowest,
                   StageOptionRow* row) const;
-  void DropDominated(int stage, std::span<const int> shares, int hosts,
-                     std::span<const Seconds> slowest, StageOptionRow* row) const;
 
   const SearchGrid& grid_;
   const Contest& contest_;

@@ -3,8 +3,10 @@
 #include <array>
 #include <cstddef>
 #include <span>
+#include <vector>
 
 #include "allocation/capacity.h"
+#include "allocation/contention.h"
 #include "allocation/plan_load.h"
 #include "escan/cascade.h"
 #include "escan/time.h"
@@ -69,13 +71,19 @@ class TailLatency {
   double Group(size_t station) const;
   int Hosts(size_t station) const;
   Seconds SlowestStep(size_t station, size_t size) const;
-  Seconds LongestStepOfHosts(size_t station) const;
+  // Of all that the station's hosts with so many credits or more run.
+  Seconds LongestStepOfHosts(size_t station, int credits) const;
+  double SlowdownOf(int device) const;
+  double Slowdown() const;
+  double Use() const;
   size_t SizeTogether(size_t station) const;
 
   const PlanLoad& load_;
+  mutable std::vector<DeviceDemand> demands_;
   const double rate_;
-  const double use_;                        // of the capacity
+  const Capacity& capacity_;
   const double slowdown_;                   // of a step, by the others
+  const double use_;                        // of the capacity
   std::array<size_t, kMaxStages> sizes_{};  // by station: index into Station::rows
 };
 
