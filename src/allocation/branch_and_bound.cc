@@ -149,7 +149,7 @@ void BranchAndBound::AddHosts(int stage, Classes hosts, Choice* choice) const {
     at.offered += Single(stage, shared);
     chosen.offered += Single(other, shared);
   }
-  KeepLongest(stage, hosts, rows_[i][hosts]->options.front().size, choice);
+  KeepLongest(stage, hosts, 0, choice);
   Cost least{.worker = kInfinite, .device = kInfinite};
   for (const StageOption& option : rows_[i][hosts]->options) {
     const Cost cost = CostOf(stage, hosts, option);
@@ -186,8 +186,10 @@ void BranchAndBound::ChangeCost(int stage, const Cost& cost, Choice* choice) con
   chosen.cost = cost;
 }
 
-void BranchAndBound::KeepLongest(int stage, Classes hosts, size_t size, Choice* choice) const {
+void BranchAndBound::KeepLongest(int stage, Classes hosts, size_t limit, Choice* choice) const {
   if (grid_.reach(stage) == 0) return;
+  const StageOptionRow& row = *rows_[static_cast<size_t>(stage)][hosts];
+  const size_t size = std::min(row.SizeAt(choice->slowdown), limit);
   for (size_t c = 0; c < kMostClasses; ++c) {
     if (!Has(hosts, c)) continue;
     const Seconds step = grid_.steps(stage, candidate_.classes[c].share)[size];
@@ -216,7 +218,7 @@ void BranchAndBound::AddBatch(int stage, const StageOption& option, Choice* choi
   Chosen& chosen = choice->chosen[static_cast<size_t>(stage)];
   chosen.option = &option;
   ChangeCost(stage, CostOf(stage, chosen.hosts, option), choice);
-  KeepLongest(stage, chosen.hosts, option.size, choice);
+  KeepLongest(stage, chosen.hosts, option.bucket, choice);
 }
 
 void BranchAndBound::TryCandidate(const Choice& choice) {
@@ -245,10 +247,13 @@ double BranchAndBound::LeastLatency(int stages, const Choice& choice) const {
       const double queue = waits_.QueueAt(stage, workers, choice.use, choice.log_use);
       const double longest = Longest(hosts, choice);
       const double behind = residual.of_one * LongestBehind(hosts, choice);
-      for (const StageOption& option : rows_[static_cast<size_t>(stage)][hosts]->options) {
+      const StageOptionRow& row = *rows_[static_cast<size_t>(stage)][hosts];
+      const size_t size = row.SizeAt(choice.slowdown);
+      for (const StageOption& option : row.options) {
+        const double step = row.slowest[std::min(size, option.bucket)];
         const double waits =
-            std::max(option.longest, longest) * (residual.of_any + option.group * queue) + behind;
-        least = std::min(least, option.delay + choice.slowdown * (option.step + waits));
+            std::max(step, longest) * (residual.of_any + option.group * queue) + behind;
+        least = std::min(least, option.delay + choice.slowdown * (option.steps * step + waits));
       }
     });
     sum += least;
@@ -337,7 +342,9 @@ double BranchAndBound::Latency(int stage, const Choice& choice) const {
     const WaitBounds::Residual& residual = waits_.ResidualAt(i, hosts, busy);
     const double queue = waits_.QueueAt(i, hosts, choice.use, choice.log_use);
     delays += chosen.option->delay;
-    steps += chosen.option->step +
+    const StageOptionRow& row = *rows_[static_cast<size_t>(i)][chosen.hosts];
+    const size_t size = std::min(row.SizeAt(choice.slowdown), chosen.option->bucket);
+    steps += chosen.option->steps * row.slowest[size] +
              Longest(chosen.hosts, choice) * (residual.of_any + chosen.option->group * queue) +
              LongestBehind(chosen.hosts, choice) * residual.of_one;
   }
@@ -376,7 +383,9 @@ double BranchAndBound::LongestBehind(Classes hosts, const Choice& choice) const 
 
 // What a sample that arrives adds to the stage's hosts of these classes, unbatched.
 double BranchAndBound::Single(int stage, Classes hosts) const {
-  return hosts == 0 ? 0 : grid_.reach(stage) * rows_[static_cast<size_t>(stage)][hosts]->single;
+  return hosts == 0
+             ? 0
+             : grid_.reach(stage) * rows_[static_cast<size_t>(stage)][hosts]->slowest.front();
 }
 
 double BranchAndBound::DeviceTime(int stage, Classes hosts, size_t bucket) const {

@@ -77,7 +77,7 @@ class BranchAndBound {
   void AddHosts(int stage, Classes hosts, Choice* choice) const;
   void AddBatch(int stage, const StageOption& option, Choice* choice) const;
   void AddUnbatched(int stage, Classes hosts, Choice* choice) const;
-  void KeepLongest(int stage, Classes hosts, size_t size, Choice* choice) const;
+  void KeepLongest(int stage, Classes hosts, size_t limit, Choice* choice) const;
   void TryCandidate(const Choice& choice);
 
   // Whether the capacity may be large enough, and what has at least this latency may win.

@@ -10,6 +10,7 @@ namespace escan {
 namespace {
 
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
+constexpr double kRounding = 1e-9;
 
 // The worker's time of a sample with the number of credits that suits it best.
 Seconds LeastWorkerTime(const SearchGrid& grid, int stage, int share, size_t bucket) {
@@ -24,26 +25,11 @@ StageOptions::StageOptions(const SearchGrid& grid, const Contest& contest, const
 
 void StageOptions::Reset(int clients) {
   clients_ = clients;
-  crowding_ = Crowding(clients, grid_.profile().knee);
   rate_ = contest_.rate();
   rows_.clear();
   const auto shares = static_cast<size_t>(grid_.shares());
   row_of_.assign(
       static_cast<size_t>(grid_.stages()) * shares * shares * shares * (kMostClients + 1), -1);
-  const double most_used = 1 - 1e-9;
-  slowdown_ = Slowdown(std::min(rate_ * LeastDeviceTime(), most_used), grid_.profile().knee);
-}
-
-double StageOptions::LeastDeviceTime() const {
-  double sum = 0;
-  for (int stage = 0; stage < grid_.stages(); ++stage) {
-    Seconds least = Seconds::max();
-    for (int share = 0; share < grid_.shares(); ++share) {
-      least = std::min(least, std::ranges::min(grid_.device_times(stage, share, clients_)));
-    }
-    sum += grid_.reach(stage) * least.count();
-  }
-  return crowding_ * sum;
 }
 
 const StageOptionRow& StageOptions::Row(int stage, std::span<const int> shares, int hosts) {
@@ -63,7 +49,7 @@ const StageOptionRow& StageOptions::Row(int stage, std::span<const int> shares, 
 void StageOptions::Fill(int stage, std::span<const int> shares, int hosts, StageOptionRow* row) {
   const auto buckets = static_cast<size_t>(grid_.buckets(stage));
   const double reach = grid_.reach(stage);
-  std::vector<Seconds> slowest(buckets);
+  row->slowest.resize(buckets);
   row->least_worker = row->least_device = kInfinite;
   for (size_t bucket = 0; bucket < buckets; ++bucket) {
     StageOption option{.bucket = bucket, .worker = kInfinite, .device = kInfinite};
@@ -72,36 +58,32 @@ void StageOptions::Fill(int stage, std::span<const int> shares, int hosts, Stage
       const double device = reach * grid_.device_times(stage, share, clients_)[bucket].count();
       option.worker = std::min(option.worker, worker);
       option.device = std::min(option.device, device);
-      slowest[bucket] = std::max(slowest[bucket], grid_.steps(stage, share)[bucket]);
+      row->slowest[bucket] =
+          std::max(row->slowest[bucket], grid_.steps(stage, share)[bucket].count());
     }
     row->least_worker = std::min(row->least_worker, option.worker);
     row->least_device = std::min(row->least_device, option.device);
     row->options.push_back(option);
   }
-  row->single = slowest.front().count();
-  if (static_cast<size_t>(stage) < late_.counted()) AddLatency(stage, hosts, slowest, row);
+  if (static_cast<size_t>(stage) < late_.counted()) AddLatency(stage, hosts, row);
 }
 
-size_t StageOptions::SizeTogether(int stage, int hosts, std::span<const Seconds> slowest) const {
-  const std::span<const int> rows = grid_.rows(stage, grid_.buckets(stage) - 1);
-  const double reach = grid_.reach(stage);
-  const Seconds delay = grid_.MaxDelay(stage, grid_.buckets(stage) - 1);
-  return SizeThatHolds(rows, GroupSize(grid_.workload().rows_per_request, reach), rate_ * reach,
-                       [&](size_t size) { return delay + slowdown_ * slowest[size] / hosts; });
-}
-
-// By TailLatency, had the hosts nothing else to do.
-void StageOptions::AddLatency(int stage, int hosts, std::span<const Seconds> slowest,
-                              StageOptionRow* row) const {
+// By TailLatency, had the hosts nothing else to do; see SizeThatHolds.
+void StageOptions::AddLatency(int stage, int hosts, StageOptionRow* row) const {
   const double together = GroupSize(grid_.workload().rows_per_request, grid_.reach(stage));
-  const size_t size = SizeTogether(stage, hosts, slowest);
+  const int last = grid_.buckets(stage) - 1;
   for (StageOption& option : row->options) {
     const int rows = grid_.rows(stage, static_cast<int>(option.bucket)).back();
-    option.size = std::min(size, option.bucket);
     option.delay = Seconds(grid_.MaxDelay(stage, static_cast<int>(option.bucket))).count();
-    option.step = std::ceil(together / (rows * hosts)) * slowest[option.size].count();
-    option.longest = slowest[option.size].count();
+    option.steps = std::ceil(together / (rows * hosts));
     option.group = together / rows;
+  }
+  const double delay = Seconds(grid_.MaxDelay(stage, last)).count();
+  for (int bucket = 0; bucket < last; ++bucket) {
+    const double room = grid_.rows(stage, bucket).back() + 0.5 - together;
+    const double time = room / (rate_ * grid_.reach(stage)) - delay;
+    const double slowdown = time * hosts / row->slowest[static_cast<size_t>(bucket)];
+    row->outgrown.push_back(slowdown * (slowdown > 0 ? 1 + kRounding : 1 - kRounding));
   }
 }
 
