@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -26,6 +27,10 @@ struct SimulatedFigures {
 struct ChosenPlan {
   Allocation allocation;                  // its best is the simulator's choice
   std::vector<SimulatedFigures> figures;  // of the best one, then of each of the runners-up
+
+  const PlannedPlan& planned(size_t index) const {  // the one of these figures
+    return index == 0 ? allocation.best : allocation.runners_up[index - 1];
+  }
 };
 
 // Searches a plan with the model (SearchPlan), simulates the best few with the scheduler's own code
