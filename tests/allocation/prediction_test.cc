@@ -229,6 +229,28 @@ TEST(Latency, HoldsTheDelayOfEachStage) {
   EXPECT_NEAR(PredictOn(ThreeStages(), workload, plan).p99.count(), 2 + 4 + 8 + 3, 1e-6);
 }
 
+TEST(Latency, WithTwoCreditsIncludesTheBatchAheadAtTheWorker) {
+  Plan plan = PlanOf({{.stages = {0}}}, {16});
+  Profile profile = ThreeStages();
+  profile.stages.resize(1);
+  Workload workload{.exit_ratios = {0}, .rate = 4};  // the worker is always busy
+  profile.stages[0].steady_step = profile.stages[0].step;
+  const Seconds one = PredictOn(profile, workload, plan).p99;
+  plan.workers[0].credits = 2;
+  const Seconds step = profile.stages[0].step[0].back();
+  EXPECT_NEAR((PredictOn(profile, workload, plan).p99 - one) / step, 1, 0.01);
+}
+
+TEST(Latency, GrowsWithWorkersThatCrowdTheDeviceWithSmallBatches) {
+  const Profile profile = FlatProfile({{Seconds(1), Seconds(0.01), 0.9}});
+  Workload workload{.exit_ratios = {0}, .rate = 4};
+  const auto p99 = [&](int workers) {
+    const Plan plan = PlanOf({{.count = workers, .stages = {0}}}, {16});
+    return PredictOn(profile, workload, plan).p99;
+  };
+  EXPECT_GT(p99(12), 4 * p99(1));
+}
+
 TEST(Latency, HasNoBoundFromTheCapacityOn) {
   const Plan plan = PlanOf({{.stages = {0, 1, 2}}}, {16, 16, 16});
   Workload workload = HalfLeaves();

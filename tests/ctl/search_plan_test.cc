@@ -60,7 +60,8 @@ class PlanSearchFromFiles : public testing::Test {
 TEST_F(PlanSearchFromFiles, ExplainsItsChoice) {
   const absl::StatusOr<std::string> text = SearchPlanFromFiles(command_, false);
   ASSERT_TRUE(text.ok()) << text.status();
-  EXPECT_THAT(*text, AllOf(HasSubstr("small"), HasSubstr("large"), HasSubstr("simulated at ")));
+  EXPECT_THAT(*text, AllOf(HasSubstr("small"), HasSubstr("large"),
+                           HasSubstr("simulated, in this order\n  ")));
 }
 
 TEST_F(PlanSearchFromFiles, WritesAPlanThatIsReadBack) {
@@ -83,6 +84,19 @@ TEST_F(PlanSearchFromFiles, GivesASmallLoadThePlanOfLeastLatency) {
   EXPECT_GE(relaxed["capacity_samples_per_s"], 1.2 * *command_.rate);
   EXPECT_GT(relaxed["p99_ms"], 0);
   EXPECT_NEAR(relaxed["simulated_samples_per_s"], *command_.rate, *command_.rate * 0.05);
+}
+
+TEST_F(PlanSearchFromFiles, PutsFirstWhatTheSimulatorPutsFirst) {
+  command_.rate = 3000;
+  const nlohmann::json found = Json();
+  ASSERT_GT(found["plans"].size(), 1u);
+  EXPECT_EQ(found["plans"][0]["plan"], found["plan"]);
+  EXPECT_EQ(found["plans"][0]["simulated_p99_ms"], found["simulated_p99_ms"]);
+  for (const nlohmann::json& other : found["plans"]) {
+    EXPECT_LE(found["simulated_p99_ms"].get<double>(),
+              other["simulated_p99_ms"].get<double>() * 1.002);
+    EXPECT_GT(other["p99_ms"], 0);
+  }
 }
 
 TEST_F(PlanSearchFromFiles, GivesEachOfSeveralDevicesItsPart) {
