@@ -231,7 +231,7 @@ void BranchAndBound::TryCandidate(const Choice& choice) {
       workers.first = stage;
     }
   }
-  if (!candidate_.HasTwins()) contest_.Try(candidate_);
+  contest_.Try(candidate_);
 }
 
 // Samples wait for the longest steps that their hosts are known to run.

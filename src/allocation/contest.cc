@@ -49,6 +49,7 @@ bool Contest::Before(const Entry& a, const Entry& b) const {
 }
 
 bool Contest::Try(const Candidate& candidate) {
+  if (candidate.HasTwins()) return false;
   const size_t memory = grid_.Memory(candidate);
   if (!Fits(grid_.profile(), memory)) return false;
   ++evaluations_;

@@ -39,7 +39,7 @@ class Contest {
   // At equal p99 less memory wins.
   bool MayWin(Seconds p99, size_t memory) const;
 
-  // True: it is the best one now.
+  // True: it is the best one now. One with twins is never tried: it is another one's double.
   bool Try(const Candidate& candidate);
 
   struct Entry {

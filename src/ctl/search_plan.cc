@@ -56,10 +56,12 @@ std::string SimulatedPlans(const ChosenPlan& chosen) {
   std::string text = "simulated, in this order\n";
   for (size_t i = 0; i < chosen.figures.size(); ++i) {
     const Prediction& prediction = chosen.planned(i).prediction;
-    absl::StrAppendFormat(&text,
-                          "  %.0f/s with a p99 of %.3g ms; the model's goodput %.0f/s, p99 %.3g ms "
-                          "at %.0f/s\n",
-                          chosen.figures[i].rate, chosen.figures[i].p99.count() * 1e3,
+    const SimulatedFigures& figures = chosen.figures[i];
+    const double p99 = figures.p99.count() * 1e3;
+    absl::StrAppend(&text, figures.rate > 0
+                               ? absl::StrFormat("  %.0f/s, p99 %.3g ms", figures.rate, p99)
+                               : absl::StrFormat("  no better rate, p99 %.3g ms there", p99));
+    absl::StrAppendFormat(&text, "; the model's goodput %.0f/s, p99 %.3g ms at %.0f/s\n",
                           prediction.goodput, prediction.p99.count() * 1e3, prediction.rate);
   }
   return text;

@@ -21,6 +21,8 @@ constexpr int kHalvings = 5;        // of the rates between which the objective 
 constexpr int64_t kMeasured = 10'000;
 constexpr int64_t kWarmUp = 2'000;
 constexpr int64_t kMostSamples = 200'000;  // of large requests fewer must do
+// A queue that grows by 4 % of the time is as long as the objective after so many objectives.
+constexpr double kObjectives = 25;
 
 // Simulates plans under one workload.
 class Judge {
@@ -39,6 +41,11 @@ class Judge {
   absl::StatusOr<SimulatedFigures> AtRate(const Plan& plan, double rate) const {
     SimulatedLoad load = load_;
     load.pace = OpenLoad{.rate = std::max(rate / load.rows, OpenLoad::kMinRate)};
+    const double samples = rate * kObjectives * objective_.count();
+    const auto most = static_cast<double>(std::max(kMostSamples, load.samples));
+    if (workload_.objective) {
+      load.samples = std::max(load.samples, static_cast<int64_t>(std::min(samples, most)));
+    }
     return Run(plan, load);
   }
 
@@ -60,7 +67,8 @@ class Judge {
     return Run(plan, load);
   }
 
-  // At the highest rate that keeps the objective, if that is higher than `least`.
+  // At the highest rate that keeps the objective, if that is higher than `least`; else the rate is
+  // 0, and the p99 that of the least rate that was tried.
   absl::StatusOr<SimulatedFigures> AtGoodput(const PlannedPlan& planned, double least) const {
     SimulatedFigures best;
     double kept = least;
@@ -73,8 +81,9 @@ class Judge {
         best = *found;
         best.rate = kept = rate;
       } else if (least > 0 && kept == least) {
-        return best;
+        return SimulatedFigures{.p99 = found->p99};
       } else {
+        if (best.rate == 0) best.p99 = found->p99;
         missed = rate;
       }
       rate = (kept + missed) / 2;

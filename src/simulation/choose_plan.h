@@ -19,7 +19,8 @@ struct SimulatedFigures {
   // rate that kept the objective, 0 if none did or it is less than that of a plan before; without
   // an objective, what a closed loop got that keeps all workers busy.
   double rate = 0;
-  Seconds p99{};  // of the requests at that rate; infinite if more than 1 % were not served
+  Seconds p99{};  // of the requests at that rate, or at the least one tried; infinite if more than
+                  // 1 % were not served
   bool keeps_objective = false;  // the workload's, if it has one
 };
 
@@ -39,8 +40,9 @@ struct ChosenPlan {
 // prefers.
 //
 // `cascade` is the profile's, and `workload` names a ratio for each of its stages. Plain code; any
-// thread; blocks for the search and about 0.1 s of simulation. Equal arguments give equal plans.
-// Errors: those of SearchPlan; INVALID_ARGUMENT when the workload does not suit the cascade.
+// thread; blocks for the search and some tenths of a second of simulation. Equal arguments give
+// equal plans. Errors: those of SearchPlan; INVALID_ARGUMENT when the workload does not suit the
+// cascade.
 absl::StatusOr<ChosenPlan> ChoosePlan(const Profile& profile, const CascadeSpec& cascade,
                                       const Workload& workload, int devices = 1,
                                       const SearchLimits& limits = {});

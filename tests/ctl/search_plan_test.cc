@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -100,9 +101,17 @@ TEST_F(PlanSearchFromFiles, PutsFirstWhatTheSimulatorPutsFirst) {
 }
 
 TEST_F(PlanSearchFromFiles, GivesEachOfSeveralDevicesItsPart) {
-  const double one = Json()["capacity_samples_per_s"];
+  // By the model: which of its plans the simulator puts first may differ.
+  const auto most = [this] {
+    double most = 0;
+    for (const nlohmann::json& found : Json()["plans"]) {
+      most = std::max(most, found["goodput_samples_per_s"].get<double>());
+    }
+    return most;
+  };
+  const double one = most();
   command_.files.devices = 4;
-  EXPECT_NEAR(Json()["capacity_samples_per_s"], 4 * one, one * 1e-6);
+  EXPECT_NEAR(most(), 4 * one, one * 1e-6);
   EXPECT_THAT(std::string(Json()["plan"]), HasSubstr("device: 3"));
 }
 
