@@ -291,13 +291,9 @@ bool BranchAndBound::HasCapacity(Choice* choice) const {
   choice->log_use = std::log(choice->use);
   const double use_of_device = std::min(DeviceTime(*choice) * contest_.rate(), kMostUse);
   if (choice->crowded == 1 && choice->unhosted < grid_.stages()) {
-    choice->crowded = choice->unbatched.SlowdownAtLeast(grid_,
-                                                        {.candidate = candidate_,
-                                                         .clients = clients_,
-                                                         .open = choice->unhosted,
-                                                         .ended = choice->ended,
-                                                         .use = choice->use},
-                                                        contest_.rate(), crowding_);
+    const UnbatchedLoads::Hosting hosting{candidate_, clients_, choice->unhosted, choice->ended,
+                                          choice->use};
+    choice->crowded = choice->unbatched.SlowdownAtLeast(grid_, hosting, contest_.rate(), crowding_);
   }
   choice->slowdown = std::max(Slowdown(use_of_device, grid_.profile().knee), choice->crowded);
   return choice->slowdown * contest_.rate() * worker < kRounding;
