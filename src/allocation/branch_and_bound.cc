@@ -15,13 +15,7 @@ constexpr double kInfinite = std::numeric_limits<double>::infinity();
 // A bound must not rule out what only rounding puts on its other side.
 constexpr double kRounding = 1 + 1e-12;
 constexpr double kMostUse = 1 - 1e-9;
-constexpr size_t kBusyPlaces = 64;
-
 bool Has(unsigned classes, size_t index) { return (classes >> index & 1) != 0; }
-
-size_t BusyIndex(int stage, int hosts, size_t place) {
-  return static_cast<size_t>(stage * (kMostClients + 1) + hosts) * (kBusyPlaces + 1) + place;
-}
 
 }  // namespace
 
@@ -29,23 +23,13 @@ BranchAndBound::BranchAndBound(const SearchGrid& grid, Contest* contest)
     : grid_(grid),
       contest_(*contest),
       late_(grid.reach(), grid.workload().rows_per_request),
-      options_(grid, *contest, late_) {
-  residual_.resize(BusyIndex(grid.stages(), 0, 0));
-  for (int hosts = 1; hosts <= kMostClients; ++hosts) {
-    busy_exponents_[static_cast<size_t>(hosts)] = BusyExponent(hosts);
-    for (size_t place = 0; place <= kBusyPlaces; ++place) {
-      const double busy = AllBusy(static_cast<double>(place) / kBusyPlaces, hosts);
-      for (size_t i = 0; i < late_.counted(); ++i) {
-        residual_[BusyIndex(static_cast<int>(i), hosts, place)] =
-            ResidualWait(late_[i], busy, hosts);
-      }
-    }
-  }
-}
+      waits_(late_),
+      options_(grid, *contest, late_) {}
 
 void BranchAndBound::Run() {
   for (clients_ = 1; clients_ <= grid_.limits().clients; ++clients_) {
     options_.Reset(clients_);
+    crowding_ = Crowding(clients_, grid_.profile().knee);
     for (int classes = 1; classes <= std::min(grid_.limits().classes, clients_); ++classes) {
       candidate_.class_count = classes;
       ChooseShares(0);
@@ -165,7 +149,7 @@ void BranchAndBound::AddHosts(int stage, Classes hosts, Choice* choice) const {
     at.offered += Single(stage, shared);
     chosen.offered += Single(other, shared);
   }
-  KeepLongest(stage, hosts, rows_[i][hosts]->options.front().size, choice);
+  KeepLongest(stage, hosts, 0, choice);
   Cost least{.worker = kInfinite, .device = kInfinite};
   for (const StageOption& option : rows_[i][hosts]->options) {
     const Cost cost = CostOf(stage, hosts, option);
@@ -173,7 +157,18 @@ void BranchAndBound::AddHosts(int stage, Classes hosts, Choice* choice) const {
     least.device = std::min(least.device, cost.device);
   }
   choice->unhosted = stage;
+  if (contest_.judges_latency()) AddUnbatched(stage, hosts, choice);
   ChangeCost(stage, least, choice);
+}
+
+void BranchAndBound::AddUnbatched(int stage, Classes hosts, Choice* choice) const {
+  const double of_worker = grid_.reach(stage) / workers_[hosts];
+  for (size_t c = 0; c < kMostClasses; ++c) {
+    if (!Has(hosts, c)) continue;
+    const Candidate::Class& workers = candidate_.classes[c];
+    choice->unbatched.Add(grid_, stage, workers.share, clients_, of_worker * workers.count, c);
+  }
+  choice->crowded = 1;
 }
 
 BranchAndBound::Cost BranchAndBound::CostOf(int stage, Classes hosts,
@@ -191,8 +186,10 @@ void BranchAndBound::ChangeCost(int stage, const Cost& cost, Choice* choice) con
   chosen.cost = cost;
 }
 
-void BranchAndBound::KeepLongest(int stage, Classes hosts, size_t size, Choice* choice) const {
+void BranchAndBound::KeepLongest(int stage, Classes hosts, size_t limit, Choice* choice) const {
   if (grid_.reach(stage) == 0) return;
+  const StageOptionRow& row = *rows_[static_cast<size_t>(stage)][hosts];
+  const size_t size = std::min(row.SizeAt(choice->slowdown), limit);
   for (size_t c = 0; c < kMostClasses; ++c) {
     if (!Has(hosts, c)) continue;
     const Seconds step = grid_.steps(stage, candidate_.classes[c].share)[size];
@@ -221,7 +218,7 @@ void BranchAndBound::AddBatch(int stage, const StageOption& option, Choice* choi
   Chosen& chosen = choice->chosen[static_cast<size_t>(stage)];
   chosen.option = &option;
   ChangeCost(stage, CostOf(stage, chosen.hosts, option), choice);
-  KeepLongest(stage, chosen.hosts, option.size, choice);
+  KeepLongest(stage, chosen.hosts, option.bucket, choice);
 }
 
 void BranchAndBound::TryCandidate(const Choice& choice) {
@@ -234,7 +231,7 @@ void BranchAndBound::TryCandidate(const Choice& choice) {
       workers.first = stage;
     }
   }
-  if (!candidate_.HasTwins()) contest_.Try(candidate_);
+  contest_.Try(candidate_);
 }
 
 // Samples wait for the longest steps that their hosts are known to run.
@@ -246,12 +243,17 @@ double BranchAndBound::LeastLatency(int stages, const Choice& choice) const {
     ForEachHosts(stage, choice, [&](Classes hosts) {
       const int workers = workers_[hosts];
       const double busy = arrivals * Offered(stage, hosts, choice) / workers;
-      const double residual = ResidualAtLeast(stage, workers, busy);
-      const double queue = QueueAt(stage, workers, choice);
+      const WaitBounds::Residual& residual = waits_.ResidualAt(stage, workers, busy);
+      const double queue = waits_.QueueAt(stage, workers, choice.use, choice.log_use);
       const double longest = Longest(hosts, choice);
-      for (const StageOption& option : rows_[static_cast<size_t>(stage)][hosts]->options) {
-        const double waits = std::max(option.longest, longest) * (residual + option.group * queue);
-        least = std::min(least, option.delay + choice.slowdown * (option.step + waits));
+      const double behind = residual.of_one * LongestBehind(hosts, choice);
+      const StageOptionRow& row = *rows_[static_cast<size_t>(stage)][hosts];
+      const size_t size = row.SizeAt(choice.slowdown);
+      for (const StageOption& option : row.options) {
+        const double step = row.slowest[std::min(size, option.bucket)];
+        const double waits =
+            std::max(step, longest) * (residual.of_any + option.group * queue) + behind;
+        least = std::min(least, option.delay + choice.slowdown * (option.steps * step + waits));
       }
     });
     sum += least;
@@ -281,13 +283,20 @@ double BranchAndBound::Offered(int stage, Classes hosts, const Choice& choice) c
 }
 
 bool BranchAndBound::HasCapacity(Choice* choice) const {
-  const double inverse = InverseCapacity(*choice);
+  const double worker = WorkerTime(*choice);
+  const double inverse = InverseCapacity(worker / kMostBusy, DeviceTime(*choice));
   if (inverse * contest_.capacity_to_beat() > kRounding) return false;
+  if (!contest_.judges_latency()) return true;
   choice->use = std::min(inverse * contest_.rate(), kMostUse);
   choice->log_use = std::log(choice->use);
   const double use_of_device = std::min(DeviceTime(*choice) * contest_.rate(), kMostUse);
-  choice->slowdown = Slowdown(use_of_device, grid_.profile().knee);
-  return true;
+  if (choice->crowded == 1 && choice->unhosted < grid_.stages()) {
+    const UnbatchedLoads::Hosting hosting{candidate_, clients_, choice->unhosted, choice->ended,
+                                          choice->use};
+    choice->crowded = choice->unbatched.SlowdownAtLeast(grid_, hosting, contest_.rate(), crowding_);
+  }
+  choice->slowdown = std::max(Slowdown(use_of_device, grid_.profile().knee), choice->crowded);
+  return choice->slowdown * contest_.rate() * worker < kRounding;
 }
 
 bool BranchAndBound::MayWin(const Choice& choice, double latency) const {
@@ -296,20 +305,23 @@ bool BranchAndBound::MayWin(const Choice& choice, double latency) const {
 }
 
 double BranchAndBound::DeviceTime(const Choice& choice) const {
-  return choice.hosted.device + least_[static_cast<size_t>(choice.unhosted)].cost.device;
+  return crowding_ *
+         (choice.hosted.device + least_[static_cast<size_t>(choice.unhosted)].cost.device);
 }
 
-// 1 / capacity is the norm of the workers' time of a sample, over their number, and the device's.
-// The workers' is at least that of all stages over all workers, and at least that of the stages
-// that only some of the classes host over the workers of these.
-double BranchAndBound::InverseCapacity(const Choice& choice) const {
+// Over their number. It is at least that of all stages over all workers, and at least that of the
+// stages that only some of the classes host over the workers of these.
+double BranchAndBound::WorkerTime(const Choice& choice) const {
   const Cost& unhosted = least_[static_cast<size_t>(choice.unhosted)].cost;
   double worker = (choice.hosted.worker + unhosted.worker) / workers_[all()];
   for (Classes classes = 1; classes < all(); ++classes) {
     worker = std::max(worker, choice.only[classes] / workers_[classes]);
   }
-  worker /= kMostBusy;
-  const double device = DeviceTime(choice);
+  return worker;
+}
+
+// 1 / capacity is the norm of both times of a sample.
+double BranchAndBound::InverseCapacity(double worker, double device) const {
   const double high = std::max(worker, device);
   const double part = std::min(worker, device) / high;
   const double p = grid_.profile().knee;
@@ -323,10 +335,14 @@ double BranchAndBound::Latency(int stage, const Choice& choice) const {
     const Chosen& chosen = choice.chosen[static_cast<size_t>(i)];
     const int hosts = workers_[chosen.hosts];
     const double busy = contest_.rate() * choice.slowdown * chosen.offered / hosts;
-    const double waits =
-        ResidualAtLeast(i, hosts, busy) + chosen.option->group * QueueAt(i, hosts, choice);
+    const WaitBounds::Residual& residual = waits_.ResidualAt(i, hosts, busy);
+    const double queue = waits_.QueueAt(i, hosts, choice.use, choice.log_use);
     delays += chosen.option->delay;
-    steps += chosen.option->step + Longest(chosen.hosts, choice) * waits;
+    const StageOptionRow& row = *rows_[static_cast<size_t>(i)][chosen.hosts];
+    const size_t size = std::min(row.SizeAt(choice.slowdown), chosen.option->bucket);
+    steps += chosen.option->steps * row.slowest[size] +
+             Longest(chosen.hosts, choice) * (residual.of_any + chosen.option->group * queue) +
+             LongestBehind(chosen.hosts, choice) * residual.of_one;
   }
   return delays + choice.slowdown * steps;
 }
@@ -350,9 +366,22 @@ double BranchAndBound::Longest(Classes hosts, const Choice& choice) const {
   return longest;
 }
 
+double BranchAndBound::LongestBehind(Classes hosts, const Choice& choice) const {
+  double longest = 0;
+  for (size_t c = 0; c < kMostClasses; ++c) {
+    const bool complete = choice.unhosted == 0 || Has(choice.ended, c);
+    if (complete && Has(hosts, c) && choice.unbatched.is_short(c)) {
+      longest = std::max(longest, choice.longest[c]);
+    }
+  }
+  return longest;
+}
+
 // What a sample that arrives adds to the stage's hosts of these classes, unbatched.
 double BranchAndBound::Single(int stage, Classes hosts) const {
-  return hosts == 0 ? 0 : grid_.reach(stage) * rows_[static_cast<size_t>(stage)][hosts]->single;
+  return hosts == 0
+             ? 0
+             : grid_.reach(stage) * rows_[static_cast<size_t>(stage)][hosts]->slowest.front();
 }
 
 double BranchAndBound::DeviceTime(int stage, Classes hosts, size_t bucket) const {
@@ -363,19 +392,6 @@ double BranchAndBound::DeviceTime(int stage, Classes hosts, size_t bucket) const
     time += workers.count * grid_.device_times(stage, workers.share, clients_)[bucket];
   }
   return grid_.reach(stage) * time.count() / workers_[hosts];
-}
-
-// Looked up at the next lower of the places that were computed.
-double BranchAndBound::ResidualAtLeast(int stage, int hosts, double busy) const {
-  const auto place = static_cast<size_t>(std::min(busy, 1.0) * kBusyPlaces);
-  return residual_[BusyIndex(stage, hosts, place)];
-}
-
-// escan::QueueWait with the logarithms taken once for many.
-double BranchAndBound::QueueAt(int stage, int hosts, const Choice& choice) const {
-  const double excess = busy_exponents_[static_cast<size_t>(hosts)] * choice.log_use -
-                        late_.Log(static_cast<size_t>(stage));
-  return excess > 0 ? excess / (2 * hosts * (1 - choice.use)) : 0.0;
 }
 
 }  // namespace escan

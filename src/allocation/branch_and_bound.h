@@ -3,12 +3,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "allocation/contest.h"
 #include "allocation/search_grid.h"
 #include "allocation/stage_options.h"
 #include "allocation/tail_latency.h"
+#include "allocation/unbatched_loads.h"
+#include "allocation/wait_bounds.h"
 #include "escan/cascade.h"
 
 namespace escan {
@@ -50,6 +51,8 @@ class BranchAndBound {
     size_t memory = 0;
     std::array<Chosen, kMaxStages> chosen{};     // by stage
     std::array<double, kMostClasses> longest{};  // step, seconds, of all stages with hosts
+    UnbatchedLoads unbatched;                    // of all stages with hosts
+    double crowded = 1;                          // the slowdown by those
     int unhosted = 0;                            // stages without hosts: the first ones
     Cost hosted;                                 // at least, of all others
     double use = 0;                              // of the capacity, at least, and its logarithm
@@ -73,7 +76,8 @@ class BranchAndBound {
   void ChooseBatches(int stage, const Choice& so_far);
   void AddHosts(int stage, Classes hosts, Choice* choice) const;
   void AddBatch(int stage, const StageOption& option, Choice* choice) const;
-  void KeepLongest(int stage, Classes hosts, size_t size, Choice* choice) const;
+  void AddUnbatched(int stage, Classes hosts, Choice* choice) const;
+  void KeepLongest(int stage, Classes hosts, size_t limit, Choice* choice) const;
   void TryCandidate(const Choice& choice);
 
   // Whether the capacity may be large enough, and what has at least this latency may win.
@@ -90,29 +94,30 @@ class BranchAndBound {
   void ForEachHosts(int stage, const Choice& choice, Visit visit) const;
   void ChangeCost(int stage, const Cost& cost, Choice* choice) const;
   Cost CostOf(int stage, Classes hosts, const StageOption& option) const;
-  // At least.
+  // At least; the device's as its clients feel it.
   double DeviceTime(const Choice& choice) const;
-  double InverseCapacity(const Choice& choice) const;
+  double WorkerTime(const Choice& choice) const;
+  double InverseCapacity(double worker, double device) const;
 
   bool IsMirrored(Classes started) const;
   double Longest(Classes hosts, const Choice& choice) const;
+  // Of hosts that are known to hold a second batch.
+  double LongestBehind(Classes hosts, const Choice& choice) const;
   double Single(int stage, Classes hosts) const;
   double DeviceTime(int stage, Classes hosts, size_t bucket) const;
-  double ResidualAtLeast(int stage, int hosts, double busy) const;
-  double QueueAt(int stage, int hosts, const Choice& choice) const;
   Classes all() const { return (1u << candidate_.class_count) - 1; }
 
   const SearchGrid& grid_;
   Contest& contest_;
   const LateParts late_;
+  const WaitBounds waits_;
   StageOptions options_;
   Candidate candidate_;
   int clients_ = 0;
+  double crowding_ = 0;
   std::array<int, kSubsets> workers_{};  // of each set of classes
   std::array<std::array<const StageOptionRow*, kSubsets>, kMaxStages> rows_{};
-  std::array<Least, kMaxStages + 1> least_{};              // of the stages before
-  std::array<double, kMostClients + 1> busy_exponents_{};  // by hosts
-  std::vector<double> residual_;                           // see ResidualAtLeast
+  std::array<Least, kMaxStages + 1> least_{};  // of the stages before
   int64_t bounds_ = 0;
 };
 

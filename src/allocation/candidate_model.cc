@@ -29,14 +29,17 @@ const Capacity& CandidateModel::Predict(const Candidate& candidate) {
   load_.costs.clear();
   const int clients = candidate.clients();
   for (const Candidate::Class& workers : candidate.used()) {
-    load_.classes.push_back({.count = workers.count});
     const int credits = grid_.Credits(workers);
+    load_.classes.push_back({.count = workers.count, .credits = credits});
     for (int stage = 0; stage < grid_.stages(); ++stage) {
       StationCost& cost = load_.costs.emplace_back();
       if (!workers.hosts(stage)) continue;
       const auto bucket = static_cast<size_t>(candidate.bucket[static_cast<size_t>(stage)]);
       cost.worker_time = grid_.worker_times(stage, workers.share, credits)[bucket];
       cost.device_time = grid_.device_times(stage, workers.share, clients)[bucket];
+      cost.device_alone = grid_.devices_alone(stage, workers.share, clients)[bucket];
+      cost.largest_worker = grid_.worker_times(stage, workers.share, 1).back();
+      cost.largest_device = grid_.device_times(stage, workers.share, clients).back();
       cost.steps = grid_.steps(stage, workers.share).first(bucket + 1);
     }
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace escan {
 
@@ -33,15 +34,32 @@ Seconds DeviceTime(const PlanLoad& load, int device) {
   return time;
 }
 
-int BusiestDevice(const PlanLoad& load) {
-  int busiest = 0;
+double CrowdingOf(const PlanLoad& load, int device) {
+  int clients = 0;
   for (const WorkerClass& workers : load.classes) {
-    if (DeviceTime(load, workers.device) > DeviceTime(load, busiest)) busiest = workers.device;
+    if (workers.device == device) clients += workers.count;
+  }
+  return Crowding(clients, load.knee);
+}
+
+// By the time that its clients feel; of devices with one client each, by the time.
+int BusiestDevice(const PlanLoad& load) {
+  const auto pressure = [&](int device) {
+    const Seconds time = DeviceTime(load, device);
+    return std::pair(CrowdingOf(load, device) * time, time);
+  };
+  int busiest = load.classes.front().device;
+  for (const WorkerClass& workers : load.classes) {
+    if (pressure(workers.device) > pressure(busiest)) busiest = workers.device;
   }
   return busiest;
 }
 
 }  // namespace
+
+double Crowding(int clients, double knee) {
+  return std::pow(1 - std::pow(clients, -knee), 1 / knee);
+}
 
 double Slowdown(double use, double knee) {
   if (use >= 1) return std::numeric_limits<double>::infinity();
@@ -80,9 +98,11 @@ Capacity CapacityModel::Predict(const PlanLoad& load) {
   program_.Maximize();
   const size_t rate = load.classes.size() * load.stations.size();
   Capacity capacity{.worker_bound = program_.value(rate) / unit_, .bus_bound = load.bus_rate};
-  capacity.device_bound = 1 / DeviceTime(load, BusiestDevice(load)).count();
-  capacity.rate =
-      Knee(std::min(capacity.worker_bound, capacity.bus_bound), capacity.device_bound, load.knee);
+  const int device = BusiestDevice(load);
+  capacity.device_bound = 1 / DeviceTime(load, device).count();
+  capacity.crowding = CrowdingOf(load, device);
+  capacity.rate = Knee(std::min(capacity.worker_bound, capacity.bus_bound),
+                       capacity.felt_device_bound(), load.knee);
   return capacity;
 }
 

@@ -15,8 +15,12 @@ inline constexpr double kMostBusy = 0.95;
 struct Capacity {
   double rate = 0;          // all bounds together
   double worker_bound = 0;  // if steps did not slow each other
-  double device_bound = 0;  // of the device that is used most
+  double device_bound = 0;  // of the device that bounds the rate most
+  double crowding = 0;      // of its clients, see Crowding
   double bus_bound = std::numeric_limits<double>::infinity();
+
+  // The device's bound as its clients feel it: infinite for a single one.
+  double felt_device_bound() const { return device_bound / crowding; }
 };
 
 // How a plan's work is divided between its workers when it takes all it can.
@@ -47,9 +51,14 @@ class CapacityModel {
   double unit_ = 1;  // seconds; makes coefficients lie around 1
 };
 
-// By how much steps slow each other while samples arrive at the part `use` of the device bound:
-// steps that are slowed by D run D times as long, so that ever more of them run at once, and
-// D = (1 + (use D)^knee)^(1/knee). Infinite from 1 on.
+// How much of the device's bound so many clients feel: a step is slowed by the others' steps, not
+// by itself. Of K equal clients (1 - K^-knee)^(1/knee): none of it if there is one, nearly all if
+// many.
+double Crowding(int clients, double knee);
+
+// By how much steps slow each other while samples arrive at the part `use` of the device bound, as
+// felt by its clients: steps that are slowed by S run S times as long, so that ever more of them
+// run at once, and S = (1 + (use S)^knee)^(1/knee). Infinite from 1 on.
 double Slowdown(double use, double knee);
 
 }  // namespace escan

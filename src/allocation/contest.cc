@@ -1,6 +1,7 @@
 #include "allocation/contest.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "allocation/memory.h"
@@ -24,17 +25,13 @@ bool Contest::MayWin(Seconds p99, size_t memory) const {
          (p99.count() <= best * (1 + kEqual) && memory < ranking_.front().memory);
 }
 
-double Contest::most_slowdown() const {
-  return Slowdown(goal_ == Goal::kLatency ? 1 / kHeadroom * (1 + kEqual) : 1, grid_.profile().knee);
-}
-
 std::optional<double> Contest::Value(const Candidate& candidate) {
   const Capacity& capacity = model_.Predict(candidate);
   const bool full = ranking_.size() == kRanking;
   if (goal_ == Goal::kLatency) {
     if (capacity.rate <= capacity_to_beat_) return std::nullopt;
     const Seconds p99 = TailLatency(model_.load(), capacity, rate_).P99();
-    if (p99 > objective_) return std::nullopt;
+    if (p99 > objective_ || std::isinf(p99.count())) return std::nullopt;
     return p99.count();
   }
   const double least = full ? ranking_.back().value : 0;
@@ -52,6 +49,7 @@ bool Contest::Before(const Entry& a, const Entry& b) const {
 }
 
 bool Contest::Try(const Candidate& candidate) {
+  if (candidate.HasTwins()) return false;
   const size_t memory = grid_.Memory(candidate);
   if (!Fits(grid_.profile(), memory)) return false;
   ++evaluations_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -26,16 +27,19 @@ class Contest {
   // The grid outlives this.
   Contest(const SearchGrid& grid, Goal goal);
 
+  // Whether latency decides at all.
+  bool judges_latency() const {
+    return goal_ == Goal::kLatency || std::isfinite(objective_.count());
+  }
+
   // A candidate cannot become the best unless its capacity is larger than this ...
   double capacity_to_beat() const { return capacity_to_beat_; }
   // ... and MayWin is true of its p99 at this rate.
   double rate() const { return rate_; }
-  // Steps of a candidate that meets the conditions are slowed by no more than this.
-  double most_slowdown() const;
   // At equal p99 less memory wins.
   bool MayWin(Seconds p99, size_t memory) const;
 
-  // True: it is the best one now.
+  // True: it is the best one now. One with twins is never tried: it is another one's double.
   bool Try(const Candidate& candidate);
 
   struct Entry {

@@ -5,6 +5,8 @@
 #include <map>
 #include <utility>
 
+#include "allocation/queueing.h"
+
 namespace escan {
 namespace {
 
@@ -36,7 +38,8 @@ class PlanLoad::Builder {
     load_.rows_per_request = workload_.rows_per_request;
     load_.knee = costs_.profile().knee;
     for (const WorkerGroup& group : plan_.workers) {
-      load_.classes.push_back({.count = group.count, .device = group.device});
+      load_.classes.push_back(
+          {.count = group.count, .device = group.device, .credits = group.credits});
     }
     SetBus();
     AddStations();
@@ -91,8 +94,13 @@ class PlanLoad::Builder {
     }
     const auto busy = [&](int stage, int rows) { return BusyTime(group, stage, rows); };
     const auto device = [&](int stage, int rows) { return DeviceTime(group, stage, rows); };
-    return {.worker_time = OfASample(station, busy),
-            .device_time = OfASample(station, device),
+    return {.worker_time = OfASample(station, station.max_batch, busy),
+            .device_time = OfASample(station, station.max_batch, device),
+            .device_alone = OfALonelySample(station, device),
+            .largest_worker =
+                OfASample(station, Largest(station),
+                          [&](int stage, int rows) { return StepTime(group, stage, rows); }),
+            .largest_device = OfASample(station, Largest(station), device),
             .steps = steps};
   }
 
@@ -112,9 +120,16 @@ class PlanLoad::Builder {
 
   // `step(stage, rows)` is what one step costs.
   template <typename Step>
-  Seconds OfASample(const Station& station, Step step) const {
-    if (plan_.options.regroup) return step(station.stage, station.max_batch) / station.max_batch;
-    return MeanPass(station.max_batch, step) / station.max_batch;
+  Seconds OfASample(const Station& station, int rows, Step step) const {
+    return (plan_.options.regroup ? step(station.stage, rows) : MeanPass(rows, step)) / rows;
+  }
+
+  // In a batch of what arrives together.
+  template <typename Step>
+  Seconds OfALonelySample(const Station& station, Step step) const {
+    const double group = GroupSize(workload_.rows_per_request, station.work);
+    const int rows = station.rows[SizeOfGroup(station.rows, group)];
+    return OfASample(station, rows, step) * (rows / std::min<double>(group, rows));
   }
 
   // A batch and its survivors at all later stages, each of its samples leaving independently.
@@ -143,6 +158,9 @@ class PlanLoad::Builder {
     return sum;
   }
 
+  int Largest(const Station& station) const {
+    return Costs(static_cast<size_t>(station.stage)).buckets.back();
+  }
   const StageCosts& Costs(size_t stage) const { return costs_.profile().stages[stage]; }
   int MaxBatch(int stage) const { return plan_.stages[static_cast<size_t>(stage)].max_batch; }
 

@@ -29,8 +29,12 @@ struct Station {
 
 // What a station's batches cost a class of equal workers.
 struct StationCost {
-  Seconds worker_time{};  // of a sample in a full batch
-  Seconds device_time{};  // the same
+  Seconds worker_time{};   // of a sample in a full batch
+  Seconds device_time{};   // the same
+  Seconds device_alone{};  // of a sample in a batch of what arrives together, and no more
+  // Of a sample in a batch of the stage's largest bucket, whatever max_batch is.
+  Seconds largest_worker{};
+  Seconds largest_device{};
   // By element of Station::rows: the longest step of up to so many rows. Empty: not hosted.
   std::span<const Seconds> steps;
 
@@ -40,6 +44,7 @@ struct StationCost {
 struct WorkerClass {
   int count = 1;
   int device = 0;
+  int credits = 1;
 };
 
 // A plan in the model's terms.

@@ -26,6 +26,11 @@ size_t SizeThatHolds(std::span<const int> sizes, double together, double rate, W
   return size;
 }
 
+// Index of the smallest of the sizes that holds what arrives together; or the last.
+inline size_t SizeOfGroup(std::span<const int> sizes, double together) {
+  return SizeThatHolds(sizes, together, 0, [](size_t) { return Seconds::zero(); });
+}
+
 // Sakasegawa's approximation of the probability that all of `workers` are busy, each being so for
 // the part `use` of the time; 1 from use 1 on.
 double AllBusy(double use, int workers);

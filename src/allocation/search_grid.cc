@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <numeric>
 
+#include "allocation/queueing.h"
+
 namespace escan {
 
 bool Candidate::HasTwins() const {
@@ -26,28 +28,51 @@ SearchGrid::SearchGrid(const StepCosts& costs, const Workload& workload, const S
     memory_before_.push_back(memory_before_.back() + stage.memory_bytes);
   }
   for (int stage = 0; stage < stages(); ++stage) {
-    for (const int percent : profile_.thread_percents) {
+    for (int share = 0; share < shares(); ++share) {
+      const int percent = profile_.thread_percents[Index(share)];
       std::vector<Seconds>& steps = steps_.emplace_back();
-      std::vector<Seconds>& alone = alone_.emplace_back();
+      std::vector<Seconds>& unhurried = unhurried_.emplace_back();
       std::vector<Seconds>& overlapped = overlapped_.emplace_back();
       for (Table& table : device_) table.emplace_back();
       for (const int rows : buckets_[Index(stage)]) {
         const Seconds step = costs.StepTime(stage, rows, percent);
         steps.push_back(steps.empty() ? step : std::max(step, steps.back()));
-        alone.push_back(step / rows);
+        unhurried.push_back(step / rows);
         overlapped.push_back(costs.SteadyStepTime(stage, rows, percent) / rows);
         for (int clients = 1; clients <= kMostClients; ++clients) {
           device_[Index(clients)].back().push_back(costs.DeviceTime(stage, rows, percent, clients) /
                                                    rows);
         }
       }
+      AddAlone(costs, stage, share);
+    }
+  }
+}
+
+void SearchGrid::AddAlone(const StepCosts& costs, int stage, int share) {
+  const double group = GroupSize(workload_.rows_per_request, reach(stage));
+  const int percent = profile_.thread_percents[Index(share)];
+  for (int clients = 1; clients <= kMostClients; ++clients) {
+    std::vector<Seconds>& devices = devices_alone_[Index(clients)].emplace_back();
+    Alone& least = least_alone_[Index(clients)].emplace_back();
+    for (int bucket = 0; bucket < buckets(stage); ++bucket) {
+      const size_t size = SizeOfGroup(rows(stage, bucket), group);
+      const int batch = buckets_[Index(stage)][size];
+      const double samples = std::min<double>(group, batch);
+      const Seconds step = steps(stage, share)[size] / samples;
+      const Seconds device = costs.DeviceTime(stage, batch, percent, clients) / samples;
+      devices.push_back(device);
+      const bool first = bucket == 0;
+      least = {.step = first ? step : std::min(step, least.step),
+               .device = first ? device : std::min(device, least.device),
+               .load = first ? device / step : std::min(device / step, least.load)};
     }
   }
 }
 
 int SearchGrid::Credits(const Candidate::Class& workers) const {
   for (int stage = workers.first; stage <= workers.last; ++stage) {
-    if (steps(stage, workers.share).back() > kShortStep) return 1;
+    if (!IsShort(stage, workers.share)) return 1;
   }
   return 2;
 }

@@ -69,16 +69,31 @@ class SearchGrid {
   // with so many credits; the device's time of a sample.
   std::span<const Seconds> steps(int stage, int share) const { return At(steps_, stage, share); }
   std::span<const Seconds> worker_times(int stage, int share, int credits) const {
-    return At(credits > 1 ? overlapped_ : alone_, stage, share);
+    return At(credits > 1 ? overlapped_ : unhurried_, stage, share);
   }
   std::span<const Seconds> device_times(int stage, int share, int clients) const {
     return At(device_[Index(clients)], stage, share);
   }
 
-  // 2 where each step of the class, even at the largest bucket, takes at most kShortStep: then the
-  // time around a step counts. A second batch at a worker whose steps are long would only wait
-  // there, where no other worker can take it.
+  // By bucket: the device's time of a sample in a batch of what arrives together.
+  std::span<const Seconds> devices_alone(int stage, int share, int clients) const {
+    return At(devices_alone_[Index(clients)], stage, share);
+  }
+  // The least that a sample in such a batch may cost, whatever the bucket.
+  struct Alone {
+    Seconds step{};
+    Seconds device{};
+    double load = 0;  // on the device, of such a step
+  };
+  const Alone& least_alone(int stage, int share, int clients) const {
+    return least_alone_[Index(clients)][Index(stage * shares() + share)];
+  }
+
+  // 2 where each step of the class is short: then the time around a step counts. A second batch at
+  // a worker whose steps are long would only wait there, where no other worker can take it.
   int Credits(const Candidate::Class& workers) const;
+  // Even at the largest bucket.
+  bool IsShort(int stage, int share) const { return steps(stage, share).back() <= kShortStep; }
   // Zero for single rows; else a quarter of the shortest step, which adds little to the latency.
   Duration MaxDelay(int stage, int bucket) const;
   // Bytes, see DeviceMemory.
@@ -95,6 +110,7 @@ class SearchGrid {
 
   using Table = std::vector<std::vector<Seconds>>;  // by stage and share, then by bucket
 
+  void AddAlone(const StepCosts& costs, int stage, int share);
   static size_t Index(int index) { return static_cast<size_t>(index); }
   std::span<const Seconds> At(const Table& table, int stage, int share) const {
     return table[Index(stage * shares() + share)];
@@ -106,9 +122,11 @@ class SearchGrid {
   std::vector<double> reach_;
   std::vector<std::span<const int>> buckets_;
   Table steps_;
-  Table alone_;
+  Table unhurried_;
   Table overlapped_;
   std::array<Table, kMostClients + 1> device_;
+  std::array<Table, kMostClients + 1> devices_alone_;
+  std::array<std::vector<Alone>, kMostClients + 1> least_alone_;  // by stage and share
   std::vector<size_t> memory_before_;  // by stage: of all stages before it
 };
 

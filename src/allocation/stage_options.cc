@@ -10,6 +10,7 @@ namespace escan {
 namespace {
 
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
+constexpr double kRounding = 1e-9;
 
 // The worker's time of a sample with the number of credits that suits it best.
 Seconds LeastWorkerTime(const SearchGrid& grid, int stage, int share, size_t bucket) {
@@ -29,20 +30,6 @@ void StageOptions::Reset(int clients) {
   const auto shares = static_cast<size_t>(grid_.shares());
   row_of_.assign(
       static_cast<size_t>(grid_.stages()) * shares * shares * shares * (kMostClients + 1), -1);
-  const double most_used = 1 - 1e-9;
-  slowdown_ = Slowdown(std::min(rate_ * LeastDeviceTime(), most_used), grid_.profile().knee);
-}
-
-double StageOptions::LeastDeviceTime() const {
-  double sum = 0;
-  for (int stage = 0; stage < grid_.stages(); ++stage) {
-    Seconds least = Seconds::max();
-    for (int share = 0; share < grid_.shares(); ++share) {
-      least = std::min(least, std::ranges::min(grid_.device_times(stage, share, clients_)));
-    }
-    sum += grid_.reach(stage) * least.count();
-  }
-  return sum;
 }
 
 const StageOptionRow& StageOptions::Row(int stage, std::span<const int> shares, int hosts) {
@@ -62,7 +49,7 @@ const StageOptionRow& StageOptions::Row(int stage, std::span<const int> shares, 
 void StageOptions::Fill(int stage, std::span<const int> shares, int hosts, StageOptionRow* row) {
   const auto buckets = static_cast<size_t>(grid_.buckets(stage));
   const double reach = grid_.reach(stage);
-  std::vector<Seconds> slowest(buckets);
+  row->slowest.resize(buckets);
   row->least_worker = row->least_device = kInfinite;
   for (size_t bucket = 0; bucket < buckets; ++bucket) {
     StageOption option{.bucket = bucket, .worker = kInfinite, .device = kInfinite};
@@ -71,64 +58,33 @@ void StageOptions::Fill(int stage, std::span<const int> shares, int hosts, Stage
       const double device = reach * grid_.device_times(stage, share, clients_)[bucket].count();
       option.worker = std::min(option.worker, worker);
       option.device = std::min(option.device, device);
-      slowest[bucket] = std::max(slowest[bucket], grid_.steps(stage, share)[bucket]);
+      row->slowest[bucket] =
+          std::max(row->slowest[bucket], grid_.steps(stage, share)[bucket].count());
     }
     row->least_worker = std::min(row->least_worker, option.worker);
     row->least_device = std::min(row->least_device, option.device);
     row->options.push_back(option);
   }
-  row->single = slowest.front().count();
-  if (static_cast<size_t>(stage) < late_.counted()) AddLatency(stage, hosts, slowest, row);
-  DropDominated(stage, shares, hosts, slowest, row);
+  if (static_cast<size_t>(stage) < late_.counted()) AddLatency(stage, hosts, row);
 }
 
-size_t StageOptions::SizeTogether(int stage, int hosts, std::span<const Seconds> slowest,
-                                  double slowdown) const {
-  const std::span<const int> rows = grid_.rows(stage, grid_.buckets(stage) - 1);
-  const double reach = grid_.reach(stage);
-  const Seconds delay = grid_.MaxDelay(stage, grid_.buckets(stage) - 1);
-  return SizeThatHolds(rows, GroupSize(grid_.workload().rows_per_request, reach), rate_ * reach,
-                       [&](size_t size) { return delay + slowdown * slowest[size] / hosts; });
-}
-
-// By TailLatency, had the hosts nothing else to do.
-void StageOptions::AddLatency(int stage, int hosts, std::span<const Seconds> slowest,
-                              StageOptionRow* row) const {
+// By TailLatency, had the hosts nothing else to do; see SizeThatHolds.
+void StageOptions::AddLatency(int stage, int hosts, StageOptionRow* row) const {
   const double together = GroupSize(grid_.workload().rows_per_request, grid_.reach(stage));
-  const size_t size = SizeTogether(stage, hosts, slowest, slowdown_);
+  const int last = grid_.buckets(stage) - 1;
   for (StageOption& option : row->options) {
     const int rows = grid_.rows(stage, static_cast<int>(option.bucket)).back();
-    option.size = std::min(size, option.bucket);
     option.delay = Seconds(grid_.MaxDelay(stage, static_cast<int>(option.bucket))).count();
-    option.step = std::ceil(together / (rows * hosts)) * slowest[option.size].count();
-    option.longest = slowest[option.size].count();
+    option.steps = std::ceil(together / (rows * hosts));
     option.group = together / rows;
   }
-}
-
-// Batch limits that hold all that ever gathers differ in the capacity and in the queue only, and
-// both are better for a larger limit that costs no more a sample.
-void StageOptions::DropDominated(int stage, std::span<const int> shares, int hosts,
-                                 std::span<const Seconds> slowest, StageOptionRow* row) const {
-  const double most = contest_.most_slowdown();
-  if (most == kInfinite) return;
-  const size_t size = SizeTogether(stage, hosts, slowest, most);
-  const auto costs_less = [&](size_t a, size_t b) {
-    return std::ranges::all_of(shares, [&](int share) {
-      return grid_.worker_times(stage, share, 1)[a] <= grid_.worker_times(stage, share, 1)[b] &&
-             grid_.worker_times(stage, share, 2)[a] <= grid_.worker_times(stage, share, 2)[b] &&
-             grid_.device_times(stage, share, clients_)[a] <=
-                 grid_.device_times(stage, share, clients_)[b];
-    });
-  };
-  const auto delay = [&](size_t bucket) { return grid_.MaxDelay(stage, static_cast<int>(bucket)); };
-  std::erase_if(row->options, [&](const StageOption& option) {
-    if (option.bucket < size) return false;
-    for (size_t larger = option.bucket + 1; larger < slowest.size(); ++larger) {
-      if (delay(larger) == delay(option.bucket) && costs_less(larger, option.bucket)) return true;
-    }
-    return false;
-  });
+  const double delay = Seconds(grid_.MaxDelay(stage, last)).count();
+  for (int bucket = 0; bucket < last; ++bucket) {
+    const double room = grid_.rows(stage, bucket).back() + 0.5 - together;
+    const double time = room / (rate_ * grid_.reach(stage)) - delay;
+    const double slowdown = time * hosts / row->slowest[static_cast<size_t>(bucket)];
+    row->outgrown.push_back(slowdown * (slowdown > 0 ? 1 + kRounding : 1 - kRounding));
+  }
 }
 
 }  // namespace escan

@@ -15,21 +15,29 @@ namespace escan {
 // and shares, whatever else they host. Times in seconds.
 struct StageOption {
   size_t bucket = 0;
-  size_t size = 0;    // bucket of the batches that are run
   double worker = 0;  // workers' time, of each sample that arrives at the cascade
   double device = 0;  // the device's
   double delay = 0;
-  double step = 0;     // the slowest hosts' steps, if no others ran
-  double longest = 0;  // the slowest host's step
-  double group = 0;    // the part of a batch that arrives together
+  double steps = 1;  // that what arrives together takes
+  double group = 0;  // the part of a batch that arrives together
 };
 
-// All batch limits of a stage that may be best, ascending.
+// All batch limits of a stage, ascending.
 struct StageOptionRow {
   std::vector<StageOption> options;
-  double single = 0;  // the slowest hosts' step of the smallest batch
+  // By bucket: the slowest host's step; and the slowdown of steps from which on its batches, if
+  // the limit is larger, do not hold what gathers.
+  std::vector<double> slowest;
+  std::vector<double> outgrown;
   double least_worker = 0;
   double least_device = 0;
+
+  // The bucket of the batches that are run while steps are slowed so, at least.
+  size_t SizeAt(double slowdown) const {
+    size_t size = 0;
+    while (size < outgrown.size() && slowdown >= outgrown[size]) ++size;
+    return size;
+  }
 };
 
 // Bounds from below for all candidates with the same number of clients, by stage. Workers' and
@@ -50,21 +58,14 @@ class StageOptions {
   const StageOptionRow& Row(int stage, std::span<const int> shares, int hosts);
 
  private:
-  double LeastDeviceTime() const;
   void Fill(int stage, std::span<const int> shares, int hosts, StageOptionRow* row);
-  size_t SizeTogether(int stage, int hosts, std::span<const Seconds> slowest,
-                      double slowdown) const;
-  void AddLatency(int stage, int hosts, std::span<const Seconds> slowest,
-                  StageOptionRow* row) const;
-  void DropDominated(int stage, std::span<const int> shares, int hosts,
-                     std::span<const Seconds> slowest, StageOptionRow* row) const;
+  void AddLatency(int stage, int hosts, StageOptionRow* row) const;
 
   const SearchGrid& grid_;
   const Contest& contest_;
   const LateParts& late_;
   int clients_ = 0;
   double rate_ = 0;
-  double slowdown_ = 1;  // at least
   std::deque<StageOptionRow> rows_;
   std::vector<int> row_of_;  // by stage, shares and hosts: index into rows_, or -1
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "allocation/contention.h"
 #include "allocation/queueing.h"
 
 namespace escan {
@@ -31,11 +32,53 @@ LateParts::LateParts(std::span<const double> reach, int rows_per_request) {
 }
 
 TailLatency::TailLatency(const PlanLoad& load, const Capacity& capacity, double rate)
-    : load_(load),
-      rate_(rate),
-      use_(rate / capacity.rate),
-      slowdown_(Slowdown(rate / capacity.device_bound, load.knee)) {
+    : load_(load), rate_(rate), capacity_(capacity), slowdown_(Slowdown()), use_(Use()) {
   for (size_t s = 0; s < load.stations.size(); ++s) sizes_[s] = SizeTogether(s);
+}
+
+// Of what its classes do unbatched, and of what batches of full size do on the whole.
+double TailLatency::Slowdown() const {
+  double slowdown = escan::Slowdown(rate_ / capacity_.felt_device_bound(), load_.knee);
+  for (const WorkerClass& workers : load_.classes) {
+    slowdown = std::max(slowdown, SlowdownOf(workers.device));
+  }
+  return slowdown;
+}
+
+double TailLatency::SlowdownOf(int device) const {
+  demands_.clear();
+  const double use = std::min(rate_ / capacity_.rate, 1.0);
+  int clients = 0;
+  for (size_t c = 0; c < load_.classes.size(); ++c) {
+    const WorkerClass& workers = load_.classes[c];
+    if (workers.device != device) continue;
+    clients += workers.count;
+    double asked = 0;
+    double busy = 0;
+    double largest_device = 0;
+    double largest_worker = 0;
+    for (size_t s = 0; s < load_.stations.size(); ++s) {
+      const StationCost& cost = load_.cost(c, s);
+      if (!cost.hosted()) continue;
+      const Station& at = load_.stations[s];
+      const double samples = rate_ * at.work * workers.count / Hosts(s);
+      const size_t size = SizeOfGroup(at.rows, Group(s));
+      largest_device += samples * cost.largest_device.count();
+      largest_worker += samples * cost.largest_worker.count();
+      asked += samples * cost.device_alone.count();
+      busy += samples * cost.steps[size].count() / std::min<double>(Group(s), at.rows[size]);
+    }
+    if (busy > 0) {
+      const double load = LoadOfBusyWorker(asked / busy, largest_device / largest_worker, use);
+      demands_.push_back({.asked = asked, .most = workers.count * load});
+    }
+  }
+  return escan::Slowdown(demands_, Crowding(clients, load_.knee), load_.knee);
+}
+
+double TailLatency::Use() const {
+  const double all_busy = kMostBusy * slowdown_ * rate_ / capacity_.worker_bound;
+  return all_busy >= 1 ? 1.0 : rate_ / capacity_.rate;
 }
 
 double TailLatency::Group(size_t station) const {
@@ -67,11 +110,10 @@ size_t TailLatency::SizeTogether(size_t station) const {
   });
 }
 
-// Of all that the station's hosts run.
-Seconds TailLatency::LongestStepOfHosts(size_t station) const {
+Seconds TailLatency::LongestStepOfHosts(size_t station, int credits) const {
   Seconds longest{};
   for (size_t c = 0; c < load_.classes.size(); ++c) {
-    if (!load_.cost(c, station).hosted()) continue;
+    if (!load_.cost(c, station).hosted() || load_.classes[c].credits < credits) continue;
     for (size_t s = 0; s < load_.stations.size(); ++s) {
       const StationCost& cost = load_.cost(c, s);
       if (cost.hosted() && load_.stations[s].work > 0) {
@@ -104,7 +146,8 @@ Seconds TailLatency::At(size_t station, double late) const {
   const double waits =
       ResidualWait(late, busy, hosts) + group / at.max_batch * QueueWait(late, use_, hosts);
   const double steps = std::ceil(group / (at.max_batch * hosts));
-  return at.max_delay + waits * LongestStepOfHosts(station) +
+  return at.max_delay + waits * LongestStepOfHosts(station, 1) +
+         ResidualWait(late, busy, 1) * LongestStepOfHosts(station, 2) +
          steps * SlowestStep(station, sizes_[station]);
 }
 

@@ -3,8 +3,10 @@
 #include <array>
 #include <cstddef>
 #include <span>
+#include <vector>
 
 #include "allocation/capacity.h"
+#include "allocation/contention.h"
 #include "allocation/plan_load.h"
 #include "escan/cascade.h"
 #include "escan/time.h"
@@ -27,10 +29,10 @@ class LateParts {
   std::array<double, kMaxStages> log_late_{};
 };
 
-// A closed-form estimate from above of the p99 of a plan's latency under Poisson arrivals of
-// requests, from a request's arrival to its last answer. It grows with the rate, and is infinite
-// from the capacity on. No theorem: where it simplifies it errs on the high side, but the two
-// formulas named below are approximations.
+// A closed-form estimate of the p99 of a plan's latency under Poisson arrivals of requests, from a
+// request's arrival to its last answer. It grows with the rate, and is infinite from the capacity
+// on, or where workers would be busy all the time with full batches, so much are they slowed. No
+// theorem; docs/allocation.md says how far it is from the simulator.
 //
 // One request in a hundred may be late. Half of that, or more, is shared out between the stations
 // that more than kIgnoredReach of the requests get to, and of a station's part half goes to each of
@@ -46,11 +48,16 @@ class LateParts {
 //   + queue      of full batches. Kingman's heavy-traffic law for N servers (Allen and Cunneen): an
 //                exponential tail of mean L ca^2 / (2 N (1 - rho)), reached with probability
 //                rho^(sqrt(2(N+1)) - 1). Batches are formed from groups of g rows: ca^2 = g/b.
+//   + a step     of the batch ahead at a worker with two credits, if all are busy: as the residual
+//                for N = 1.
 //   + step       of the slowest class, ceil(g / (b N)) times.
 //
 // Stations where samples are at the same time (speculation) count with the slowest only. Batches
 // hold what arrived while a worker was busy, see RowsTogether, so that at low rates they are small.
-// Steps are as long as running ones slow each other at this rate on average.
+//
+// Steps are slowed as contention.h says: workers take what waits as soon as they are free, so those
+// that could not serve single rows in time are always busy, with batches that are as small as that
+// allows, and crowd the device as if they had full ones.
 //
 // Sources: Sakasegawa 1977, "An approximation formula Lq = a rho^b / (1 - rho)"; Kingman 1961, "The
 // single server queue in heavy traffic"; Allen, "Probability, Statistics, and Queueing Theory".
@@ -69,13 +76,19 @@ class TailLatency {
   double Group(size_t station) const;
   int Hosts(size_t station) const;
   Seconds SlowestStep(size_t station, size_t size) const;
-  Seconds LongestStepOfHosts(size_t station) const;
+  // Of all that the station's hosts with so many credits or more run.
+  Seconds LongestStepOfHosts(size_t station, int credits) const;
+  double SlowdownOf(int device) const;
+  double Slowdown() const;
+  double Use() const;
   size_t SizeTogether(size_t station) const;
 
   const PlanLoad& load_;
+  mutable std::vector<DeviceDemand> demands_;
   const double rate_;
-  const double use_;                        // of the capacity
+  const Capacity& capacity_;
   const double slowdown_;                   // of a step, by the others
+  const double use_;                        // of the capacity
   std::array<size_t, kMaxStages> sizes_{};  // by station: index into Station::rows
 };
 

@@ -116,6 +116,10 @@ class Executor {
     return Answer(SearchPlanFromFiles(command, json_));
   }
 
+  CommandResult operator()(const PlanPredictCommand& command) {
+    return Answer(PredictPlansFromFiles(command, json_));
+  }
+
   CommandResult operator()(const SimulateCommand& command) {
     return Answer(RunSimulation(command, json_));
   }

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "ctl/admin_client.h"
+#include "ctl/predict_plan.h"
 #include "ctl/search_plan.h"
 #include "ctl/simulate.h"
 
@@ -54,7 +55,7 @@ struct DrainCommand {
 using Command =
     std::variant<StatusCommand, HealthCommand, PlanShowCommand, PlanSetCommand, PlanFreezeCommand,
                  PlanThawCommand, PlanHistoryCommand, ThresholdsSetCommand, DrainCommand,
-                 PlanSearchCommand, SimulateCommand>;
+                 PlanSearchCommand, PlanPredictCommand, SimulateCommand>;
 
 // What a command says: `output` for standard output, `error` for standard error.
 struct CommandResult {
@@ -63,8 +64,8 @@ struct CommandResult {
   std::string error;
 };
 
-// Asks the daemon and blocks until it answered, for at most `timeout` a call; a search and a
-// simulation ask none and take the time that they need.
+// Asks the daemon and blocks until it answered, for at most `timeout` a call; a search, a
+// prediction and a simulation ask none and take the time that they need.
 CommandResult Execute(const Command& command, AdminClient& client, absl::Duration timeout,
                       bool json);
 

@@ -118,6 +118,12 @@ class CommandLine {
                    &plan_search_),
         &plan_search_);
 
+    AddPlanPredictOptions(
+        AddCommand(plan, "predict",
+                   "How many samples plans can take, from a profile; needs no daemon",
+                   &plan_predict_),
+        &plan_predict_);
+
     CLI::App& thresholds = *app_.add_subcommand("thresholds", "When samples exit early");
     thresholds.require_subcommand(1)->fallthrough();
     CLI::App* change =
@@ -154,6 +160,7 @@ class CommandLine {
   PlanThawCommand plan_thaw_;
   PlanHistoryCommand plan_history_;
   PlanSearchCommand plan_search_;
+  PlanPredictCommand plan_predict_;
   ThresholdsSetCommand thresholds_;
   DrainCommand drain_;
   CLI::App* simulate_ = app_.add_subcommand(

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "config/files.h"
 
 namespace escan::ctl {
 namespace {
@@ -40,6 +41,15 @@ absl::StatusOr<ProfiledCascade> LoadProfiledCascade(const ProfiledCascadeFiles& 
   absl::StatusOr<MeasuredProfile> measured = LoadProfile(files.profile, cascade->spec);
   if (!measured.ok()) return measured.status();
   return ProfiledCascade{*std::move(config), *std::move(cascade), std::move(measured->profile)};
+}
+
+absl::StatusOr<Plan> LoadPlanFor(const ProfiledCascade& loaded, const std::string& file) {
+  const absl::StatusOr<std::string> yaml = ReadFile(file);
+  if (!yaml.ok()) return yaml.status();
+  return ParsePlan(*yaml, file,
+                   {.cascade = loaded.cascade.spec,
+                    .devices = loaded.config.devices,
+                    .mps = loaded.config.mps.mode});
 }
 
 }  // namespace escan::ctl

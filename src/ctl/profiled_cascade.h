@@ -25,4 +25,7 @@ struct ProfiledCascade {
 // Errors say what is wrong with which file or option; each may have several lines.
 absl::StatusOr<ProfiledCascade> LoadProfiledCascade(const ProfiledCascadeFiles& files);
 
+// A plan in a file of its own, for that cascade and those devices.
+absl::StatusOr<Plan> LoadPlanFor(const ProfiledCascade& loaded, const std::string& file);
+
 }  // namespace escan::ctl

@@ -1,13 +1,15 @@
 #include "ctl/search_plan.h"
 
 #include <cmath>
+#include <cstddef>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "allocation/explain.h"
-#include "allocation/plan_search.h"
 #include "config/files.h"
 #include "nlohmann/json.hpp"
+#include "simulation/choose_plan.h"
 #include "simulation/simulation.h"
 
 namespace escan::ctl {
@@ -15,36 +17,54 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// The scheduler's own word on a plan, under the rate that the model speaks of.
-absl::StatusOr<SimulationReport> Simulated(const ProfiledCascade& loaded,
-                                           const PlanSearchCommand& command,
-                                           const PlannedPlan& planned) {
-  const SimulatedLoad load{.pace = OpenLoad{.rate = planned.prediction.rate / command.rows},
-                           .rows = command.rows,
-                           .samples = 200'000,
-                           .warmup_samples = 20'000,
-                           .exits = {{.ratios = command.exit_ratios}}};
-  return Simulate({.cascade = loaded.cascade.spec, .plan = planned.plan, .profile = loaded.profile},
-                  load);
-}
-
 // JSON has no infinity: what is not bounded is null.
 Json Bounded(double value) { return std::isfinite(value) ? Json(value) : Json(); }
 
-std::string ToJson(const Allocation& allocation, const std::string& plan,
-                   const SimulationReport& simulated) {
-  const Prediction& prediction = allocation.best.prediction;
+Json Milliseconds(Seconds time) { return Bounded(time.count() * 1e3); }
+
+Json PlansToJson(const ChosenPlan& chosen, const CascadeSpec& cascade) {
+  Json plans = Json::array();
+  for (size_t i = 0; i < chosen.figures.size(); ++i) {
+    const PlannedPlan& planned = chosen.planned(i);
+    plans.push_back({{"plan", ToYaml(planned.plan, cascade)},
+                     {"goodput_samples_per_s", planned.prediction.goodput},
+                     {"p99_ms", Milliseconds(planned.prediction.p99)},
+                     {"simulated_samples_per_s", chosen.figures[i].rate},
+                     {"simulated_p99_ms", Milliseconds(chosen.figures[i].p99)}});
+  }
+  return plans;
+}
+
+std::string ToJson(const ChosenPlan& chosen, const std::string& plan, const CascadeSpec& cascade) {
+  const Prediction& prediction = chosen.allocation.best.prediction;
   const Json json = {{"plan", plan},
                      {"rate_samples_per_s", prediction.rate},
                      {"capacity_samples_per_s", prediction.capacity.rate},
                      {"goodput_samples_per_s", prediction.goodput},
-                     {"p99_ms", Bounded(prediction.p99.count() * 1e3)},
-                     {"simulated_samples_per_s", simulated.samples_per_second},
-                     {"simulated_p99_ms", Seconds(simulated.latency.p99).count() * 1e3},
+                     {"p99_ms", Milliseconds(prediction.p99)},
+                     {"simulated_samples_per_s", chosen.figures.front().rate},
+                     {"simulated_p99_ms", Milliseconds(chosen.figures.front().p99)},
                      {"memory_bytes", prediction.memory_bytes},
-                     {"evaluations", allocation.evaluations},
-                     {"bounds", allocation.bounds}};
+                     {"evaluations", chosen.allocation.evaluations},
+                     {"bounds", chosen.allocation.bounds},
+                     {"plans", PlansToJson(chosen, cascade)}};
   return json.dump(2) + "\n";
+}
+
+// A line for each plan, the best one first.
+std::string SimulatedPlans(const ChosenPlan& chosen) {
+  std::string text = "simulated, in this order\n";
+  for (size_t i = 0; i < chosen.figures.size(); ++i) {
+    const Prediction& prediction = chosen.planned(i).prediction;
+    const SimulatedFigures& figures = chosen.figures[i];
+    const double p99 = figures.p99.count() * 1e3;
+    absl::StrAppend(&text, figures.rate > 0
+                               ? absl::StrFormat("  %.0f/s, p99 %.3g ms", figures.rate, p99)
+                               : absl::StrFormat("  no better rate, p99 %.3g ms there", p99));
+    absl::StrAppendFormat(&text, "; the model's goodput %.0f/s, p99 %.3g ms at %.0f/s\n",
+                          prediction.goodput, prediction.p99.count() * 1e3, prediction.rate);
+  }
+  return text;
 }
 
 }  // namespace
@@ -63,22 +83,17 @@ absl::StatusOr<std::string> SearchPlanFromFiles(const PlanSearchCommand& command
       command.objective.has_value() ? command.objective : cascade.latency_objective;
   if (objective.has_value()) workload.objective = *objective;
 
-  const absl::StatusOr<Allocation> allocation =
-      SearchPlan(StepCosts(loaded->profile), workload, command.files.devices);
-  if (!allocation.ok()) return allocation.status();
-  const absl::StatusOr<SimulationReport> simulated = Simulated(*loaded, command, allocation->best);
-  if (!simulated.ok()) return simulated.status();
-  const std::string plan = ToYaml(allocation->best.plan, cascade);
+  const absl::StatusOr<ChosenPlan> chosen =
+      ChoosePlan(loaded->profile, cascade, workload, command.files.devices);
+  if (!chosen.ok()) return chosen.status();
+  const std::string plan = ToYaml(chosen->allocation.best.plan, cascade);
   if (!command.output.empty()) {
     if (absl::Status status = ReplaceFile(command.output, plan); !status.ok()) return status;
   }
-  if (json) return ToJson(*allocation, plan, *simulated);
+  if (json) return ToJson(*chosen, plan, cascade);
   std::vector<std::string> names;
   for (const StageSpec& stage : cascade.stages) names.push_back(stage.name);
-  return absl::StrFormat("%ssimulated at %.0f/s: %.0f/s served, p99 %.3g ms\n",
-                         Explain(*allocation, workload, names), allocation->best.prediction.rate,
-                         simulated->samples_per_second,
-                         Seconds(simulated->latency.p99).count() * 1e3);
+  return absl::StrCat(Explain(chosen->allocation, workload, names), SimulatedPlans(*chosen));
 }
 
 }  // namespace escan::ctl

@@ -10,7 +10,7 @@
 
 namespace escan::ctl {
 
-// Which plan is best for a load, by the model of docs/allocation.md; answered without a daemon,
+// Which plan is best for a load, see docs/allocation.md; answered without a daemon,
 // from files.
 struct PlanSearchCommand {
   ProfiledCascadeFiles files;
@@ -21,9 +21,9 @@ struct PlanSearchCommand {
   std::string output;                 // file for the plan as YAML; empty: none
 };
 
-// The choice, explained for people, or as JSON with the plan as YAML; with what the simulator makes
-// of it, which knows what the model leaves out. Errors say what is wrong with
-// which file or option, or why there is no plan. Blocks while it searches, a second at most.
+// The choice, explained for people, or as JSON with the plan as YAML: of the best few plans of the
+// model the one that the simulator puts first (ChoosePlan), and what both say of each. Errors say
+// what is wrong with which file or option, or why there is no plan. Blocks while it searches.
 absl::StatusOr<std::string> SearchPlanFromFiles(const PlanSearchCommand& command, bool json);
 
 }  // namespace escan::ctl

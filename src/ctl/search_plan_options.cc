@@ -28,6 +28,31 @@ void AddExitRatios(CLI::App* app, std::vector<double>* exit_ratios) {
       ->type_name("E1,E2,...");
 }
 
+namespace {
+
+void AddRows(CLI::App* app, int* rows) {
+  app->add_option("--rows", *rows, "Samples in a request")
+      ->type_name("N")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void AddPlanPredictOptions(CLI::App* app, PlanPredictCommand* command) {
+  AddProfiledCascadeFiles(app, &command->files);
+  app->add_option("--plan", command->plans, "Plans as YAML")
+      ->required()
+      ->delimiter(',')
+      ->type_name("FILE,...");
+  AddExitRatios(app, &command->exit_ratios);
+  AddRows(app, &command->rows);
+  app->add_option("--limit", command->limit,
+                  "max_batch of every stage instead of the plans', or its largest bucket if less")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+}
+
 void AddPlanSearchOptions(CLI::App* app, PlanSearchCommand* command) {
   AddProfiledCascadeFiles(app, &command->files);
   AddExitRatios(app, &command->exit_ratios);
@@ -36,10 +61,7 @@ void AddPlanSearchOptions(CLI::App* app, PlanSearchCommand* command) {
                   "objective the one of least p99; without it the one of the highest rate")
       ->type_name("R")
       ->check(CLI::PositiveNumber);
-  app->add_option("--rows", command->rows, "Samples in a request")
-      ->type_name("N")
-      ->check(CLI::Range(1, 65536))
-      ->capture_default_str();
+  AddRows(app, &command->rows);
   const auto parse = [command](const std::string& text) {
     const absl::StatusOr<Duration> duration = ParseDuration(text);
     if (!duration.ok()) {

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "ctl/predict_plan.h"
 #include "ctl/search_plan.h"
 
 namespace escan::ctl {
@@ -14,5 +15,7 @@ void AddExitRatios(CLI::App* app, std::vector<double>* exit_ratios);
 
 // The options of `escanctl plan search`. `command` outlives the parsing of the command line.
 void AddPlanSearchOptions(CLI::App* app, PlanSearchCommand* command);
+// Those of `escanctl plan predict`, likewise.
+void AddPlanPredictOptions(CLI::App* app, PlanPredictCommand* command);
 
 }  // namespace escan::ctl

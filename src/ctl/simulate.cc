@@ -1,29 +1,15 @@
 #include "ctl/simulate.h"
 
-#include "config/config.h"
-#include "config/files.h"
 #include "ctl/simulation_format.h"
 #include "simulation/simulation.h"
 
 namespace escan::ctl {
-namespace {
-
-absl::StatusOr<Plan> FindPlan(const SimulateCommand& command, const ProfiledCascade& loaded) {
-  if (command.plan.empty()) return loaded.cascade.plan;
-  const absl::StatusOr<std::string> yaml = ReadFile(command.plan);
-  if (!yaml.ok()) return yaml.status();
-  return ParsePlan(*yaml, command.plan,
-                   {.cascade = loaded.cascade.spec,
-                    .devices = loaded.config.devices,
-                    .mps = loaded.config.mps.mode});
-}
-
-}  // namespace
 
 absl::StatusOr<std::string> RunSimulation(const SimulateCommand& command, bool json) {
   const absl::StatusOr<ProfiledCascade> loaded = LoadProfiledCascade(command.files);
   if (!loaded.ok()) return loaded.status();
-  const absl::StatusOr<Plan> plan = FindPlan(command, *loaded);
+  const absl::StatusOr<Plan> plan =
+      command.plan.empty() ? loaded->cascade.plan : LoadPlanFor(*loaded, command.plan);
   if (!plan.ok()) return plan.status();
 
   SimulatedLoad load = command.load;

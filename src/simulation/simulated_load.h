@@ -11,6 +11,9 @@ namespace escan {
 
 // Requests come at times that do not depend on the answers.
 struct OpenLoad {
+  static constexpr double kMinRate = 0.1;  // within these no time overflows
+  static constexpr double kMaxRate = 1e8;
+
   Arrivals arrivals = Arrivals::kPoisson;
   double rate = 0;  // requests per second
 };

@@ -10,11 +10,10 @@
 namespace escan {
 namespace {
 
-// Within these no time overflows.
-constexpr double kMinRate = 0.1;  // requests per second
-constexpr double kMaxRate = 1e8;
+constexpr double kMinRate = OpenLoad::kMinRate;
+constexpr double kMaxRate = OpenLoad::kMaxRate;
 constexpr int64_t kMaxSamples = 100'000'000;
-constexpr Duration kMaxOverhead = std::chrono::hours(24);
+constexpr Duration kMaxOverhead = std::chrono::hours(24);  // no time overflows
 
 template <typename... Parts>
 absl::Status Mistake(const Parts&... parts) {

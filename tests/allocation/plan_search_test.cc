@@ -150,7 +150,7 @@ class RandomProblems {
     profile.thread_percents = Pick<std::vector<int>>({{100}, {40, 100}, {20, 50, 100}});
     profile.client_counts = Pick<std::vector<int>>({{1}, {1, 3}});
     profile.padded = Chance(0.5);
-    profile.knee = Pick<double>({0.7, 1, 2, 4, 12});
+    profile.knee = Pick<double>({1, 1.5, 2, 4, 12});
     if (Chance(0.2)) profile.bus_bytes_per_second = Real(10, 1000);
     profile.context_bytes = static_cast<size_t>(Between(0, 3));
     const std::vector<int> buckets = Pick<std::vector<int>>({{1}, {4}, {1, 4}, {2, 3, 8}});

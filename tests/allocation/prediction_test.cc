@@ -109,8 +109,31 @@ TEST(Capacity, IsBoundByBothAroundTheKnee) {
   profile.knee = 4;
   const Plan plan = PlanOf({{.count = 2, .stages = {0}}}, {16});
   const Prediction found = PredictOn(profile, {.exit_ratios = {0}}, plan);
-  EXPECT_NEAR(found.capacity.rate, std::pow(std::pow(32 * kBusy, -4) + std::pow(32, -4), -0.25),
-              1e-9);
+  const double felt = 1 - std::pow(2, -4);
+  EXPECT_NEAR(found.capacity.rate,
+              std::pow(std::pow(32 * kBusy, -4) + felt * std::pow(32, -4), -0.25), 1e-9);
+}
+
+TEST(Capacity, OfOneClientIsAllThatItsWorkerCanDo) {
+  Profile profile = FlatProfile({{Seconds(1), Seconds(0), 1}});
+  profile.knee = 2;
+  const Plan plan = PlanOf({{.stages = {0}}}, {16});
+  Workload workload{.exit_ratios = {0}, .rate = 8};
+  const Prediction found = PredictOn(profile, workload, plan);
+  EXPECT_NEAR(found.capacity.device_bound, 16, 1e-9);
+  EXPECT_NEAR(found.capacity.rate, 16 * kBusy, 1e-9);
+  EXPECT_EQ(found.bottleneck.kind, Bottleneck::Kind::kWorkers);
+}
+
+TEST(Capacity, OfSeveralDevicesIsBoundByTheOneThatMoreClientsShare) {
+  const Profile profile = FlatProfile({{Seconds(1), Seconds(0), 1}, {Seconds(1), Seconds(0), 1}});
+  const Plan plan =
+      PlanOf({{.count = 1, .device = 0, .stages = {0}}, {.count = 9, .device = 1, .stages = {1}}},
+             {16, 16});
+  const Prediction found = PredictOn(profile, {.exit_ratios = {0.1, 0}}, plan);
+  EXPECT_NEAR(found.capacity.device_bound, 16 / 0.9, 1e-9);
+  EXPECT_EQ(found.division.busiest_device, 1);
+  EXPECT_NEAR(found.capacity.rate, kBusy * 16, 1e-3);
 }
 
 TEST(Capacity, IsBoundByTheBus) {
@@ -204,6 +227,28 @@ TEST(Latency, HoldsTheDelayOfEachStage) {
   Workload workload = HalfLeaves();
   workload.rate = 1e-9;
   EXPECT_NEAR(PredictOn(ThreeStages(), workload, plan).p99.count(), 2 + 4 + 8 + 3, 1e-6);
+}
+
+TEST(Latency, WithTwoCreditsIncludesTheBatchAheadAtTheWorker) {
+  Plan plan = PlanOf({{.stages = {0}}}, {16});
+  Profile profile = ThreeStages();
+  profile.stages.resize(1);
+  Workload workload{.exit_ratios = {0}, .rate = 4};  // the worker is always busy
+  profile.stages[0].steady_step = profile.stages[0].step;
+  const Seconds one = PredictOn(profile, workload, plan).p99;
+  plan.workers[0].credits = 2;
+  const Seconds step = profile.stages[0].step[0].back();
+  EXPECT_NEAR((PredictOn(profile, workload, plan).p99 - one) / step, 1, 0.01);
+}
+
+TEST(Latency, GrowsWithWorkersThatCrowdTheDeviceWithSmallBatches) {
+  const Profile profile = FlatProfile({{Seconds(1), Seconds(0.01), 0.9}});
+  Workload workload{.exit_ratios = {0}, .rate = 4};
+  const auto p99 = [&](int workers) {
+    const Plan plan = PlanOf({{.count = workers, .stages = {0}}}, {16});
+    return PredictOn(profile, workload, plan).p99;
+  };
+  EXPECT_GT(p99(12), 4 * p99(1));
 }
 
 TEST(Latency, HasNoBoundFromTheCapacityOn) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "allocation/prediction.h"
 #include "simulation/system_under_test.h"
 
 namespace escan {
@@ -115,6 +116,24 @@ TEST(Capacity, OfReplicasIsBoundedByTheDevice) {
   system.plan.workers.clear();
   system.AddWorkers({.device = 0, .stages = {0}}).AddWorkers({.device = 1, .stages = {0}});
   EXPECT_NEAR(SaturatedRate(system, {}), 2 * 8 / 4e-3, 40);
+}
+
+// By the model, but for the part of the time that it leaves workers idle.
+TEST(Capacity, OfEqualClientsIsThatOfTheModel) {
+  for (const double knee : {1.0, 2.0, 6.0}) {
+    for (const int count : {1, 2, 3, 8}) {
+      SystemUnderTest system({milliseconds(4)}, 8);
+      system.profile.knee = knee;
+      system.AddWorkers({.count = count, .stages = {0}}).PutLoad(0.5);
+      const Prediction predicted =
+          Predict(StepCosts(system.profile), {.exit_ratios = {1}}, system.plan);
+      const double all_busy = std::pow(std::pow(count * 8 / 4e-3, -knee) +
+                                           std::pow(predicted.capacity.felt_device_bound(), -knee),
+                                       -1 / knee);
+      EXPECT_NEAR(SaturatedRate(system, {}) / all_busy, 1, 0.01) << count << " knee " << knee;
+      EXPECT_NEAR(predicted.capacity.rate / all_busy, 0.975, 0.026) << count << " knee " << knee;
+    }
+  }
 }
 
 TEST(Capacity, OfAWorkerThatAlwaysHasABatchWaitingFollowsFromItsSteadySteps) {
