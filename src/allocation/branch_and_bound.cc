@@ -29,7 +29,7 @@ BranchAndBound::BranchAndBound(const SearchGrid& grid, Contest* contest)
 void BranchAndBound::Run() {
   for (clients_ = 1; clients_ <= grid_.limits().clients; ++clients_) {
     options_.Reset(clients_);
-    crowding_ = Crowding(clients_, grid_.profile().knee);
+    crowding_ = Crowding(1.0 / clients_, grid_.profile().knee);
     for (int classes = 1; classes <= std::min(grid_.limits().classes, clients_); ++classes) {
       candidate_.class_count = classes;
       ChooseShares(0);
@@ -72,6 +72,7 @@ bool BranchAndBound::MayWinWithShares() {
   for (Classes classes = 1; classes <= all(); ++classes) {
     workers_[classes] = clients_ - (candidate_.class_count - std::popcount(classes));
   }
+  fewest_.fill(candidate_.class_count == 1 ? clients_ : 1);
   return MayWin(NoHosts());
 }
 
@@ -82,6 +83,7 @@ void BranchAndBound::SearchHosts() {
       if (Has(classes, c)) workers_[classes] += candidate_.classes[c].count;
     }
   }
+  for (size_t c = 0; c < kMostClasses; ++c) fewest_[c] = candidate_.classes[c].count;
   const Choice none = NoHosts();
   if (MayWin(none)) ChooseHosts(grid_.stages() - 1, none);
 }
@@ -182,6 +184,10 @@ void BranchAndBound::ChangeCost(int stage, const Cost& cost, Choice* choice) con
   choice->hosted.device += cost.device - chosen.cost.device;
   for (Classes classes = 1; classes <= all(); ++classes) {
     if ((chosen.hosts & ~classes) == 0) choice->only[classes] += cost.worker - chosen.cost.worker;
+  }
+  for (size_t c = 0; c < kMostClasses; ++c) {
+    if (!Has(chosen.hosts, c)) continue;
+    choice->own_device[c] += (cost.device - chosen.cost.device) / workers_[chosen.hosts];
   }
   chosen.cost = cost;
 }
@@ -284,12 +290,13 @@ double BranchAndBound::Offered(int stage, Classes hosts, const Choice& choice) c
 
 bool BranchAndBound::HasCapacity(Choice* choice) const {
   const double worker = WorkerTime(*choice);
-  const double inverse = InverseCapacity(worker / kMostBusy, DeviceTime(*choice));
+  const double inverse = InverseCapacity(worker, *choice);
   if (inverse * contest_.capacity_to_beat() > kRounding) return false;
   if (!contest_.judges_latency()) return true;
   choice->use = std::min(inverse * contest_.rate(), kMostUse);
   choice->log_use = std::log(choice->use);
-  const double use_of_device = std::min(DeviceTime(*choice) * contest_.rate(), kMostUse);
+  const double use_of_device =
+      std::min(crowding_ * DeviceTime(*choice) * contest_.rate(), kMostUse);
   if (choice->crowded == 1 && choice->unhosted < grid_.stages()) {
     const UnbatchedLoads::Hosting hosting{candidate_, clients_, choice->unhosted, choice->ended,
                                           choice->use};
@@ -305,8 +312,7 @@ bool BranchAndBound::MayWin(const Choice& choice, double latency) const {
 }
 
 double BranchAndBound::DeviceTime(const Choice& choice) const {
-  return crowding_ *
-         (choice.hosted.device + least_[static_cast<size_t>(choice.unhosted)].cost.device);
+  return choice.hosted.device + least_[static_cast<size_t>(choice.unhosted)].cost.device;
 }
 
 // Over their number. It is at least that of all stages over all workers, and at least that of the
@@ -320,12 +326,18 @@ double BranchAndBound::WorkerTime(const Choice& choice) const {
   return worker;
 }
 
-// 1 / capacity is the norm of both times of a sample.
-double BranchAndBound::InverseCapacity(double worker, double device) const {
-  const double high = std::max(worker, device);
-  const double part = std::min(worker, device) / high;
+// 1 / capacity is the norm of the times of a sample: the workers', and the device's as those feel
+// it that bound the rate. They are slowed by others, not by what they take themselves, which is at
+// most what one worker of a class takes that gets all stages without hosts.
+double BranchAndBound::InverseCapacity(double worker, const Choice& choice) const {
+  const double rest = least_[static_cast<size_t>(choice.unhosted)].cost.device;
+  double own = 0;
+  for (size_t c = 0; c < candidate_.used().size(); ++c) {
+    own = std::max(own, choice.own_device[c] + rest / fewest_[c]);
+  }
   const double p = grid_.profile().knee;
-  return high * std::pow(1 + std::pow(part, p), 1 / p);
+  const double felt = std::pow(DeviceTime(choice), p) - std::pow(own, p);
+  return std::pow(std::pow(worker / kMostBusy, p) + std::max(felt, 0.0), 1 / p);
 }
 
 double BranchAndBound::Latency(int stage, const Choice& choice) const {

@@ -49,13 +49,14 @@ class BranchAndBound {
     Classes started = 0;  // classes that host a stage
     Classes ended = 0;    // classes that cannot host more
     size_t memory = 0;
-    std::array<Chosen, kMaxStages> chosen{};     // by stage
-    std::array<double, kMostClasses> longest{};  // step, seconds, of all stages with hosts
-    UnbatchedLoads unbatched;                    // of all stages with hosts
-    double crowded = 1;                          // the slowdown by those
-    int unhosted = 0;                            // stages without hosts: the first ones
-    Cost hosted;                                 // at least, of all others
-    double use = 0;                              // of the capacity, at least, and its logarithm
+    std::array<Chosen, kMaxStages> chosen{};        // by stage
+    std::array<double, kMostClasses> longest{};     // step, seconds, of all stages with hosts
+    UnbatchedLoads unbatched;                       // of all stages with hosts
+    double crowded = 1;                             // the slowdown by those
+    int unhosted = 0;                               // stages without hosts: the first ones
+    Cost hosted;                                    // at least, of all others
+    std::array<double, kMostClasses> own_device{};  // of it, that of one worker of the class
+    double use = 0;                                 // of the capacity, at least, and its logarithm
     double log_use = 0;
     double slowdown = 1;                  // of steps, at least
     std::array<double, kSubsets> only{};  // workers' time of those that only these classes host
@@ -94,10 +95,10 @@ class BranchAndBound {
   void ForEachHosts(int stage, const Choice& choice, Visit visit) const;
   void ChangeCost(int stage, const Cost& cost, Choice* choice) const;
   Cost CostOf(int stage, Classes hosts, const StageOption& option) const;
-  // At least; the device's as its clients feel it.
+  // At least.
   double DeviceTime(const Choice& choice) const;
   double WorkerTime(const Choice& choice) const;
-  double InverseCapacity(double worker, double device) const;
+  double InverseCapacity(double worker, const Choice& choice) const;
 
   bool IsMirrored(Classes started) const;
   double Longest(Classes hosts, const Choice& choice) const;
@@ -115,7 +116,8 @@ class BranchAndBound {
   Candidate candidate_;
   int clients_ = 0;
   double crowding_ = 0;
-  std::array<int, kSubsets> workers_{};  // of each set of classes
+  std::array<int, kSubsets> workers_{};     // of each set of classes
+  std::array<int, kMostClasses> fewest_{};  // workers that a class has at least
   std::array<std::array<const StageOptionRow*, kSubsets>, kMaxStages> rows_{};
   std::array<Least, kMaxStages + 1> least_{};  // of the stages before
   int64_t bounds_ = 0;

@@ -34,19 +34,36 @@ Seconds DeviceTime(const PlanLoad& load, int device) {
   return time;
 }
 
-double CrowdingOf(const PlanLoad& load, int device) {
+// What one worker of the class takes of its device's time for a sample.
+Seconds OwnTime(const PlanLoad& load, size_t worker_class) {
+  const int device = load.classes[worker_class].device;
+  Seconds time{};
+  for (size_t s = 0; s < load.stations.size(); ++s) {
+    if (!load.cost(worker_class, s).hosted()) continue;
+    int hosts = 0;
+    for (size_t c = 0; c < load.classes.size(); ++c) {
+      const bool here = load.classes[c].device == device && load.cost(c, s).hosted();
+      if (here) hosts += load.classes[c].count;
+    }
+    time += DeviceTime(load, s, device) / hosts;
+  }
+  return time;
+}
+
+int ClientsOf(const PlanLoad& load, int device) {
   int clients = 0;
   for (const WorkerClass& workers : load.classes) {
     if (workers.device == device) clients += workers.count;
   }
-  return Crowding(clients, load.knee);
+  return clients;
 }
 
-// By the time that its clients feel; of devices with one client each, by the time.
+// By the time that its clients feel if they are equal; of devices with one client each, by the
+// time.
 int BusiestDevice(const PlanLoad& load) {
   const auto pressure = [&](int device) {
     const Seconds time = DeviceTime(load, device);
-    return std::pair(CrowdingOf(load, device) * time, time);
+    return std::pair(Crowding(1.0 / ClientsOf(load, device), load.knee) * time, time);
   };
   int busiest = load.classes.front().device;
   for (const WorkerClass& workers : load.classes) {
@@ -57,8 +74,8 @@ int BusiestDevice(const PlanLoad& load) {
 
 }  // namespace
 
-double Crowding(int clients, double knee) {
-  return std::pow(1 - std::pow(clients, -knee), 1 / knee);
+double Crowding(double own, double knee) {
+  return std::pow(1 - std::pow(std::min(own, 1.0), knee), 1 / knee);
 }
 
 double Slowdown(double use, double knee) {
@@ -93,6 +110,20 @@ void CapacityModel::SetUpProgram(const PlanLoad& load) {
   }
 }
 
+// The mean, a class counting by its part in the worker bound; where none of the device's has one,
+// as if its clients were equal.
+double CapacityModel::OwnPart(const PlanLoad& load, int device) const {
+  Seconds own{};
+  double weights = 0;
+  for (size_t c = 0; c < load.classes.size(); ++c) {
+    if (load.classes[c].device != device) continue;
+    const double weight = program_.dual(load.stations.size() + c) * load.classes[c].count;
+    own += weight * OwnTime(load, c);
+    weights += weight;
+  }
+  return weights > 0 ? own / weights / DeviceTime(load, device) : 1.0 / ClientsOf(load, device);
+}
+
 Capacity CapacityModel::Predict(const PlanLoad& load) {
   SetUpProgram(load);
   program_.Maximize();
@@ -100,9 +131,10 @@ Capacity CapacityModel::Predict(const PlanLoad& load) {
   Capacity capacity{.worker_bound = program_.value(rate) / unit_, .bus_bound = load.bus_rate};
   const int device = BusiestDevice(load);
   capacity.device_bound = 1 / DeviceTime(load, device).count();
-  capacity.crowding = CrowdingOf(load, device);
-  capacity.rate = Knee(std::min(capacity.worker_bound, capacity.bus_bound),
-                       capacity.felt_device_bound(), load.knee);
+  capacity.crowding = Crowding(1.0 / ClientsOf(load, device), load.knee);
+  capacity.rate =
+      Knee(std::min(capacity.worker_bound, capacity.bus_bound),
+           capacity.device_bound / Crowding(OwnPart(load, device), load.knee), load.knee);
   return capacity;
 }
 

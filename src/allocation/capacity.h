@@ -16,10 +16,10 @@ struct Capacity {
   double rate = 0;          // all bounds together
   double worker_bound = 0;  // if steps did not slow each other
   double device_bound = 0;  // of the device that bounds the rate most
-  double crowding = 0;      // of its clients, see Crowding
+  double crowding = 0;      // of its clients as if they were equal, see Crowding
   double bus_bound = std::numeric_limits<double>::infinity();
 
-  // The device's bound as its clients feel it: infinite for a single one.
+  // The device's bound as such clients feel it: infinite for a single one.
   double felt_device_bound() const { return device_bound / crowding; }
 };
 
@@ -41,6 +41,8 @@ class CapacityModel {
 
  private:
   void SetUpProgram(const PlanLoad& load);
+  // Of all that the device's clients take, what one of those takes that bound the rate.
+  double OwnPart(const PlanLoad& load, int device) const;
 
   // The samples that a class takes at a station in `unit_`.
   size_t Variable(const PlanLoad& load, size_t worker_class, size_t station) const {
@@ -51,10 +53,10 @@ class CapacityModel {
   double unit_ = 1;  // seconds; makes coefficients lie around 1
 };
 
-// How much of the device's bound so many clients feel: a step is slowed by the others' steps, not
-// by itself. Of K equal clients (1 - K^-knee)^(1/knee): none of it if there is one, nearly all if
-// many.
-double Crowding(int clients, double knee);
+// How much of the device's bound a worker feels that takes the part `own` of all that its clients
+// take: a step is slowed by the others' steps, not by itself. (1 - own^knee)^(1/knee): none of it
+// if the worker is alone, nearly all if it is one of many.
+double Crowding(double own, double knee);
 
 // By how much steps slow each other while samples arrive at the part `use` of the device bound, as
 // felt by its clients: steps that are slowed by S run S times as long, so that ever more of them

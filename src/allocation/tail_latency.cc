@@ -73,7 +73,7 @@ double TailLatency::SlowdownOf(int device) const {
       demands_.push_back({.asked = asked, .most = workers.count * load});
     }
   }
-  return escan::Slowdown(demands_, Crowding(clients, load_.knee), load_.knee);
+  return escan::Slowdown(demands_, Crowding(1.0 / clients, load_.knee), load_.knee);
 }
 
 double TailLatency::Use() const {

@@ -91,7 +91,7 @@ TEST_P(PredictedLatency, IsThatOfTheSimulatorWithinAFactor) {
   for (const double part : {0.5, 0.8}) {
     const double rate = part * capacity;
     const double ratio = Predicted(rate).p99 / Simulated(rate);
-    EXPECT_GT(ratio, 1 / 1.5) << "at " << part;
+    EXPECT_GT(ratio, 0.5) << "at " << part;
     EXPECT_LT(ratio, 2) << "at " << part;
   }
 }
