@@ -21,6 +21,12 @@ Prediction PredictAny(const StepCosts& costs, const Workload& workload, const Pl
   return Predict(costs, workload, plan);
 }
 
+std::vector<std::string> NamesOfStages(const CascadeSpec& cascade) {
+  std::vector<std::string> names;
+  for (const StageSpec& stage : cascade.stages) names.push_back(stage.name);
+  return names;
+}
+
 }  // namespace
 
 std::string_view Name(ControlLoop::Mode mode) {
@@ -34,6 +40,9 @@ std::string_view Name(ControlLoop::Mode mode) {
   }
   return "";
 }
+
+ControlLoop::Entry::Entry(ControlledCascade of, const ControllerOptions& options)
+    : cascade(std::move(of)), controller(cascade.prior, NamesOfStages(cascade.spec), options) {}
 
 ControlLoop::ControlLoop(std::vector<ControlledCascade> cascades, PlanSearch search,
                          const ControllerOptions& options)
@@ -108,19 +117,25 @@ PlanDecision ControlLoop::Decide(Entry& entry, const EngineStatus& status,
     in_effect = PredictAny(costs, decision.workload, status.plan);
   }
   decision.before = FiguresOf(in_effect);
-  const absl::StatusOr<Allocation> found =
-      search_(costs, decision.workload, entry.cascade.devices, LimitsBeside(others));
+  const absl::StatusOr<FoundPlan> found = search_(profile, entry.cascade.spec, decision.workload,
+                                                  entry.cascade.devices, LimitsBeside(others));
   decision.search_time = Clock::now() - decision.time;
   if (!found.ok()) {
     decision.action = PlanAction::kFailed;
     decision.reason = std::string(found.status().message());
     return decision;
   }
-  decision.after = FiguresOf(found->best.prediction);
-  const PlanController::Verdict verdict = entry.controller.Judge(
-      decision.workload, {status.plan, in_effect}, {found->best.plan, found->best.prediction});
+  const auto& [plan, prediction] = found->planned;
+  if (found->workload.objective != decision.workload.objective) {
+    decision.workload = found->workload;
+    in_effect = PredictAny(costs, decision.workload, status.plan);
+    decision.before = FiguresOf(in_effect);
+  }
+  decision.after = FiguresOf(prediction);
+  const PlanController::Verdict verdict =
+      entry.controller.Judge(decision.workload, {status.plan, in_effect}, {plan, prediction});
   decision.reason = verdict.reason;
-  if (verdict.change) Change(entry, status.plan, found->best.plan, &decision);
+  if (verdict.change) Change(entry, status.plan, plan, &decision);
   return decision;
 }
 
@@ -150,7 +165,7 @@ void ControlLoop::Change(Entry& entry, const Plan& from, const Plan& to, PlanDec
 }
 
 void ControlLoop::Record(Entry& entry, PlanDecision decision) {
-  spdlog::info("plan decision model={} {}", entry.cascade.name, ToFields(decision));
+  spdlog::info("plan decision model={} {}", entry.cascade.spec.name, ToFields(decision));
   MutexLock lock(mutex_);
   ++entry.counts[static_cast<size_t>(decision.action)];
   if (entry.history.size() == kHistory) entry.history.pop_front();
@@ -161,7 +176,7 @@ void ControlLoop::Record(Entry& entry, PlanDecision decision) {
 
 ControlLoop::Entry* ControlLoop::Find(std::string_view name) const {
   for (const std::unique_ptr<Entry>& entry : entries_) {
-    if (entry->cascade.name == name) return entry.get();
+    if (entry->cascade.spec.name == name) return entry.get();
   }
   return nullptr;
 }
@@ -184,7 +199,7 @@ ControlLoop::Mode ControlLoop::mode(std::string_view name) const {
 absl::Status ControlLoop::Freeze(std::string_view name) {
   const absl::StatusOr<Entry*> entry = FindControlled(name);
   if (!entry.ok()) return entry.status();
-  spdlog::info("plan frozen model={}", (*entry)->cascade.name);
+  spdlog::info("plan frozen model={}", (*entry)->cascade.spec.name);
   MutexLock lock(mutex_);
   (*entry)->controller.Freeze();
   return absl::OkStatus();
@@ -193,7 +208,7 @@ absl::Status ControlLoop::Freeze(std::string_view name) {
 absl::Status ControlLoop::Thaw(std::string_view name) {
   const absl::StatusOr<Entry*> entry = FindControlled(name);
   if (!entry.ok()) return entry.status();
-  spdlog::info("plan thawed model={}", (*entry)->cascade.name);
+  spdlog::info("plan thawed model={}", (*entry)->cascade.spec.name);
   MutexLock lock(mutex_);
   (*entry)->controller.Thaw();
   return absl::OkStatus();
@@ -212,7 +227,8 @@ absl::StatusOr<PlanChange> ControlLoop::SetPlan(std::string_view name, const Pla
   }
   absl::StatusOr<PlanChange> change = (*entry)->cascade.set_plan(plan);
   if (change.ok()) {
-    spdlog::info("plan frozen model={} reason=\"an operator set one\"", (*entry)->cascade.name);
+    spdlog::info("plan frozen model={} reason=\"an operator set one\"",
+                 (*entry)->cascade.spec.name);
     return change;
   }
   MutexLock lock(mutex_);

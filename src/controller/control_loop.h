@@ -12,8 +12,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "allocation/plan_search.h"
 #include "controller/device_use.h"
+#include "controller/find_plan.h"
 #include "controller/plan_controller.h"
 #include "controller/plan_decision.h"
 #include "engine/engine.h"
@@ -21,14 +21,9 @@
 
 namespace escan {
 
-// The best plan for a workload, see SearchPlan.
-using PlanSearch = std::function<absl::StatusOr<Allocation>(
-    const StepCosts& costs, const Workload& workload, int devices, const SearchLimits& limits)>;
-
 // A cascade whose plan follows its load. The functions may be called on any thread, and block.
 struct ControlledCascade {
-  std::string name;
-  std::vector<std::string> stages;  // names
+  CascadeSpec spec;
   Profile profile;
   int devices = 1;  // equal ones, the first of the configuration
   Workload prior;   // what its first plan was made for
@@ -43,7 +38,7 @@ struct ControlledCascade {
 // methods: any thread. Owned by ServerState.
 class ControlLoop {
  public:
-  explicit ControlLoop(std::vector<ControlledCascade> cascades, PlanSearch search = SearchPlan,
+  explicit ControlLoop(std::vector<ControlledCascade> cascades, PlanSearch search = FindPlan,
                        const ControllerOptions& options = {});
   // Waits for the change that is under way, which ends at once when its engine stops.
   ~ControlLoop();
@@ -76,8 +71,7 @@ class ControlLoop {
   static constexpr size_t kHistory = 64;
 
   struct Entry {
-    Entry(ControlledCascade of, const ControllerOptions& options)
-        : cascade(std::move(of)), controller(cascade.prior, cascade.stages, options) {}
+    Entry(ControlledCascade of, const ControllerOptions& options);
 
     const ControlledCascade cascade;
     PlanController controller;

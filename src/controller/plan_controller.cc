@@ -153,19 +153,20 @@ PlanController::Verdict PlanController::Judge(const Workload& workload, const Ca
   if (workload.rate.has_value() && Holds(found.prediction, workload) && !holds) {
     return {true, Shortfall(in_effect.prediction, workload)};
   }
-  const double hysteresis = 1 + options_.hysteresis;
   if (workload.rate.has_value() && holds) {
     const Seconds before = in_effect.prediction.p99;
     const Seconds after = found.prediction.p99;
     const std::string text =
         absl::StrCat("p99 ", MillisecondsText(before), " -> ", MillisecondsText(after));
-    if (Holds(found.prediction, workload) && before > hysteresis * after) return {true, text};
+    if (Holds(found.prediction, workload) && before > (1 + options_.latency_hysteresis) * after) {
+      return {true, text};
+    }
     return {false, absl::StrCat(text, " is not worth a change")};
   }
   const double before = in_effect.prediction.goodput;
   const double after = found.prediction.goodput;
   const std::string text = absl::StrFormat("goodput %.4g/s -> %.4g/s", before, after);
-  if (after > hysteresis * before) return {true, text};
+  if (after > (1 + options_.hysteresis) * before) return {true, text};
   return {false, absl::StrCat(text, " is not worth a change")};
 }
 

@@ -68,18 +68,18 @@ void SetFirstPlans(const Profiles& profiles, Config* config) {
     const Profile* const profile = ProfileFor(cascade, profiles);
     if (profile == nullptr) continue;
     const Profile usable = Usable(*profile, *config);
-    const absl::StatusOr<Allocation> found =
-        SearchPlan(StepCosts(usable), PriorOf(cascade.spec), EqualDevices(config->devices));
+    const absl::StatusOr<FoundPlan> found =
+        FindPlan(usable, cascade.spec, PriorOf(cascade.spec), EqualDevices(config->devices));
     if (!found.ok()) {
       spdlog::warn("safe plan served model={} reason=\"{}\"", cascade.spec.name,
                    std::string(found.status().message()));
       continue;
     }
-    cascade.plan = found->best.plan;
+    cascade.plan = found->planned.plan;
     spdlog::info(
         "plan from the profile model={} exit_ratios={} goodput={:.1f} "
         "reason=\"nothing is known of the load yet\"",
-        cascade.spec.name, kPriorExitRatio, found->best.prediction.goodput);
+        cascade.spec.name, kPriorExitRatio, found->planned.prediction.goodput);
   }
 }
 
@@ -94,8 +94,7 @@ std::unique_ptr<ControlLoop> MakeControlLoop(
     const Profile* const profile = ProfileFor(model->config, profiles);
     if (profile == nullptr) continue;
     ControlledCascade& cascade = cascades.emplace_back();
-    cascade.name = model->cascade().name;
-    for (const StageSpec& stage : model->cascade().stages) cascade.stages.push_back(stage.name);
+    cascade.spec = model->cascade();
     cascade.profile = Usable(*profile, config);
     cascade.devices = devices;
     cascade.prior = PriorOf(model->cascade());

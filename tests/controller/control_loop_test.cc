@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 
 #include "allocation/flat_profile.h"
 
@@ -16,6 +17,13 @@ using testing::SizeIs;
 
 const Plan kOne = PlanOf({{.count = 1, .stages = {0, 1}}}, {16, 16});
 const Plan kTwo = PlanOf({{.count = 2, .stages = {0, 1}}}, {16, 16});
+
+CascadeSpec Digits() {
+  CascadeSpec cascade;
+  cascade.name = "digits";
+  for (const char* stage : {"small", "large"}) cascade.stages.emplace_back().name = stage;
+  return cascade;
+}
 
 // One cascade without processes: its load is set by tests, its plan by the loop.
 class ControlLoopTest : public testing::Test {
@@ -40,24 +48,25 @@ class ControlLoopTest : public testing::Test {
   ControlLoop& Loop() {
     if (loop_ != nullptr) return *loop_;
     ControlledCascade cascade{
-        .name = "digits",
-        .stages = {"small", "large"},
+        .spec = Digits(),
         // A worker takes 1,000 samples a second of the device, which takes ten times as much.
         .profile = FlatProfile(
             {{.per_row = Seconds(1e-3), .device = 0.1}, {.per_row = Seconds(1e-3), .device = 0.1}}),
-        .prior = {.exit_ratios = {0.5, 0.5}},
+        .prior = {.exit_ratios = {0.5, 0.5}, .objective = objective_},
         .status = [this] { return status_; },
         .set_plan = [this](const Plan& plan) { return SetPlan(plan); },
         .others = [this] { return others_; }};
     loop_ = std::make_unique<ControlLoop>(
         std::vector<ControlledCascade>{std::move(cascade)},
-        [this](const StepCosts& costs, const Workload& workload, int,
-               const SearchLimits& limits) -> absl::StatusOr<Allocation> {
+        [this](const Profile& profile, const CascadeSpec&, const Workload& workload, int,
+               const SearchLimits& limits) -> absl::StatusOr<FoundPlan> {
           searched_.push_back(workload);
           limits_ = limits;
           if (!found_.ok()) return found_.status();
-          return Allocation{
-              .best = {.plan = *found_, .prediction = Predict(costs, workload, *found_)}};
+          FoundPlan found{.planned = {.plan = *found_}, .workload = workload};
+          if (drops_objective_) found.workload.objective.reset();
+          found.planned.prediction = Predict(StepCosts(profile), found.workload, *found_);
+          return found;
         },
         ControllerOptions{.cool_down = {}, .short_cool_down = {}, .patience = {}});
     return *loop_;
@@ -71,7 +80,9 @@ class ControlLoopTest : public testing::Test {
   }
 
   EngineStatus status_;
+  std::optional<Seconds> objective_;
   absl::StatusOr<Plan> found_ = kTwo;
+  bool drops_objective_ = false;
   absl::Status can_change_;
   DeviceUse others_;
   std::vector<Workload> searched_;
@@ -187,6 +198,18 @@ TEST_F(ControlLoopTest, SaturatedAgainstTheModelItLooksForTheHighestRate) {
   EXPECT_EQ(status_.plan, kTwo);
 }
 
+TEST_F(ControlLoopTest, AnObjectiveThatNoPlanKeepsIsLeftOut) {
+  objective_ = Seconds(1e-6);
+  drops_objective_ = true;
+  SetLoad(0.7, 5000);
+  Loop().LookAtAll();
+  EXPECT_EQ(status_.plan, kTwo);
+  const std::vector<PlanDecision> history = Loop().History("digits");
+  ASSERT_THAT(history, SizeIs(1));
+  EXPECT_FALSE(history[0].workload.objective.has_value());
+  EXPECT_GT(history[0].before->goodput, 0);
+}
+
 TEST_F(ControlLoopTest, KeepsTheLastDecisions) {
   found_ = kOne;
   for (int look = 0; look < 70; ++look) {
@@ -201,10 +224,7 @@ TEST_F(ControlLoopTest, LooksOnItsOwnThreadUntilItIsStopped) {
   std::mutex mutex;
   std::condition_variable looked;
   int looks = 0;
-  ControlledCascade cascade{.name = "digits",
-                            .stages = {"small", "large"},
-                            .prior = {.exit_ratios = {0.5, 0.5}},
-                            .status = [&] {
+  ControlledCascade cascade{.spec = Digits(), .prior = {.exit_ratios = {0.5, 0.5}}, .status = [&] {
                               const std::lock_guard<std::mutex> lock(mutex);
                               ++looks;
                               looked.notify_all();
