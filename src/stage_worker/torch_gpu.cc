@@ -13,8 +13,8 @@
 namespace escan {
 namespace {
 
-// cuDNN measures so many of its algorithms for a convolution, the ones that it guesses best. It does
-// so at every start, for each bucket; ten took 6 s for three small networks of convolutions.
+// cuDNN measures so many of its algorithms for a convolution, the ones that it guesses best. It
+// does so at every start, for each bucket; ten took 6 s for three small networks of convolutions.
 constexpr int kBenchmarkedAlgorithms = 3;
 
 class NoWarnings : public c10::WarningHandler {
