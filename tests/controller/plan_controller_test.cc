@@ -228,10 +228,10 @@ TEST_F(Judgement, TheSamePlanIsKept) {
 }
 
 TEST_F(Judgement, ALowerP99MustBeWorthIt) {
-  EXPECT_FALSE(Judge(at_1000_, Predicted(2000, 1500, 10.4), Predicted(2000, 1500, 10)).change);
-  const auto verdict = Judge(at_1000_, Predicted(2000, 1500, 10.6), Predicted(2000, 1500, 10));
+  EXPECT_FALSE(Judge(at_1000_, Predicted(2000, 1500, 11.9), Predicted(2000, 1500, 10)).change);
+  const auto verdict = Judge(at_1000_, Predicted(2000, 1500, 12.1), Predicted(2000, 1500, 10));
   EXPECT_TRUE(verdict.change);
-  EXPECT_EQ(verdict.reason, "p99 10.6 ms -> 10 ms");
+  EXPECT_EQ(verdict.reason, "p99 12.1 ms -> 10 ms");
 }
 
 TEST_F(Judgement, APlanThatTakesTooLittleIsReplaced) {
