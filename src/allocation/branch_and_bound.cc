@@ -115,7 +115,9 @@ void BranchAndBound::FindRows() {
       here.worker = std::min(here.worker, row.least_worker);
       here.device = std::min(here.device, row.least_device);
     }
-    least_[i + 1] = {.cost = {.worker = least_[i].cost.worker + here.worker,
+    const double dense = here.worker > 0 ? here.device / here.worker : 0;
+    least_[i + 1] = {.most_dense = std::max(least_[i].most_dense, dense),
+                     .cost = {.worker = least_[i].cost.worker + here.worker,
                               .device = least_[i].cost.device + here.device},
                      .memory = least_[i].memory + grid_.profile().stages[i].memory_bytes};
   }
@@ -328,16 +330,48 @@ double BranchAndBound::WorkerTime(const Choice& choice) const {
 
 // 1 / capacity is the norm of the times of a sample: the workers', and the device's as those feel
 // it that bound the rate. They are slowed by others, not by what they take themselves, which is at
-// most what one worker of a class takes that gets all stages without hosts.
+// most what a worker of one of the classes takes.
 double BranchAndBound::InverseCapacity(double worker, const Choice& choice) const {
-  const double rest = least_[static_cast<size_t>(choice.unhosted)].cost.device;
-  double own = 0;
-  for (size_t c = 0; c < candidate_.used().size(); ++c) {
-    own = std::max(own, choice.own_device[c] + rest / fewest_[c]);
-  }
   const double p = grid_.profile().knee;
-  const double felt = std::pow(DeviceTime(choice), p) - std::pow(own, p);
-  return std::pow(std::pow(worker / kMostBusy, p) + std::max(felt, 0.0), 1 / p);
+  double more = kInfinite;  // than the device's time
+  for (size_t c = 0; c < candidate_.used().size(); ++c) {
+    more = std::min(more, WorkerLessOwn(c, worker, choice));
+  }
+  const double least = std::pow(worker / kMostBusy, p);  // no worker takes more than all do
+  return std::pow(std::max(std::pow(DeviceTime(choice), p) + more, least), 1 / p);
+}
+
+// (worker / kMostBusy)^p - own^p, at least, p being the knee and `own` the device's time that one
+// worker of the class takes of a sample. Of the stages without hosts some, which take y of its
+// time, may be the class's alone; others it shares with a class at least. With y both terms grow:
+//   max(worker, busy + y) / kMostBusy  and  shared + y * slope.
+double BranchAndBound::WorkerLessOwn(size_t worker_class, double worker,
+                                     const Choice& choice) const {
+  const double p = grid_.profile().knee;
+  const Least& unhosted = least_[static_cast<size_t>(choice.unhosted)];
+  const int workers = fewest_[worker_class];
+  const double most = choice.own_device[worker_class] + unhosted.cost.device / workers;
+  const double with_most = std::pow(worker / kMostBusy, p) - std::pow(most, p);
+  if (candidate_.class_count == 1 || choice.unhosted == 0) return with_most;
+
+  double others = kMostClients;
+  for (size_t c = 0; c < candidate_.used().size(); ++c) {
+    if (c != worker_class) others = std::min<double>(others, fewest_[c]);
+  }
+  const double shared = choice.own_device[worker_class] + unhosted.cost.device / (workers + others);
+  const double slope = unhosted.most_dense * others / (workers + others);
+  const double busy = choice.only[1u << worker_class] / workers_[1u << worker_class];
+  const double largest = unhosted.cost.worker / workers;
+  // Up to here the worker's term does not grow; beyond, the difference is least at its only
+  // minimum.
+  const double first = std::clamp(worker - busy, 0.0, largest);
+  const double q = std::pow(kMostBusy * slope, 1 / (p - 1));
+  const double grows = 1 / kMostBusy - q * slope;
+  const double y =
+      grows > 0 ? std::clamp((q * shared - busy / kMostBusy) / grows, first, largest) : largest;
+  const double least =
+      std::pow(std::max(worker, busy + y) / kMostBusy, p) - std::pow(shared + slope * y, p);
+  return std::max(least, with_most);
 }
 
 double BranchAndBound::Latency(int stage, const Choice& choice) const {

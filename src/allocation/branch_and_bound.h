@@ -63,6 +63,7 @@ class BranchAndBound {
   };
   // What the first stages add at least, whatever is chosen for the others.
   struct Least {
+    double most_dense = 0;  // the device's time by a worker's time, of a stage
     Cost cost;
     size_t memory = 0;
   };
@@ -99,6 +100,7 @@ class BranchAndBound {
   double DeviceTime(const Choice& choice) const;
   double WorkerTime(const Choice& choice) const;
   double InverseCapacity(double worker, const Choice& choice) const;
+  double WorkerLessOwn(size_t worker_class, double worker, const Choice& choice) const;
 
   bool IsMirrored(Classes started) const;
   double Longest(Classes hosts, const Choice& choice) const;

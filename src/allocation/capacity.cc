@@ -34,22 +34,6 @@ Seconds DeviceTime(const PlanLoad& load, int device) {
   return time;
 }
 
-// What one worker of the class takes of its device's time for a sample.
-Seconds OwnTime(const PlanLoad& load, size_t worker_class) {
-  const int device = load.classes[worker_class].device;
-  Seconds time{};
-  for (size_t s = 0; s < load.stations.size(); ++s) {
-    if (!load.cost(worker_class, s).hosted()) continue;
-    int hosts = 0;
-    for (size_t c = 0; c < load.classes.size(); ++c) {
-      const bool here = load.classes[c].device == device && load.cost(c, s).hosted();
-      if (here) hosts += load.classes[c].count;
-    }
-    time += DeviceTime(load, s, device) / hosts;
-  }
-  return time;
-}
-
 int ClientsOf(const PlanLoad& load, int device) {
   int clients = 0;
   for (const WorkerClass& workers : load.classes) {
@@ -67,6 +51,7 @@ int BusiestDevice(const PlanLoad& load) {
   };
   int busiest = load.classes.front().device;
   for (const WorkerClass& workers : load.classes) {
+    if (workers.device == busiest) continue;
     if (pressure(workers.device) > pressure(busiest)) busiest = workers.device;
   }
   return busiest;
@@ -110,18 +95,32 @@ void CapacityModel::SetUpProgram(const PlanLoad& load) {
   }
 }
 
-// The mean, a class counting by its part in the worker bound; where none of the device's has one,
-// as if its clients were equal.
+// The mean of the classes' workers, a class counting by its part in the worker bound; where none of
+// the device's has one, as if its clients were equal.
 double CapacityModel::OwnPart(const PlanLoad& load, int device) const {
-  Seconds own{};
+  const size_t stations = load.stations.size();
+  const auto weight = [&](size_t c) { return program_.dual(stations + c) * load.classes[c].count; };
   double weights = 0;
   for (size_t c = 0; c < load.classes.size(); ++c) {
-    if (load.classes[c].device != device) continue;
-    const double weight = program_.dual(load.stations.size() + c) * load.classes[c].count;
-    own += weight * OwnTime(load, c);
-    weights += weight;
+    if (load.classes[c].device == device) weights += weight(c);
   }
-  return weights > 0 ? own / weights / DeviceTime(load, device) : 1.0 / ClientsOf(load, device);
+  if (weights <= 0) return 1.0 / ClientsOf(load, device);
+  Seconds own{};
+  Seconds all{};
+  for (size_t s = 0; s < stations; ++s) {
+    int hosts = 0;
+    double of_hosts = 0;
+    for (size_t c = 0; c < load.classes.size(); ++c) {
+      if (load.classes[c].device != device || !load.cost(c, s).hosted()) continue;
+      hosts += load.classes[c].count;
+      of_hosts += weight(c);
+    }
+    if (hosts == 0) continue;
+    const Seconds time = DeviceTime(load, s, device);
+    own += of_hosts / weights / hosts * time;
+    all += time;
+  }
+  return own / all;
 }
 
 Capacity CapacityModel::Predict(const PlanLoad& load) {
