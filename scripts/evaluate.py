@@ -15,7 +15,7 @@ from evaluation_changes import run_drift, run_replan
 from evaluation_grid import run_grid
 from evaluation_predictions import run_model, run_profile, run_simulator
 from evaluation_report import print_report
-from measuring import ROWS_OF_A_REQUEST, Budget, Failed, TimeOver
+from measuring import ROWS_OF_A_REQUEST, Budget, Failed, TimeOver, end_on_sigterm
 
 TIME_OVER = 3
 COMMANDS = {
@@ -91,6 +91,7 @@ def run(arguments):
 
 def main():
     arguments = parse_arguments()
+    end_on_sigterm()
     try:
         run(arguments)
     except TimeOver as over:

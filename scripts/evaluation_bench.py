@@ -65,10 +65,14 @@ class Bench:
         except BaseException:
             self.work.cleanup()
             raise
-        self.address = self.daemon.address()
-        status = self.daemon.status()
-        self.stages = len(status["cascades"][0]["stages"])
-        self.device = ", ".join(device["name"] for device in status.get("devices", []))
+        try:
+            self.address = self.daemon.address()
+            status = self.daemon.status()
+            self.stages = len(status["cascades"][0]["stages"])
+            self.device = ", ".join(device["name"] for device in status.get("devices", []))
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):

@@ -74,6 +74,9 @@ def run_drift(arguments, budget):
                "rate_samples_per_s": round(rate, 1), "phase_seconds": arguments.phase_seconds}
         if records.find(**key):
             return
+        mode = bench.daemon.status()["cascades"][0].get("plan_mode")
+        if mode != "auto":
+            raise Failed(f"the plan is {mode}, expected auto: does the profile hold on this device?")
         report = bench.load(None, [
             "--drift", write_drift(bench, arguments.phase_seconds),
             "--rate", f"{rate / arguments.rows:.3f}", "--duration", f"{length}s",
@@ -120,6 +123,8 @@ def run_replan(arguments, budget):
             budget.need(arguments.still_seconds + MARGIN_SECONDS, "the load without changes")
             bench.set_plan(text)
             still.append(bench.load(ratio, [*flags, "--duration", f"{arguments.still_seconds}s"]))
+        budget.need(arguments.changes * arguments.pause_seconds + 2 * MARGIN_SECONDS,
+                    "the changes of plan")
         seconds, changing = change_back_and_forth(bench, texts, ratio, flags)
     records.add(
         key,
@@ -149,6 +154,8 @@ def change_back_and_forth(bench, texts, ratio, flags):
         for change in range(bench.arguments.changes):
             time.sleep(bench.arguments.pause_seconds)
             bench.budget.need(MARGIN_SECONDS, "another change of plan")
+            if generator.poll() is not None:
+                raise Failed("the load ended before the last change of plan")
             start = time.monotonic()
             bench.set_plan(texts[change % len(texts)])
             seconds.append(time.monotonic() - start)

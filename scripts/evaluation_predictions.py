@@ -1,12 +1,13 @@
 """The profile of a cascade, and what is predicted from it beside what is measured."""
 
 import json
+import os
 import signal
 import subprocess
 import tempfile
 
 from evaluation_bench import MARGIN_SECONDS, Bench, exit_ratios, records_of, run_program
-from measuring import Failed, Records, TimeOver
+from measuring import Failed, Records, TimeOver, child_on
 
 SIMULATED_PLANS = ("sequential", "pipeline", "replicas_6x30")
 LOADS = (0.5, 0.8)  # of each side's own closed-loop rate
@@ -23,7 +24,7 @@ def run_profile(arguments, budget):
             arguments.bin / "escand", "--listen", "127.0.0.1:0", "--metrics", "off",
             "--config", arguments.folder / arguments.cascade / "escand.yaml",
             "--admin", f"unix:{work}/admin.sock", "--write-profile", arguments.profile,
-        ], stdin=subprocess.DEVNULL)
+        ], stdin=subprocess.DEVNULL, preexec_fn=child_on(os.sched_getaffinity(0)))
         try:
             if process.wait(max(1.0, budget.left())) != 0:
                 raise Failed(f"escand --write-profile ended with status {process.returncode}")

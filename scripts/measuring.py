@@ -4,6 +4,7 @@ A benchmark cascade is a folder as make_benchmark_cascades.py writes it: escand.
 line of it, and plans/.
 """
 
+import ctypes
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ import subprocess
 import time
 
 START_SECONDS = 300
+PR_SET_PDEATHSIG = 1
 ROWS_OF_A_REQUEST = {"heavy": 1, "cifar": 16, "text": 8}
 
 
@@ -50,12 +52,29 @@ def request_flags(cascade):
     return ["--input-range", "tokens=0:30521"] if cascade == "text" else []
 
 
+def end_on_sigterm():
+    """Lets SIGTERM end what was started, as an exception does."""
+    def end(*_):
+        raise SystemExit(143)
+
+    signal.signal(signal.SIGTERM, end)
+
+
+def child_on(cores):
+    """Returns what a child process does first: it stays on `cores`, and ends when this one does."""
+    def prepare():
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        os.sched_setaffinity(0, cores)
+
+    return prepare
+
+
 def start_generator(folder, flags, cores):
     """Starts escan-loadgen of a folder with programs, on `cores`."""
     return subprocess.Popen(
         [folder / "escan-loadgen", "--quiet", "--channels", "8", "--threads", "4", *flags],
         stdin=subprocess.DEVNULL,
-        preexec_fn=lambda: os.sched_setaffinity(0, cores),
+        preexec_fn=child_on(cores),
     )
 
 
@@ -90,7 +109,7 @@ class Server:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                preexec_fn=lambda: os.sched_setaffinity(0, cores),
+                preexec_fn=child_on(cores),
             )
 
     def __enter__(self):

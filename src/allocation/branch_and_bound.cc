@@ -362,15 +362,17 @@ double BranchAndBound::WorkerLessOwn(size_t worker_class, double worker,
   const double slope = unhosted.most_dense * others / (workers + others);
   const double busy = choice.only[1u << worker_class] / workers_[1u << worker_class];
   const double largest = unhosted.cost.worker / workers;
-  // Up to here the worker's term does not grow; beyond, the difference is least at its only
-  // minimum.
+  // Up to here the worker's term does not grow. Beyond, the difference is least at its only
+  // minimum, or where it has none, at an end.
   const double first = std::clamp(worker - busy, 0.0, largest);
   const double q = std::pow(kMostBusy * slope, 1 / (p - 1));
   const double grows = 1 / kMostBusy - q * slope;
-  const double y =
-      grows > 0 ? std::clamp((q * shared - busy / kMostBusy) / grows, first, largest) : largest;
-  const double least =
-      std::pow(std::max(worker, busy + y) / kMostBusy, p) - std::pow(shared + slope * y, p);
+  const auto at = [&](double y) {
+    return std::pow(std::max(worker, busy + y) / kMostBusy, p) - std::pow(shared + slope * y, p);
+  };
+  const double least = grows > 0
+                           ? at(std::clamp((q * shared - busy / kMostBusy) / grows, first, largest))
+                           : std::min(at(first), at(largest));
   return std::max(least, with_most);
 }
 

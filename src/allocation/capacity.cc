@@ -8,6 +8,8 @@ namespace escan {
 
 namespace {
 
+constexpr double kRounding = 1e-9;  // of the linear program
+
 // Two bounds together: (a^-p + b^-p)^(-1/p).
 double Knee(double a, double b, double p) {
   const double low = std::min(a, b);
@@ -99,12 +101,14 @@ void CapacityModel::SetUpProgram(const PlanLoad& load) {
 // the device's has one, as if its clients were equal.
 double CapacityModel::OwnPart(const PlanLoad& load, int device) const {
   const size_t stations = load.stations.size();
-  const auto weight = [&](size_t c) { return program_.dual(stations + c) * load.classes[c].count; };
+  const auto weight = [&](size_t c) {
+    return std::max(program_.dual(stations + c), 0.0) * load.classes[c].count;
+  };
   double weights = 0;
   for (size_t c = 0; c < load.classes.size(); ++c) {
     if (load.classes[c].device == device) weights += weight(c);
   }
-  if (weights <= 0) return 1.0 / ClientsOf(load, device);
+  if (weights < kRounding) return 1.0 / ClientsOf(load, device);
   Seconds own{};
   Seconds all{};
   for (size_t s = 0; s < stations; ++s) {
@@ -131,9 +135,9 @@ Capacity CapacityModel::Predict(const PlanLoad& load) {
   const int device = BusiestDevice(load);
   capacity.device_bound = 1 / DeviceTime(load, device).count();
   capacity.crowding = Crowding(1.0 / ClientsOf(load, device), load.knee);
+  capacity.felt_bound = capacity.device_bound / Crowding(OwnPart(load, device), load.knee);
   capacity.rate =
-      Knee(std::min(capacity.worker_bound, capacity.bus_bound),
-           capacity.device_bound / Crowding(OwnPart(load, device), load.knee), load.knee);
+      Knee(std::min(capacity.worker_bound, capacity.bus_bound), capacity.felt_bound, load.knee);
   return capacity;
 }
 

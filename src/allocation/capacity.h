@@ -16,10 +16,11 @@ struct Capacity {
   double rate = 0;          // all bounds together
   double worker_bound = 0;  // if steps did not slow each other
   double device_bound = 0;  // of the device that bounds the rate most
+  double felt_bound = 0;    // that, as the workers feel it that bound the rate
   double crowding = 0;      // of its clients as if they were equal, see Crowding
   double bus_bound = std::numeric_limits<double>::infinity();
 
-  // The device's bound as such clients feel it: infinite for a single one.
+  // The device's bound as equal clients feel it: infinite for a single one.
   double felt_device_bound() const { return device_bound / crowding; }
 };
 

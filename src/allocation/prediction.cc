@@ -15,9 +15,9 @@ int LargestAt(const std::vector<double>& values) {
 
 Bottleneck FindBottleneck(const Capacity& capacity, const WorkDivision& division) {
   Bottleneck bottleneck{.group = LargestAt(division.busy), .device = division.busiest_device};
-  if (capacity.bus_bound < std::min(capacity.worker_bound, capacity.felt_device_bound())) {
+  if (capacity.bus_bound < std::min(capacity.worker_bound, capacity.felt_bound)) {
     bottleneck.kind = Bottleneck::Kind::kBus;
-  } else if (capacity.felt_device_bound() < capacity.worker_bound) {
+  } else if (capacity.felt_bound < capacity.worker_bound) {
     bottleneck.kind = Bottleneck::Kind::kDevice;
   }
   bottleneck.stage =

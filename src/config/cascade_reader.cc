@@ -59,7 +59,8 @@ class CascadeReader {
   Plan LargestPlan() const {
     Plan plan = config_.plan;
     if (config_.plan_is_auto && !config_.profile.empty()) {
-      plan.workers.front().count = kMostClients;
+      plan.workers.front().count = kMostClients * static_cast<int>(devices_.size());
+      plan.workers.front().credits = 2;
     }
     return plan;
   }

@@ -95,7 +95,7 @@ void ControlLoop::LookAt(Entry& entry) {
   std::optional<PlanController::Request> request;
   {
     MutexLock lock(mutex_);
-    if (stopping_) return;
+    if (stopping_ || entry.frozen()) return;
     request = entry.controller.Look(LoadOf(status), Clock::now());
   }
   if (request.has_value()) Record(entry, Decide(entry, status, *request));
@@ -123,6 +123,8 @@ PlanDecision ControlLoop::Decide(Entry& entry, const EngineStatus& status,
   if (!found.ok()) {
     decision.action = PlanAction::kFailed;
     decision.reason = std::string(found.status().message());
+    MutexLock lock(mutex_);
+    entry.controller.Failed(Clock::now());
     return decision;
   }
   const auto& [plan, prediction] = found->planned;
@@ -142,7 +144,7 @@ PlanDecision ControlLoop::Decide(Entry& entry, const EngineStatus& status,
 void ControlLoop::Change(Entry& entry, const Plan& from, const Plan& to, PlanDecision* decision) {
   {
     MutexLock lock(mutex_);
-    if (stopping_ || entry.controller.frozen()) {
+    if (stopping_ || entry.frozen()) {
       absl::StrAppend(&decision->reason, stopping_ ? "; the daemon ends" : "; it was frozen since");
       return;
     }
@@ -193,7 +195,7 @@ ControlLoop::Mode ControlLoop::mode(std::string_view name) const {
   const Entry* const entry = Find(name);
   if (entry == nullptr) return Mode::kFixed;
   MutexLock lock(mutex_);
-  return entry->controller.frozen() ? Mode::kFrozen : Mode::kAuto;
+  return entry->frozen() ? Mode::kFrozen : Mode::kAuto;
 }
 
 absl::Status ControlLoop::Freeze(std::string_view name) {
@@ -217,22 +219,19 @@ absl::Status ControlLoop::Thaw(std::string_view name) {
 absl::StatusOr<PlanChange> ControlLoop::SetPlan(std::string_view name, const Plan& plan) {
   const absl::StatusOr<Entry*> entry = FindControlled(name);
   if (!entry.ok()) return entry.status();
-  PlanController& controller = (*entry)->controller;
-  bool was_frozen = false;
   {
     MutexLock lock(mutex_);
     if ((*entry)->changing) return absl::AbortedError("another plan change is under way");
-    was_frozen = controller.frozen();
-    controller.Freeze();
+    ++(*entry)->being_set;
   }
   absl::StatusOr<PlanChange> change = (*entry)->cascade.set_plan(plan);
+  MutexLock lock(mutex_);
+  --(*entry)->being_set;
   if (change.ok()) {
+    (*entry)->controller.Freeze();
     spdlog::info("plan frozen model={} reason=\"an operator set one\"",
                  (*entry)->cascade.spec.name);
-    return change;
   }
-  MutexLock lock(mutex_);
-  if (!was_frozen) controller.Thaw();
   return change;
 }
 

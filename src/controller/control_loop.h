@@ -40,7 +40,8 @@ class ControlLoop {
  public:
   explicit ControlLoop(std::vector<ControlledCascade> cascades, PlanSearch search = FindPlan,
                        const ControllerOptions& options = {});
-  // Waits for the change that is under way, which ends at once when its engine stops.
+  // Waits for what is under way: a change, which ends at once when its engine stops, or a search,
+  // which may take seconds.
   ~ControlLoop();
 
   void Start();
@@ -76,6 +77,10 @@ class ControlLoop {
     const ControlledCascade cascade;
     PlanController controller;
     bool changing = false;  // one of the loop's own changes
+    int being_set = 0;      // operators' plans on their way into effect
+
+    bool frozen() const { return being_set > 0 || controller.frozen(); }
+
     std::deque<PlanDecision> history;
     Counts counts{};
   };

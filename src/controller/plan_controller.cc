@@ -105,7 +105,9 @@ std::optional<PlanController::Cause> PlanController::CauseOf(const LoadEstimate&
   if (load.saturated && !considered_saturated_) {
     return Cause{SearchTrigger::kOverload, "requests are refused or will be"};
   }
-  if (retry_at_.has_value() && now >= *retry_at_) {
+  // An overload that a change ended is no reason: the plan before it would look better again.
+  const bool lasts = load.saturated || !considered_saturated_;
+  if (retry_at_.has_value() && now >= *retry_at_ && lasts) {
     return Cause{SearchTrigger::kRetry,
                  considered_saturated_ ? "requests were refused" : "the last change failed"};
   }

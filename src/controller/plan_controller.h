@@ -19,7 +19,7 @@ struct ControllerOptions {
   double ratio_tolerance = 0.02;    // by how much an exit ratio may move without a search
   double rate_tolerance = 0.2;      // likewise the rate, as a part of it
   double hysteresis = 0.05;         // by how much more a plan must serve to take another's place
-  double latency_hysteresis = 0.2;  // by how much a plan that holds must be late to be replaced
+  double latency_hysteresis = 0.2;  // by how much later a plan that holds must be to be replaced
   Duration cool_down = std::chrono::seconds(10);       // after a change of workers
   Duration short_cool_down = std::chrono::seconds(2);  // after one of batch limits and delays only
   Duration patience = std::chrono::seconds(5);         // for estimates that move to become steady

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "allocation/memory.h"
 #include "server/server_state.h"
 
 namespace escan {
@@ -61,6 +62,27 @@ DeviceUse UseOfOthers(const std::vector<const ServedModel*>& models, const Serve
   return sum;
 }
 
+// What each automatic plan leaves to others before anything is known of theirs: to other automatic
+// ones equal parts of the devices; to fixed ones their workers, whose memory is not known.
+DeviceUse FirstPart(const Profiles& profiles, const Config& config, const Profile& profile) {
+  std::vector<int> fixed(config.devices.size());
+  int automatic = 0;
+  for (const CascadeConfig& cascade : config.cascades) {
+    if (ProfileFor(cascade, profiles) != nullptr) {
+      ++automatic;
+      continue;
+    }
+    for (const WorkerGroup& group : cascade.plan.workers) {
+      fixed[static_cast<size_t>(group.device)] += group.count;
+    }
+  }
+  const int clients = std::max(kMostClients - *std::ranges::max_element(fixed), 0);
+  const double others = 1 - 1.0 / automatic;
+  return {.clients = kMostClients - clients / automatic,
+          .memory_bytes = static_cast<size_t>(others * kUsableMemory *
+                                              static_cast<double>(profile.device_memory_bytes))};
+}
+
 }  // namespace
 
 void SetFirstPlans(const Profiles& profiles, Config* config) {
@@ -68,8 +90,10 @@ void SetFirstPlans(const Profiles& profiles, Config* config) {
     const Profile* const profile = ProfileFor(cascade, profiles);
     if (profile == nullptr) continue;
     const Profile usable = Usable(*profile, *config);
+    const DeviceUse others = FirstPart(profiles, *config, usable);
     const absl::StatusOr<FoundPlan> found =
-        FindPlan(usable, cascade.spec, PriorOf(cascade.spec), EqualDevices(config->devices));
+        FindPlan(ProfileBeside(usable, others), cascade.spec, PriorOf(cascade.spec),
+                 EqualDevices(config->devices), LimitsBeside(others));
     if (!found.ok()) {
       spdlog::warn("safe plan served model={} reason=\"{}\"", cascade.spec.name,
                    std::string(found.status().message()));

@@ -55,6 +55,13 @@ absl::StatusOr<CompletionWaiter> CompletionWaiter::Create() {
 }
 
 absl::StatusOr<WaitEnd> CompletionWaiter::Await(cudaEvent_t event, TimePoint expected, int fd) {
+  const absl::StatusOr<WaitEnd> end = AwaitEvent(event, expected, fd);
+  if (end.ok() && *end != WaitEnd::kReadable) notified_of_ = nullptr;
+  return end;
+}
+
+absl::StatusOr<WaitEnd> CompletionWaiter::AwaitEvent(cudaEvent_t event, TimePoint expected,
+                                                     int fd) {
   absl::StatusOr<bool> done = Query(event);
   if (!done.ok()) return done.status();
   if (*done) return WaitEnd::kWasDone;
@@ -83,7 +90,8 @@ absl::StatusOr<bool> CompletionWaiter::Spin(cudaEvent_t event, int fd, bool* rea
 }
 
 absl::StatusOr<WaitEnd> CompletionWaiter::Block(cudaEvent_t event, int fd) {
-  notifier_->NotifyOf(event);
+  if (notified_of_ != event) notifier_->NotifyOf(event);
+  notified_of_ = event;
   for (;;) {
     const bool readable = Poll(fd, notifier_->fd(), Clock::now() + kLook);
     eventfd_t count = 0;

@@ -34,11 +34,13 @@ class CompletionWaiter {
   explicit CompletionWaiter(std::unique_ptr<EventNotifier> notifier)
       : notifier_(std::move(notifier)) {}
 
+  absl::StatusOr<WaitEnd> AwaitEvent(cudaEvent_t event, TimePoint expected, int fd);
   // False: not yet done, and `fd` is readable where that is told, else the time was over.
   absl::StatusOr<bool> Spin(cudaEvent_t event, int fd, bool* readable);
   absl::StatusOr<WaitEnd> Block(cudaEvent_t event, int fd);
 
   std::unique_ptr<EventNotifier> notifier_;
+  cudaEvent_t notified_of_ = nullptr;  // what the notifier was told to wait for, until it is done
 };
 
 }  // namespace escan

@@ -330,7 +330,7 @@ TEST(LoadConfig, SlotsAreEnoughForTheWorkersOfAnAutomaticPlan) {
       << "the safe plan, which stays";
   const CascadeSpec spec =
       MustLoadCascade(folder, TwoStages("    profile: profile.json\n    plan: auto\n")).spec;
-  EXPECT_EQ(spec.slots, 4 * 12 * 64);
+  EXPECT_EQ(spec.slots, 4 * 12 * 2 * 64);
 }
 
 TEST(LoadConfig, SlotsHoldTheLargestRequest) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <optional>
 
@@ -73,6 +74,7 @@ class ControlLoopTest : public testing::Test {
   }
 
   absl::StatusOr<PlanChange> SetPlan(const Plan& plan) {
+    if (during_change_) during_change_();
     if (!can_change_.ok()) return can_change_;
     status_.plan = plan;
     ++status_.plan_changes;
@@ -84,6 +86,7 @@ class ControlLoopTest : public testing::Test {
   absl::StatusOr<Plan> found_ = kTwo;
   bool drops_objective_ = false;
   absl::Status can_change_;
+  std::function<void()> during_change_;
   DeviceUse others_;
   std::vector<Workload> searched_;
   SearchLimits limits_;
@@ -174,6 +177,20 @@ TEST_F(ControlLoopTest, AnOperatorsPlanThatFailsDoesNotFreeze) {
   can_change_ = absl::FailedPreconditionError("why");
   EXPECT_TRUE(absl::IsFailedPrecondition(Loop().SetPlan("digits", kTwo).status()));
   EXPECT_EQ(Loop().mode("digits"), ControlLoop::Mode::kAuto);
+}
+
+TEST_F(ControlLoopTest, IsFrozenWhileAnOperatorsPlanIsOnItsWay) {
+  during_change_ = [this] { EXPECT_EQ(Loop().mode("digits"), ControlLoop::Mode::kFrozen); };
+  can_change_ = absl::FailedPreconditionError("why");
+  EXPECT_FALSE(Loop().SetPlan("digits", kTwo).ok());
+  EXPECT_EQ(Loop().mode("digits"), ControlLoop::Mode::kAuto);
+}
+
+TEST_F(ControlLoopTest, AFreezeOutlastsAnOperatorsPlanThatFails) {
+  during_change_ = [this] { EXPECT_TRUE(Loop().Freeze("digits").ok()); };
+  can_change_ = absl::FailedPreconditionError("why");
+  EXPECT_FALSE(Loop().SetPlan("digits", kTwo).ok());
+  EXPECT_EQ(Loop().mode("digits"), ControlLoop::Mode::kFrozen);
 }
 
 TEST_F(ControlLoopTest, OtherCascadesAreFixed) {

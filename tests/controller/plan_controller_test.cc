@@ -141,6 +141,18 @@ TEST_F(PlanControllerTest, AnOverloadIsLookedAtAtOnceAndThenOnceAMinute) {
   EXPECT_EQ(again->trigger, SearchTrigger::kRetry);
 }
 
+TEST_F(PlanControllerTest, AnOverloadThatIsOverIsNotLookedAtAgain) {
+  Settle(Load(0.7, 1000));
+  LoadEstimate load = Load(0.7, 1000);
+  load.saturated = true;
+  ASSERT_TRUE(LookFor(load, 2).has_value());
+  controller_.Changed(true, now_);
+  load.saturated = false;
+  EXPECT_FALSE(LookFor(load, 200).has_value()) << "the plan that was overloaded would look better";
+  load.saturated = true;
+  EXPECT_TRUE(LookFor(load, 3).has_value());
+}
+
 TEST_F(PlanControllerTest, TriesAgainAfterAFailureOnceEstimatesMoveOrAMinutePassed) {
   Settle(Load(0.7, 1000));
   controller_.Failed(now_);

@@ -104,7 +104,8 @@ TEST_F(PlanSearchFromFiles, GivesEachOfSeveralDevicesItsPart) {
   // By the model: which of its plans the simulator puts first may differ.
   const auto most = [this] {
     double most = 0;
-    for (const nlohmann::json& found : Json()["plans"]) {
+    const nlohmann::json json = Json();
+    for (const nlohmann::json& found : json["plans"]) {
       most = std::max(most, found["goodput_samples_per_s"].get<double>());
     }
     return most;

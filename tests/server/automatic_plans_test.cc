@@ -65,6 +65,20 @@ TEST(FirstPlans, LeaveWhatWasChosenOrHasNoProfile) {
   EXPECT_EQ(config.cascades.front().plan, chosen) << "no plan fits";
 }
 
+TEST(FirstPlans, OfSeveralCascadesHaveEqualPartsOfTheDevice) {
+  const TestFolder folder;
+  Config config = AutomaticConfig(folder);
+  config.cascades.push_back(config.cascades.front());
+  config.cascades.back().spec.name = "other";
+  Profile roomy = TwoShares();
+  roomy.device_memory_bytes = 0;  // no bound
+  SetFirstPlans({{"test", roomy}}, &config);
+  EXPECT_GT(WorkersOf(config.cascades.front().plan), 6) << "the other's plan is a fixed one";
+  SetFirstPlans({{"test", roomy}, {"other", roomy}}, &config);
+  EXPECT_EQ(WorkersOf(config.cascades.front().plan), 6);
+  EXPECT_EQ(WorkersOf(config.cascades.back().plan), 6);
+}
+
 TEST(FirstPlans, HaveWholeGpusOnlyWithoutMps) {
   const TestFolder folder;
   Config config = AutomaticConfig(folder);
