@@ -93,6 +93,20 @@ class CommandLine {
     AddCommand(app_, "status", "What the daemon serves, does and measured", &status_);
     AddCommand(app_, "health", "Ends with 0 if ready, 1 if not, 2 if no daemon answers", &health_);
 
+    AddPlanCommands();
+    AddThresholdCommands();
+
+    CLI::App* drain =
+        AddCommand(app_, "drain",
+                   "Ends the daemon as SIGTERM does: after the grace period no new requests, "
+                   "then the end once those inside are answered",
+                   &drain_);
+    drain->add_flag("--wait", drain_.wait, "Until the daemon has ended");
+
+    simulate_->fallthrough()->callback([this] { command_ = simulate_options_.Command(); });
+  }
+
+  void AddPlanCommands() {
     CLI::App& plan = *app_.add_subcommand("plan", "Which workers host which stages");
     plan.require_subcommand(1)->fallthrough();
     AddModel(AddCommand(plan, "show", "The plan in effect, as YAML", &plan_show_),
@@ -123,7 +137,9 @@ class CommandLine {
                    "How many samples plans can take, from a profile; needs no daemon",
                    &plan_predict_),
         &plan_predict_);
+  }
 
+  void AddThresholdCommands() {
     CLI::App& thresholds = *app_.add_subcommand("thresholds", "When samples exit early");
     thresholds.require_subcommand(1)->fallthrough();
     CLI::App* change =
@@ -136,15 +152,6 @@ class CommandLine {
             "New thresholds")
         ->required()
         ->type_name("");
-
-    CLI::App* drain =
-        AddCommand(app_, "drain",
-                   "Ends the daemon as SIGTERM does: after the grace period no new requests, "
-                   "then the end once those inside are answered",
-                   &drain_);
-    drain->add_flag("--wait", drain_.wait, "Until the daemon has ended");
-
-    simulate_->fallthrough()->callback([this] { command_ = simulate_options_.Command(); });
   }
 
   CLI::App app_{"Shows and changes what a running escand does, and simulates it.", "escanctl"};
