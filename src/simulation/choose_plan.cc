@@ -4,8 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <numeric>
+#include <ranges>
 #include <utility>
+#include <vector>
 
 #include "simulation/simulation.h"
 
@@ -15,6 +16,7 @@ namespace {
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 constexpr double kMostLost = 0.01;  // of the requests: the p99 would be one of these
 constexpr double kEqual = 1e-3;     // figures that differ by less are equal
+constexpr size_t kSimpler = 2;      // candidates with each smaller number of classes
 constexpr int kHalvings = 5;        // of the rates between which the objective is missed
 
 // In requests: enough to see the one in a hundred.
@@ -139,16 +141,39 @@ bool Better(Goal goal, const SimulatedFigures& a, const SimulatedFigures& b) {
   return a.p99 < b.p99 * (1 - kEqual);
 }
 
+// The best plans of the search, and the best of those with fewer classes: how the scheduler divides
+// work between different classes the model only estimates, so a simpler plan may serve more.
+std::vector<PlannedPlan> Candidates(const StepCosts& costs, const Workload& workload, int devices,
+                                    SearchLimits limits, Allocation* found) {
+  std::vector<PlannedPlan> plans;
+  const auto add = [&](PlannedPlan& planned) {
+    const bool known = std::ranges::any_of(
+        plans, [&](const PlannedPlan& other) { return other.plan == planned.plan; });
+    if (!known) plans.push_back(std::move(planned));
+  };
+  add(found->best);
+  std::ranges::for_each(found->runners_up, add);
+  while (--limits.classes > 0) {
+    absl::StatusOr<Allocation> simpler = SearchPlan(costs, workload, devices, limits);
+    if (!simpler.ok()) break;
+    found->evaluations += simpler->evaluations;
+    found->bounds += simpler->bounds;
+    if (simpler->goal != found->goal) continue;
+    add(simpler->best);
+    std::ranges::for_each(simpler->runners_up | std::views::take(kSimpler - 1), add);
+  }
+  return plans;
+}
+
 }  // namespace
 
 absl::StatusOr<ChosenPlan> ChoosePlan(const Profile& profile, const CascadeSpec& cascade,
                                       const Workload& workload, int devices,
                                       const SearchLimits& limits) {
-  absl::StatusOr<Allocation> found = SearchPlan(StepCosts(profile), workload, devices, limits);
+  const StepCosts costs(profile);
+  absl::StatusOr<Allocation> found = SearchPlan(costs, workload, devices, limits);
   if (!found.ok()) return found.status();
-  std::vector<PlannedPlan> plans;
-  plans.push_back(std::move(found->best));
-  std::ranges::move(found->runners_up, std::back_inserter(plans));
+  std::vector<PlannedPlan> plans = Candidates(costs, workload, devices, limits, &*found);
   const absl::StatusOr<std::vector<SimulatedFigures>> figures =
       Figures(Judge(profile, cascade, workload), workload, found->goal, plans);
   if (!figures.ok()) return figures.status();

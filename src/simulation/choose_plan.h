@@ -34,10 +34,10 @@ struct ChosenPlan {
   }
 };
 
-// Searches a plan with the model (SearchPlan), simulates the best few with the scheduler's own code
-// and puts them in order by what that shows. Goal::kLatency: those that keep the objective first,
-// and by p99. Goal::kGoodput: by rate. Of plans that do equally well, the one that the model
-// prefers.
+// Searches a plan with the model (SearchPlan), simulates the best few, and the best few with fewer
+// classes of workers, with the scheduler's own code and puts them in order by what that shows.
+// Goal::kLatency: those that keep the objective first, and by p99. Goal::kGoodput: by rate. Of
+// plans that do equally well, the one that the model prefers.
 //
 // `cascade` is the profile's, and `workload` names a ratio for each of its stages. Plain code; any
 // thread; blocks for the search and some tenths of a second of simulation. Equal arguments give
