@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <ranges>
 #include <utility>
 #include <vector>
 
@@ -160,7 +159,8 @@ std::vector<PlannedPlan> Candidates(const StepCosts& costs, const Workload& work
     found->bounds += simpler->bounds;
     if (simpler->goal != found->goal) continue;
     add(simpler->best);
-    std::ranges::for_each(simpler->runners_up | std::views::take(kSimpler - 1), add);
+    simpler->runners_up.resize(std::min(simpler->runners_up.size(), kSimpler - 1));
+    std::ranges::for_each(simpler->runners_up, add);
   }
   return plans;
 }
