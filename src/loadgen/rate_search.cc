@@ -10,7 +10,7 @@ namespace {
 constexpr double kFirstStep = 1.25;  // the factor between the first two rates
 constexpr double kLongestStep = 4;
 constexpr double kLowestPart = 1e-3;  // of the start rate: below it the search gives up
-constexpr int kProbesToDoubt = 2;     // that kept an objective under a rate that missed it
+constexpr int kProbesThatDoubt = 2;   // that kept an objective under a rate that missed it
 
 }  // namespace
 
@@ -64,7 +64,7 @@ bool RateSearch::MissedByChance(size_t objective, double missed) const {
       kept_since = probe.kept[objective] ? kept_since + 1 : 0;
     }
   }
-  return times_missed == 1 && kept_since >= kProbesToDoubt;
+  return times_missed == 1 && kept_since >= kProbesThatDoubt;
 }
 
 // Beyond the outermost rate that was tried, by a factor that grows with the way from the start: a

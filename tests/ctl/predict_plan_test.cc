@@ -7,6 +7,7 @@
 #include <string>
 
 #include "config/config_folder.h"
+#include "ctl/one_share_profile.h"
 #include "nlohmann/json.hpp"
 
 namespace escan::ctl {
@@ -15,19 +16,7 @@ namespace {
 using testing::HasSubstr;
 
 // A full batch of `small` takes 1 ms, one of `large` 4 ms; they hardly slow each other.
-constexpr char kProfile[] = R"({
-  "device": {"kind": "gpu", "name": "H100", "multiprocessors": 132},
-  "thread_percents": [100],
-  "client_counts": [1],
-  "padded": true,
-  "knee": 4,
-  "stages": [
-    {"name": "small", "buckets": [1, 4, 16, 64], "step_us": [[1000, 1000, 1000, 1000]],
-     "device_time_us": [[[1, 1, 1, 1]]]},
-    {"name": "large", "buckets": [1, 8, 32], "step_us": [[4000, 4000, 4000]],
-     "device_time_us": [[[1, 1, 1]]]}
-  ]
-})";
+const std::string kProfile = OneShareProfile(4000, 1);
 
 class PlanPrediction : public testing::Test {
  protected:

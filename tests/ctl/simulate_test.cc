@@ -7,6 +7,7 @@
 #include <string>
 
 #include "config/config_folder.h"
+#include "ctl/one_share_profile.h"
 #include "nlohmann/json.hpp"
 
 namespace escan::ctl {
@@ -16,19 +17,7 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 // A step of `small` takes 1 ms, one of `large` 3 ms; they do not slow each other.
-constexpr char kProfile[] = R"({
-  "device": {"kind": "gpu", "name": "H100", "multiprocessors": 132},
-  "thread_percents": [100],
-  "client_counts": [1],
-  "padded": true,
-  "knee": 4,
-  "stages": [
-    {"name": "small", "buckets": [1, 4, 16, 64], "step_us": [[1000, 1000, 1000, 1000]],
-     "device_time_us": [[[0.001, 0.001, 0.001, 0.001]]]},
-    {"name": "large", "buckets": [1, 8, 32], "step_us": [[3000, 3000, 3000]],
-     "device_time_us": [[[0.001, 0.001, 0.001]]]}
-  ]
-})";
+const std::string kProfile = OneShareProfile(3000, 0.001);
 
 class Simulation : public testing::Test {
  protected:
