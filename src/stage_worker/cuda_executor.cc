@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "stage_worker/gpu_device.h"
 #include "stage_worker/gpu_status.h"
 #include "stage_worker/row_isolation.h"
@@ -173,8 +174,8 @@ absl::Status CudaExecutor::PrepareBuckets(Host& host, const std::function<void()
   options_.log(absl::StrCat(
       "event=loaded stage=", stage.name, " variant=", Name(choice.variant),
       " precision=", std::string(Name(stage.gpu.precision)),
-      " layout=", choice.variant.channels_last ? "channels_last" : "contiguous",
-      " execution=", choice.graph ? "graph" : "eager",
+      " layout=", choice.variant.channels_last ? "channels_last" : "contiguous", " benchmarked=",
+      absl::StrJoin(choice.benchmarked, ","), " execution=", choice.graph ? "graph" : "eager",
       " chosen_by=", host.model.choice_from_cache() ? "cache" : "trying",
       " graph_bytes=", gpu_->memory_bytes() - before, " device_bytes=", memory_bytes_.load()));
   return absl::OkStatus();

@@ -164,7 +164,8 @@ absl::Status CudaModel::State::Load(const FrozenStage& frozen, const Environment
   if (!memory.ok()) return memory.status();
   inputs = *std::move(memory);
   if (const absl::Status chosen = Choose(frozen, environment); !chosen.ok()) return chosen;
-  absl::StatusOr<CudaModule> made = CudaModule::Make(stage, frozen.module, choice.variant);
+  absl::StatusOr<CudaModule> made =
+      CudaModule::Make(stage, frozen.module, choice.variant, choice.benchmarked);
   if (!made.ok()) return WithGpuCause(made.status(), gpu.stream);
   module.emplace(*std::move(made));
   // While a graph's memory is allocated libtorch gives nothing back that it keeps for others.

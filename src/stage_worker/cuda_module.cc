@@ -5,6 +5,7 @@
 #include <torch/csrc/jit/passes/frozen_concat_linear.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -65,7 +66,8 @@ absl::Status WithGpuCause(const absl::Status& status, cudaStream_t stream) {
 
 absl::StatusOr<CudaModule> CudaModule::Make(const WorkerStage& stage,
                                             const torch::jit::Module& frozen,
-                                            const GpuVariant& variant) {
+                                            const GpuVariant& variant,
+                                            std::vector<int> benchmarked) {
   absl::StatusOr<torch::jit::Module> module =
       CatchTorchErrors([&]() -> absl::StatusOr<torch::jit::Module> {
         torch::jit::Module made = Retarget(
@@ -79,13 +81,15 @@ absl::StatusOr<CudaModule> CudaModule::Make(const WorkerStage& stage,
         return torch::jit::optimize_for_inference(made);
       });
   if (!module.ok()) return module.status();
-  return CudaModule(stage, *std::move(module), variant.benchmark);
+  return CudaModule(stage, *std::move(module), std::move(benchmarked));
 }
 
 absl::StatusOr<std::vector<at::Tensor>> CudaModule::Forward(std::byte* inputs, int rows) const {
   return CatchTorchErrors([&]() -> absl::StatusOr<std::vector<at::Tensor>> {
     const bool half = IsHalf(stage_);
-    const TorchModes modes(half, benchmark_);
+    const bool benchmark =
+        std::find(benchmarked_.begin(), benchmarked_.end(), rows) != benchmarked_.end();
+    const TorchModes modes(half, benchmark);
     const BlockLayout block = InputBlock(stage_, rows);
     std::vector<c10::IValue> arguments;
     arguments.reserve(stage_.inputs.size() + 1);  // forward() puts the module in front

@@ -4,6 +4,7 @@
 #include <torch/script.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -22,9 +23,10 @@ absl::Status WithGpuCause(const absl::Status& status, cudaStream_t stream);
 // stream. Lets no exception out. Used by one thread at a time.
 class CudaModule {
  public:
-  // `frozen` is as FreezeModule() gives it, for the CPU.
+  // `frozen` is as FreezeModule() gives it, for the CPU. For batches of `benchmarked` rows cuDNN
+  // measures its algorithms, for others it guesses.
   static absl::StatusOr<CudaModule> Make(const WorkerStage& stage, const torch::jit::Module& frozen,
-                                         const GpuVariant& variant);
+                                         const GpuVariant& variant, std::vector<int> benchmarked);
 
   const WorkerStage& stage() const { return stage_; }
 
@@ -34,13 +36,13 @@ class CudaModule {
   absl::StatusOr<std::vector<at::Tensor>> Forward(std::byte* inputs, int rows) const;
 
  private:
-  CudaModule(const WorkerStage& stage, torch::jit::Module module, bool benchmark)
-      : stage_(stage), module_(std::move(module)), benchmark_(benchmark) {}
+  CudaModule(const WorkerStage& stage, torch::jit::Module module, std::vector<int> benchmarked)
+      : stage_(stage), module_(std::move(module)), benchmarked_(std::move(benchmarked)) {}
 
   WorkerStage stage_;
   // forward() is not const, though it changes nothing that is seen from here.
   mutable torch::jit::Module module_;
-  bool benchmark_ = false;
+  std::vector<int> benchmarked_;
 };
 
 // One bucket of a stage, captured.

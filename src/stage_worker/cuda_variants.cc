@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -75,26 +76,39 @@ class Trial {
         c10::cuda::CUDAStream stream)
       : stage_(stage), frozen_(frozen), inputs_(inputs), stream_(stream) {}
 
+  // At the smallest and the largest bucket.
   absl::StatusOr<StepTimes> Time(const GpuVariant& variant, bool graph) const {
-    absl::StatusOr<StepTimes> times;
-    OnThreadOfItsOwn(stream_, [&] { times = TimeHere(variant, graph); });
+    const absl::StatusOr<std::vector<double>> times =
+        Time(variant, {}, {LargestBucket(stage_), SmallestBucket(stage_)}, graph);
+    if (!times.ok()) return times.status();
+    return StepTimes{.smallest = times->back(), .largest = times->front()};
+  }
+
+  // Seconds of a step at each of the buckets, which begin with the largest.
+  absl::StatusOr<std::vector<double>> Time(const GpuVariant& variant,
+                                           const std::vector<int>& benchmarked,
+                                           const std::vector<int>& buckets, bool graph) const {
+    absl::StatusOr<std::vector<double>> times;
+    OnThreadOfItsOwn(stream_, [&] { times = TimeHere(variant, benchmarked, buckets, graph); });
     c10::cuda::CUDACachingAllocator::emptyCache();
     return times;
   }
 
  private:
-  absl::StatusOr<StepTimes> TimeHere(const GpuVariant& variant, bool graph) const {
-    return CatchTorchErrors([&]() -> absl::StatusOr<StepTimes> {
-      const absl::StatusOr<CudaModule> module = CudaModule::Make(stage_, frozen_, variant);
+  absl::StatusOr<std::vector<double>> TimeHere(const GpuVariant& variant,
+                                               const std::vector<int>& benchmarked,
+                                               const std::vector<int>& buckets, bool graph) const {
+    return CatchTorchErrors([&]() -> absl::StatusOr<std::vector<double>> {
+      const absl::StatusOr<CudaModule> module =
+          CudaModule::Make(stage_, frozen_, variant, benchmarked);
       if (!module.ok()) return WithGpuCause(module.status(), stream_);
       const GraphPool pool;
-      StepTimes times;
-      for (const auto& [rows, seconds] : {std::pair(LargestBucket(stage_), &times.largest),
-                                          std::pair(SmallestBucket(stage_), &times.smallest)}) {
-        const absl::StatusOr<double> timed =
+      std::vector<double> times;
+      for (const int rows : buckets) {
+        const absl::StatusOr<double> seconds =
             TimeBucket(*module, inputs_, rows, graph, pool, stream_);
-        if (!timed.ok()) return timed.status();
-        *seconds = *timed;
+        if (!seconds.ok()) return seconds.status();
+        times.push_back(*seconds);
       }
       return times;
     });
@@ -105,6 +119,19 @@ class Trial {
   std::byte* const inputs_;
   const c10::cuda::CUDAStream stream_;
 };
+
+absl::StatusOr<GpuChoice> TryBenchmarking(const Trial& trial, const WorkerStage& stage,
+                                          GpuChoice choice) {
+  const std::vector<int> buckets(stage.buckets.rbegin(), stage.buckets.rend());
+  const absl::StatusOr<std::vector<double>> guessed =
+      trial.Time(choice.variant, /*benchmarked=*/{}, buckets, choice.graph);
+  if (!guessed.ok()) return guessed.status();
+  const absl::StatusOr<std::vector<double>> measured =
+      trial.Time(choice.variant, /*benchmarked=*/buckets, buckets, choice.graph);
+  if (absl::IsAborted(measured.status())) return measured.status();
+  if (measured.ok()) choice.benchmarked = WorthBenchmarking(buckets, *guessed, *measured);
+  return choice;
+}
 
 }  // namespace
 
@@ -130,15 +157,8 @@ absl::StatusOr<GpuChoice> ChooseVariant(const WorkerStage& stage, const torch::j
     // What does not work is left out; the first does.
     times.push_back(timed.ok() ? std::optional(*timed) : std::nullopt);
   }
-  const size_t fastest = *Fastest(times);
-  choice.variant = candidates[fastest];
-  if (!HasConvolutions(frozen)) return choice;
-
-  GpuVariant benchmarked = choice.variant;
-  benchmarked.benchmark = true;
-  const absl::StatusOr<StepTimes> timed = trial.Time(benchmarked, choice.graph);
-  if (absl::IsAborted(timed.status())) return timed.status();
-  if (timed.ok() && BenchmarkPays(*times[fastest], *timed)) choice.variant = benchmarked;
+  choice.variant = candidates[*Fastest(times)];
+  if (HasConvolutions(frozen)) return TryBenchmarking(trial, stage, std::move(choice));
   return choice;
 }
 

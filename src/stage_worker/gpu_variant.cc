@@ -6,7 +6,7 @@
 namespace escan {
 namespace {
 
-constexpr double kWorthBenchmarking = 0.97;
+constexpr double kWorthBenchmarking = 0.9;
 
 constexpr std::array kRewritings = {Rewriting::kNone, Rewriting::kOptimized, Rewriting::kFused};
 constexpr std::array<std::string_view, kRewritings.size()> kNames = {"frozen", "optimized",
@@ -22,17 +22,14 @@ double Relative(const StepTimes& times, const StepTimes& base) {
 std::string Name(const GpuVariant& variant) {
   std::string name(kNames[static_cast<size_t>(variant.rewriting)]);
   if (variant.channels_last) name += "+channels_last";
-  if (variant.benchmark) name += "+benchmark";
   return name;
 }
 
 std::optional<GpuVariant> ParseGpuVariant(std::string_view name) {
   for (const Rewriting rewriting : kRewritings) {
     for (const bool channels_last : {false, true}) {
-      for (const bool benchmark : {false, true}) {
-        const GpuVariant variant = {rewriting, channels_last, benchmark};
-        if (Name(variant) == name) return variant;
-      }
+      const GpuVariant variant = {rewriting, channels_last};
+      if (Name(variant) == name) return variant;
     }
   }
   return std::nullopt;
@@ -64,8 +61,14 @@ std::optional<size_t> Fastest(const std::vector<std::optional<StepTimes>>& times
   return static_cast<size_t>(fastest - times.begin());
 }
 
-bool BenchmarkPays(const StepTimes& without, const StepTimes& with) {
-  return Relative(with, without) < kWorthBenchmarking;
+std::vector<int> WorthBenchmarking(const std::vector<int>& buckets,
+                                   const std::vector<double>& guessed,
+                                   const std::vector<double>& measured) {
+  std::vector<int> worth;
+  for (size_t i = 0; i < buckets.size(); ++i) {
+    if (measured[i] < kWorthBenchmarking * guessed[i]) worth.push_back(buckets[i]);
+  }
+  return worth;
 }
 
 }  // namespace escan

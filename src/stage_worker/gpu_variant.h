@@ -20,17 +20,16 @@ enum class Rewriting {
 struct GpuVariant {
   Rewriting rewriting = Rewriting::kNone;
   bool channels_last = false;  // order of the weights of convolutions
-  bool benchmark = false;      // cuDNN measures its algorithms, else it guesses
 
   friend bool operator==(const GpuVariant&, const GpuVariant&) = default;
 };
 
-// "frozen", "fused+channels_last+benchmark".
+// "frozen", "fused+channels_last".
 std::string Name(const GpuVariant& variant);
 std::optional<GpuVariant> ParseGpuVariant(std::string_view name);
 
 // The variants to try for a stage of this layout, the surest first; `has_convolutions`: the module
-// has weights whose order there is a choice about. Benchmarking is tried later, for the fastest.
+// has weights whose order there is a choice about.
 std::vector<GpuVariant> GpuCandidates(MemoryLayout layout, bool has_convolutions);
 
 // Seconds of a step with the smallest and with the largest bucket.
@@ -43,7 +42,11 @@ struct StepTimes {
 // worked; variants that did not work have no times. nullopt when none worked.
 std::optional<size_t> Fastest(const std::vector<std::optional<StepTimes>>& times);
 
-// Benchmarking takes time at every start without a cache, so it has to pay: by 3 % at least.
-bool BenchmarkPays(const StepTimes& without, const StepTimes& with);
+// The buckets at which cuDNN is to choose its algorithms by measuring, not by guessing: it measures
+// at every start, for some tenths of a second a bucket, so a step has to be 10 % faster at least.
+// Seconds of a step, one for each bucket.
+std::vector<int> WorthBenchmarking(const std::vector<int>& buckets,
+                                   const std::vector<double>& guessed,
+                                   const std::vector<double>& measured);
 
 }  // namespace escan

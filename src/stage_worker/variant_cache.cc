@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -41,22 +42,30 @@ absl::Status FileError(const char* what, const std::filesystem::path& file, int 
       absl::StrCat("cannot ", what, " ", file.string(), ": ", std::strerror(error)));
 }
 
+bool IsListOfIntegers(const Json& json) {
+  return json.is_array() && std::all_of(json.begin(), json.end(), [](const Json& element) {
+           return element.is_number_integer();
+         });
+}
+
 absl::StatusOr<GpuChoice> Parse(const Json& document, const GpuChoiceKey& key) {
   if (!document.is_object()) return absl::InvalidArgumentError("is no JSON object");
   if (document.value("key", Json()) != ToJson(key)) {
     return absl::InvalidArgumentError("'key' is that of another model, device or configuration");
   }
   const Json variant = document.value("variant", Json());
+  const Json benchmarked = document.value("benchmarked", Json());
   const Json graph = document.value("graph", Json());
   const Json reason = document.value("eager_reason", Json());
   const std::optional<GpuVariant> parsed =
       variant.is_string() ? ParseGpuVariant(variant.get<std::string>()) : std::nullopt;
-  if (!parsed || !graph.is_boolean() || !reason.is_string()) {
+  if (!parsed || !IsListOfIntegers(benchmarked) || !graph.is_boolean() || !reason.is_string()) {
     return absl::InvalidArgumentError(
-        "has no valid 'variant', 'graph' and 'eager_reason', expected a known name, a boolean and "
-        "a string");
+        "has no valid 'variant', 'benchmarked', 'graph' and 'eager_reason', expected a known name, "
+        "a list of integers, a boolean and a string");
   }
-  return GpuChoice{*parsed, graph.get<bool>(), reason.get<std::string>()};
+  return GpuChoice{*parsed, benchmarked.get<std::vector<int>>(), graph.get<bool>(),
+                   reason.get<std::string>()};
 }
 
 }  // namespace
@@ -88,6 +97,7 @@ absl::Status VariantCache::Store(const GpuChoiceKey& key, const GpuChoice& choic
   std::ofstream stream(unfinished);
   stream << Dump({{"key", ToJson(key)},
                   {"variant", Name(choice.variant)},
+                  {"benchmarked", choice.benchmarked},
                   {"graph", choice.graph},
                   {"eager_reason", choice.eager_reason}});
   stream.close();

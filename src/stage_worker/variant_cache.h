@@ -16,8 +16,9 @@ namespace escan {
 // What was found by trying how a stage runs best on a GPU.
 struct GpuChoice {
   GpuVariant variant;
-  bool graph = true;         // false: eager
-  std::string eager_reason;  // why the model cannot be captured, where that is so
+  std::vector<int> benchmarked;  // WorthBenchmarking()
+  bool graph = true;             // false: eager
+  std::string eager_reason;      // why the model cannot be captured, where that is so
 
   friend bool operator==(const GpuChoice&, const GpuChoice&) = default;
 };

@@ -49,8 +49,8 @@ TEST(GpuVariants, TriesNoOrderWithoutConvolutions) {
 }
 
 TEST(GpuVariants, AreReadBackFromTheirNames) {
-  const GpuVariant all = {.rewriting = Rewriting::kFused, .channels_last = true, .benchmark = true};
-  EXPECT_EQ(Name(all), "fused+channels_last+benchmark");
+  const GpuVariant all = {.rewriting = Rewriting::kFused, .channels_last = true};
+  EXPECT_EQ(Name(all), "fused+channels_last");
   EXPECT_EQ(ParseGpuVariant(Name(all)), all);
   EXPECT_EQ(ParseGpuVariant("optimized"), GpuVariant{.rewriting = Rewriting::kOptimized});
   EXPECT_EQ(ParseGpuVariant("frozen"), GpuVariant{});
@@ -69,10 +69,9 @@ TEST(FastestVariant, LeavesOutWhatDidNotWork) {
   EXPECT_EQ(Fastest({std::nullopt}), std::nullopt);
 }
 
-TEST(FastestVariant, BenchmarkingHasToPay) {
-  EXPECT_TRUE(BenchmarkPays({1, 10}, {0.96, 9.6}));
-  EXPECT_FALSE(BenchmarkPays({1, 10}, {0.98, 9.8}));
-  EXPECT_FALSE(BenchmarkPays({1, 10}, {1, 10}));
+TEST(Benchmarking, HasToPayAtEachBucketForItself) {
+  EXPECT_THAT(WorthBenchmarking({64, 32, 1}, {10, 9, 1}, {9.9, 5, 0.89}), ElementsAre(32, 1));
+  EXPECT_THAT(WorthBenchmarking({64, 32}, {10, 9}, {9.1, 12}), ElementsAre());
 }
 
 TEST(CompletionEstimate, FollowsAFasterStepAtOnceAndASlowerOneSlowly) {
@@ -140,6 +139,7 @@ class VariantCacheTest : public testing::Test {
   VariantCache cache_{folder_ / "made" / "on demand"};
   GpuChoiceKey key_;
   const GpuChoice choice_ = {.variant = {.rewriting = Rewriting::kOptimized, .channels_last = true},
+                             .benchmarked = {64, 1},
                              .graph = false,
                              .eager_reason = "it \"waits\""};
 };
@@ -192,7 +192,8 @@ TEST_F(VariantCacheTest, RefusesAFileThatItDidNotWrite) {
        {std::string("{"), std::string("[]"), std::string("{}"), written.substr(0, 40),
         std::string(written).replace(written.find("a GPU"), 5, "b GPU"),
         std::string(written).replace(written.find("optimized"), 9, "optimised"),
-        std::string(written).replace(written.find("false"), 5, "12345")}) {
+        std::string(written).replace(written.find("false"), 5, "12345"),
+        std::string(written).replace(written.find("64"), 2, "{}")}) {
     Overwrite(text);
     const absl::Status status = cache_.Find(key_).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << text << "\n" << status;
