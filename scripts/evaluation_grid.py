@@ -39,9 +39,9 @@ class Grid:
             self.seconds.append(time.monotonic() - start)
 
     def sweeps(self):
-        """Fixed plans first: each serves all exit ratios without a change of plan."""
+        """By plan, because a fixed one serves all exit ratios without a change of plan."""
         for repeat in range(self.arguments.repeats):
-            for plan in (*FIXED_PLANS, ALLOCATED):
+            for plan in (ALLOCATED, *FIXED_PLANS):
                 for ratio in self.arguments.ratios:
                     yield repeat, plan, ratio
 
