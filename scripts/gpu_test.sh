@@ -74,7 +74,7 @@ library_path() {
 measured() {
   local left=$((run_seconds - SECONDS))
   ((left > 0)) || die "the time of this run is over: another one goes on with what is missing"
-  timeout --kill-after=10 "$left" "$@"
+  timeout --foreground --kill-after=10 "$left" "$@"
 }
 
 # cascade_folder CASCADE: the benchmark cascade, written when it is first asked for.
@@ -139,7 +139,7 @@ run_test() {
   local name=$1 log=$output/$1.log status=0 start=$SECONDS results reason last
   shift
   step "running $name"
-  timeout --kill-after=10 "$test_seconds" "$@" >"$log" 2>&1 </dev/null || status=$?
+  timeout --foreground --kill-after=10 "$test_seconds" "$@" >"$log" 2>&1 </dev/null || status=$?
   results=$(results_in "$log")
   if ((status > 1)) || { ((status == 1)) && ! grep --quiet '^failed ' <<<"$results"; }; then
     reason="ended with status $status"
