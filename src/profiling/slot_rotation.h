@@ -11,8 +11,8 @@ namespace escan {
 
 // An engine's slots in turn: of all of them, the ones that were used longest ago. The engine itself
 // gives those that became free last, so that a few requests under way would use the same few slots,
-// whose contents stay in the processor's caches. Keeps what is free for itself: while it exists,
-// nobody else asks the engine for slots. Thread-safe; never blocks.
+// which caches hold. Keeps what is free for itself: while it exists, nobody else asks the engine
+// for slots. Thread-safe; never blocks.
 class SlotRotation {
  public:
   // Of chains of `rows` slots each. `engine` outlives this.

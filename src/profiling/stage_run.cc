@@ -93,19 +93,20 @@ absl::Status StageRun::Set(int clients, int rows) {
 }
 
 absl::StatusOr<StepFigures> StageRun::MeasureSaturated(const MeasurementTimes& times) {
-  return Measure(kRequestsPerClient * clients(), times);
+  return Measure(kRequestsPerClient * clients(), /*rotate_slots=*/true, times);
 }
 
 absl::StatusOr<StepFigures> StageRun::MeasureAlone(const MeasurementTimes& times) {
-  return Measure(1, times);
+  return Measure(1, /*rotate_slots=*/false, times);
 }
 
 // A request is a batch, so answers count batches; the times are those of the engine.
-absl::StatusOr<StepFigures> StageRun::Measure(int requests, const MeasurementTimes& times) {
+absl::StatusOr<StepFigures> StageRun::Measure(int requests, bool rotate_slots,
+                                              const MeasurementTimes& times) {
   ClosedLoop loop(engine_.get(), {.clients = requests,
                                   .rows = plan_.stages.front().max_batch,
                                   .fill = [](SlotId) {},
-                                  .rotate_slots = true});
+                                  .rotate_slots = rotate_slots});
   Rounds rounds(&loop, clients());
   absl::Status status = rounds.Finish(kWarmUpBatches, times.warm_up, Clock::now() + times.most);
   if (!status.ok()) return status;

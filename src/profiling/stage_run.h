@@ -27,9 +27,9 @@ struct MeasurementTimes {
 };
 
 // The slots that clients of the only stage of a cascade are measured with: the cascade's, as a
-// daemon has them, so that rows that are used in turn come from memory rather than the processor's
-// caches. More where the clients need more to be kept busy with the largest batches; no more than
-// the slab holds. InvalidArgument when that is less than one batch.
+// daemon has them, since rows are gathered more slowly from many slots than from few. More where
+// the clients need more to be kept busy with the largest batches; no more than the slab holds.
+// InvalidArgument when that is less than one batch.
 absl::StatusOr<int> SlotsFor(CascadeSpec cascade, int clients);
 
 // The only stage of a cascade, run by equal workers ("clients") on one device as fast as they can.
@@ -45,10 +45,11 @@ class StageRun {
   // Blocks until they are ready. FailedPrecondition when one could not be started.
   absl::Status Set(int clients, int rows);
 
-  // Runs batches from all slots in turn and counts their steps: with three requests for each
-  // client, so that each always has a batch waiting; or one request in all. Blocks. The first
-  // failure of a request, Unavailable when a worker ended meanwhile, or DeadlineExceeded when no
-  // batch was finished in `times.most`.
+  // Runs batches and counts their steps: with three requests for each client, so that each always
+  // has a batch waiting, and all slots in turn, as under a load that fills a daemon; or one request
+  // in all, in the slots that became free last, as a daemon gives them when it has little to do.
+  // Blocks. The first failure of a request, Unavailable when a worker ended meanwhile, or
+  // DeadlineExceeded when no batch was finished in `times.most`.
   absl::StatusOr<StepFigures> MeasureSaturated(const MeasurementTimes& times);
   absl::StatusOr<StepFigures> MeasureAlone(const MeasurementTimes& times);
 
@@ -63,7 +64,8 @@ class StageRun {
 
   StageRun(std::unique_ptr<Engine> engine, const Plan& plan);
 
-  absl::StatusOr<StepFigures> Measure(int requests, const MeasurementTimes& times);
+  absl::StatusOr<StepFigures> Measure(int requests, bool rotate_slots,
+                                      const MeasurementTimes& times);
   absl::StatusOr<std::vector<StepFigures>> MeasureWindows(Rounds& rounds,
                                                           const MeasurementTimes& times);
   int clients() const { return plan_.workers.front().count; }
