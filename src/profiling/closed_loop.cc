@@ -29,6 +29,7 @@ class ClosedLoop::Client : public Completion {
 
 ClosedLoop::ClosedLoop(Engine* engine, Options options)
     : engine_(engine), options_(std::move(options)) {
+  if (options_.rotate_slots) rotation_.emplace(engine_, options_.rows);
   for (int i = 0; i < options_.clients; ++i) clients_.push_back(std::make_unique<Client>(this));
   {
     MutexLock lock(mutex_);
@@ -43,20 +44,16 @@ ClosedLoop::~ClosedLoop() {
   while (waiting_.size() < clients_.size() || answering_ > 0) changed_.Wait(mutex_);
 }
 
-absl::Status ClosedLoop::WaitForAnswers(int64_t count, TimePoint deadline) {
-  return Wait(answered() + count, deadline);
-}
-
 absl::Status ClosedLoop::WaitUntil(TimePoint deadline) {
-  return Wait(std::numeric_limits<int64_t>::max(), deadline);
+  return WaitForAnswers(std::numeric_limits<int64_t>::max(), deadline);
 }
 
-absl::Status ClosedLoop::Wait(int64_t answers, TimePoint deadline) {
+absl::Status ClosedLoop::WaitForAnswers(int64_t total, TimePoint deadline) {
   while (true) {
     {
       MutexLock lock(mutex_);
-      wanted_ = answers;
-      if (!failure_.ok() || answered_ >= answers || Clock::now() >= deadline) return failure_;
+      wanted_ = total;
+      if (!failure_.ok() || answered_ >= total || Clock::now() >= deadline) return failure_;
       changed_.WaitUntil(mutex_, std::min(deadline, Clock::now() + kRetry));
     }
     SendWaiting();
@@ -75,7 +72,7 @@ std::vector<Duration> ClosedLoop::TakeLatencies() {
 
 void ClosedLoop::OnAnswer(Client* client, const Outcome& outcome) {
   const Duration latency = Clock::now() - client->sent;
-  engine_->Release(client->key);
+  ReturnSlots(client->key);
   {
     MutexLock lock(mutex_);
     if (outcome.code != OutcomeCode::kOk) {
@@ -113,8 +110,8 @@ void ClosedLoop::SendWaiting() {
 
 // False when there are no free slots.
 bool ClosedLoop::Send(Client* client) {
-  const absl::StatusOr<RequestKey> key = engine_->Acquire(options_.rows);
-  if (!key.ok()) return false;
+  const std::optional<RequestKey> key = TakeSlots();
+  if (!key.has_value()) return false;
   client->key = *key;
   for (SlotId slot = key->first_slot; slot != kNoSlot; slot = engine_->NextSlot(slot)) {
     options_.fill(slot);
@@ -126,6 +123,21 @@ bool ClosedLoop::Send(Client* client) {
                    .deadline = client->sent + kDeadline},
                   client);
   return true;
+}
+
+std::optional<RequestKey> ClosedLoop::TakeSlots() {
+  if (rotation_.has_value()) return rotation_->Take();
+  const absl::StatusOr<RequestKey> key = engine_->Acquire(options_.rows);
+  if (!key.ok()) return std::nullopt;
+  return *key;
+}
+
+void ClosedLoop::ReturnSlots(const RequestKey& key) {
+  if (rotation_.has_value()) {
+    rotation_->Return(key);
+  } else {
+    engine_->Release(key);
+  }
 }
 
 }  // namespace escan

@@ -3,12 +3,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "engine/engine.h"
 #include "escan/mutex.h"
 #include "escan/time.h"
+#include "profiling/slot_rotation.h"
 
 namespace escan {
 
@@ -22,15 +24,16 @@ class ClosedLoop {
     int rows = 1;  // of a request
     // Writes the inputs of one row. Any thread.
     std::function<void(SlotId slot)> fill;
+    bool rotate_slots = false;  // use all of them in turn, not the ones that became free last
   };
 
   // `engine` outlives this.
   ClosedLoop(Engine* engine, Options options);
   ~ClosedLoop();
 
-  // Blocks until `count` more requests are answered, at most until `deadline`. The first failure of
-  // a request is returned from then on.
-  absl::Status WaitForAnswers(int64_t count, TimePoint deadline = TimePoint::max())
+  // Blocks until `total` requests have been answered since the start, at most until `deadline`. The
+  // first failure of a request is returned from then on.
+  absl::Status WaitForAnswers(int64_t total, TimePoint deadline = TimePoint::max())
       ESCAN_EXCLUDES(mutex_);
   // Blocks until `deadline`, under the same conditions.
   absl::Status WaitUntil(TimePoint deadline) ESCAN_EXCLUDES(mutex_);
@@ -42,14 +45,16 @@ class ClosedLoop {
  private:
   class Client;
 
-  absl::Status Wait(int64_t answers, TimePoint deadline) ESCAN_EXCLUDES(mutex_);
   void OnAnswer(Client* client, const Outcome& outcome) ESCAN_EXCLUDES(mutex_);
   // Lets waiting clients send as far as there are free slots.
   void SendWaiting() ESCAN_EXCLUDES(mutex_);
   bool Send(Client* client);
+  std::optional<RequestKey> TakeSlots();
+  void ReturnSlots(const RequestKey& key);
 
   Engine* const engine_;
   const Options options_;
+  std::optional<SlotRotation> rotation_;  // with options_.rotate_slots
   std::vector<std::unique_ptr<Client>> clients_;
   mutable Mutex mutex_;
   CondVar changed_;

@@ -23,15 +23,17 @@ Json ToJson(const Measurement& measurement) {
           {"rows", point.rows},
           {"steps_per_s", measurement.rate},
           {"step_s", measurement.step.count()},
-          {"memory_bytes", measurement.memory_bytes}};
+          {"memory_bytes", measurement.memory_bytes},
+          {"spread", measurement.spread},
+          {"times_made", measurement.times_made}};
 }
 
 // Nothing where a line is not one of this class.
 std::optional<Measurement> ParseMeasurement(const std::string& line) {
   const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return std::nullopt;
-  for (const char* key :
-       {"stage", "thread_percent", "clients", "rows", "steps_per_s", "step_s", "memory_bytes"}) {
+  for (const char* key : {"stage", "thread_percent", "clients", "rows", "steps_per_s", "step_s",
+                          "memory_bytes", "spread", "times_made"}) {
     if (!json.contains(key) || !json[key].is_number()) return std::nullopt;
   }
   Measurement measurement{.point = {.stage = json["stage"],
@@ -40,7 +42,9 @@ std::optional<Measurement> ParseMeasurement(const std::string& line) {
                                     .rows = json["rows"]},
                           .rate = json["steps_per_s"],
                           .step = Seconds(json["step_s"].get<double>()),
-                          .memory_bytes = json["memory_bytes"]};
+                          .memory_bytes = json["memory_bytes"],
+                          .spread = json["spread"],
+                          .times_made = json["times_made"]};
   if (measurement.rate <= 0) return std::nullopt;
   return measurement;
 }
@@ -87,7 +91,7 @@ absl::StatusOr<MeasurementLog> MeasurementLog::Open(std::filesystem::path file,
   for (size_t i = 1; i < lines.size(); ++i) {
     bytes += lines[i].size() + 1;
     const std::optional<Measurement> measurement = ParseMeasurement(lines[i]);
-    if (measurement.has_value()) log.measurements_.push_back(*measurement);
+    if (measurement.has_value()) log.Keep(*measurement);
   }
   // So that the next line does not continue an unfinished one.
   std::error_code error;
@@ -104,8 +108,17 @@ const Measurement* MeasurementLog::Find(const MeasurementPoint& point) const {
 }
 
 absl::Status MeasurementLog::Add(const Measurement& measurement) {
-  measurements_.push_back(measurement);
+  Keep(measurement);
   return Write(ToJson(measurement), std::ios::app);
+}
+
+void MeasurementLog::Keep(const Measurement& measurement) {
+  const auto found = std::ranges::find(measurements_, measurement.point, &Measurement::point);
+  if (found == measurements_.end()) {
+    measurements_.push_back(measurement);
+  } else {
+    *found = measurement;
+  }
 }
 
 absl::Status MeasurementLog::Write(const nlohmann::json& line, std::ios::openmode mode) const {

@@ -28,6 +28,8 @@ struct Measurement {
   double rate = 0;          // steps per second of all clients, each with a batch always waiting
   Seconds step{};           // with nothing else under way; of one client only
   size_t memory_bytes = 0;  // of the device, that a worker takes
+  double spread = 0;        // see StepFigures
+  int times_made = 1;
 
   friend bool operator==(const Measurement&, const Measurement&) = default;
 };
@@ -44,7 +46,7 @@ class MeasurementLog {
   // Null where that was not measured. Valid until the next Add().
   const Measurement* Find(const MeasurementPoint& point) const;
 
-  // The error names the file.
+  // Takes the place of an earlier one of the same point. The error names the file.
   absl::Status Add(const Measurement& measurement);
 
   const std::filesystem::path& file() const { return file_; }
@@ -52,6 +54,7 @@ class MeasurementLog {
  private:
   explicit MeasurementLog(std::filesystem::path file) : file_(std::move(file)) {}
 
+  void Keep(const Measurement& measurement);
   absl::Status Write(const nlohmann::json& line, std::ios::openmode mode) const;
 
   std::filesystem::path file_;

@@ -7,24 +7,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "profiling/cost_fit.h"
+#include "profiling/doubts.h"
 #include "profiling/stage_alone.h"
 
 namespace escan {
 namespace {
-
-// In the order in which they are measured: the greatest number of clients first, because ending
-// workers takes less time than starting them.
-std::vector<MeasurementPoint> PointsOf(const Profile& profile, int stage, int thread_percent) {
-  std::vector<MeasurementPoint> points;
-  for (auto clients = profile.client_counts.rbegin(); clients != profile.client_counts.rend();
-       ++clients) {
-    for (const int rows : profile.stages[static_cast<size_t>(stage)].buckets) {
-      points.push_back(
-          {.stage = stage, .thread_percent = thread_percent, .clients = *clients, .rows = rows});
-    }
-  }
-  return points;
-}
 
 int CountPoints(const Profile& profile) {
   size_t buckets = 0;
@@ -109,63 +96,109 @@ Profiler::Profiler(const CascadeSpec& cascade, const MeasuredProfile& outline, M
 Profiler::~Profiler() { EndWorkers(); }
 
 absl::StatusOr<Profile> Profiler::Run() {
-  std::vector<std::vector<MeasurementPoint>> shares;
+  std::vector<std::vector<Buckets>> shares;
   progress_.all = CountPoints(outline_.profile);
   progress_.found = progress_.all;
   for (int stage = 0; stage < cascade_.stage_count(); ++stage) {
     for (const int percent : outline_.profile.thread_percents) {
-      shares.push_back(Missing(stage, percent));
-      progress_.found -= static_cast<int>(shares.back().size());
+      shares.push_back(Unfinished(stage, percent));
+      for (const Buckets& buckets : shares.back()) {
+        progress_.found -= static_cast<int>(Missing(buckets).size());
+      }
     }
   }
   progress_.done = progress_.found;
-  for (const std::vector<MeasurementPoint>& points : shares) {
-    if (points.empty()) continue;
-    const absl::Status status = MeasureShare(points);
+  for (const std::vector<Buckets>& unfinished : shares) {
+    if (unfinished.empty()) continue;
+    const absl::Status status = MeasureShare(unfinished);
     EndWorkers();
     if (!status.ok()) {
-      const StageSpec& stage = cascade_.stages[static_cast<size_t>(points.front().stage)];
+      const MeasurementPoint& point = unfinished.front().front();
+      const StageSpec& stage = cascade_.stages[static_cast<size_t>(point.stage)];
       MutexLock lock(mutex_);
       if (stopped_) return absl::CancelledError("the measurement was interrupted");
       return absl::Status(status.code(),
-                          absl::StrCat("stage ", stage.name, " at ", points.front().thread_percent,
+                          absl::StrCat("stage ", stage.name, " at ", point.thread_percent,
                                        " %: ", status.message()));
     }
   }
   return ProfileOf(outline_, *log_);
 }
 
-std::vector<MeasurementPoint> Profiler::Missing(int stage, int thread_percent) const {
-  std::vector<MeasurementPoint> points = PointsOf(outline_.profile, stage, thread_percent);
-  std::erase_if(points,
-                [&](const MeasurementPoint& point) { return log_->Find(point) != nullptr; });
-  return points;
+// The greatest number of clients first, because ending workers takes less time than starting them.
+std::vector<Profiler::Buckets> Profiler::Unfinished(int stage, int thread_percent) const {
+  const Profile& profile = outline_.profile;
+  std::vector<Buckets> unfinished;
+  for (auto clients = profile.client_counts.rbegin(); clients != profile.client_counts.rend();
+       ++clients) {
+    Buckets buckets;
+    for (const int rows : profile.stages[static_cast<size_t>(stage)].buckets) {
+      buckets.push_back(
+          {.stage = stage, .thread_percent = thread_percent, .clients = *clients, .rows = rows});
+    }
+    if (Missing(buckets).empty() && !Doubtful(buckets).has_value()) continue;
+    unfinished.push_back(std::move(buckets));
+  }
+  return unfinished;
 }
 
-absl::Status Profiler::MeasureShare(const std::vector<MeasurementPoint>& points) {
-  const absl::StatusOr<StageRun*> run = StartWorkers(points.front());
+Profiler::Buckets Profiler::Missing(const Buckets& buckets) const {
+  Buckets missing = buckets;
+  std::erase_if(missing,
+                [&](const MeasurementPoint& point) { return log_->Find(point) != nullptr; });
+  return missing;
+}
+
+std::optional<MeasurementPoint> Profiler::Doubtful(const Buckets& buckets) const {
+  std::vector<Measurement> measured;
+  for (const MeasurementPoint& point : buckets) {
+    if (const Measurement* found = log_->Find(point)) measured.push_back(*found);
+  }
+  return FirstDoubtful(measured);
+}
+
+absl::Status Profiler::MeasureShare(const std::vector<Buckets>& unfinished) {
+  const absl::StatusOr<StageRun*> run = StartWorkers(unfinished.front().front());
   if (!run.ok()) return run.status();
-  for (const MeasurementPoint& point : points) {
-    progress_.next = point;
-    options_.on_progress(progress_);
-    if (absl::Status status = MeasurePoint(**run, point); !status.ok()) return status;
-    ++progress_.done;
+  for (const Buckets& buckets : unfinished) {
+    if (absl::Status status = MeasureBuckets(**run, buckets); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
-absl::Status Profiler::MeasurePoint(StageRun& run, const MeasurementPoint& point) {
+absl::Status Profiler::MeasureBuckets(StageRun& run, const Buckets& buckets) {
+  for (const MeasurementPoint& point : Missing(buckets)) {
+    progress_.next = point;
+    options_.on_progress(progress_);
+    const absl::StatusOr<Measurement> measurement = Measure(run, point);
+    if (!measurement.ok()) return measurement.status();
+    if (absl::Status status = log_->Add(*measurement); !status.ok()) return status;
+    ++progress_.done;
+  }
+  while (const std::optional<MeasurementPoint> point = Doubtful(buckets)) {
+    const absl::StatusOr<Measurement> again = Measure(run, *point);
+    if (!again.ok()) return again.status();
+    const absl::Status status = log_->Add(BetterFounded(*log_->Find(*point), *again));
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Measurement> Profiler::Measure(StageRun& run, const MeasurementPoint& point) const {
   if (absl::Status status = run.Set(point.clients, point.rows); !status.ok()) return status;
   const absl::StatusOr<StepFigures> saturated = run.MeasureSaturated(options_.times);
   if (!saturated.ok()) return saturated.status();
-  Measurement measurement{
-      .point = point, .rate = saturated->rate, .memory_bytes = run.WorkerMemory()};
+  Measurement measurement{.point = point,
+                          .rate = saturated->rate,
+                          .memory_bytes = run.WorkerMemory(),
+                          .spread = saturated->spread};
   if (point.clients == 1) {
     const absl::StatusOr<StepFigures> alone = run.MeasureAlone(options_.times);
     if (!alone.ok()) return alone.status();
     measurement.step = alone->step;
+    measurement.spread = std::max(measurement.spread, alone->spread);
   }
-  return log_->Add(measurement);
+  return measurement;
 }
 
 absl::StatusOr<StageRun*> Profiler::StartWorkers(const MeasurementPoint& greatest) {

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -19,7 +20,8 @@ namespace escan {
 Profile ProfileOf(const MeasuredProfile& outline, const MeasurementLog& log);
 
 // Measures a cascade's stages, one after the other, on the first of the engine's devices: for each
-// share with the greatest number of clients first, then with fewer. Used by one thread, but for
+// share with the greatest number of clients first, then with fewer; when all buckets of a number of
+// clients are measured, those whose measurement is doubtful once more. Used by one thread, but for
 // Stop().
 class Profiler {
  public:
@@ -50,9 +52,16 @@ class Profiler {
   void Stop() ESCAN_EXCLUDES(mutex_);
 
  private:
-  std::vector<MeasurementPoint> Missing(int stage, int thread_percent) const;
-  absl::Status MeasureShare(const std::vector<MeasurementPoint>& points) ESCAN_EXCLUDES(mutex_);
-  absl::Status MeasurePoint(StageRun& run, const MeasurementPoint& point);
+  // The buckets of a stage at one share and number of clients, in their order.
+  using Buckets = std::vector<MeasurementPoint>;
+
+  std::vector<Buckets> Unfinished(int stage, int thread_percent) const;
+  // What is still to be measured for the first time, and what is to be next once more.
+  Buckets Missing(const Buckets& buckets) const;
+  std::optional<MeasurementPoint> Doubtful(const Buckets& buckets) const;
+  absl::Status MeasureShare(const std::vector<Buckets>& unfinished) ESCAN_EXCLUDES(mutex_);
+  absl::Status MeasureBuckets(StageRun& run, const Buckets& buckets);
+  absl::StatusOr<Measurement> Measure(StageRun& run, const MeasurementPoint& point) const;
   // Cancelled when it was stopped before.
   absl::StatusOr<StageRun*> StartWorkers(const MeasurementPoint& greatest) ESCAN_EXCLUDES(mutex_);
   void EndWorkers() ESCAN_EXCLUDES(mutex_);

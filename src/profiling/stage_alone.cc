@@ -14,7 +14,6 @@ const TensorSpec& InputOf(const CascadeSpec& cascade, const TensorRef& ref) {
 CascadeSpec StageAlone(const CascadeSpec& cascade, int stage) {
   CascadeSpec alone = cascade;
   alone.stages = {cascade.stages[static_cast<size_t>(stage)]};
-  alone.slots = 0;
   StageSpec& only = alone.stages.front();
   alone.name = cascade.name + "." + only.name;
   alone.max_rows = std::max(alone.max_rows, only.buckets.back());

@@ -8,7 +8,7 @@ namespace escan {
 const TensorSpec& InputOf(const CascadeSpec& cascade, const TensorRef& ref);
 
 // A cascade of one stage of another: what the stage reads from earlier ones is an input of this
-// cascade. It has no slots yet.
+// cascade.
 CascadeSpec StageAlone(const CascadeSpec& cascade, int stage);
 
 }  // namespace escan

@@ -1,6 +1,7 @@
 #include "profiling/stage_run.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,23 +17,7 @@ constexpr int kCredits = 2;
 // one for the time between an answer and the next request.
 constexpr int kRequestsPerClient = kCredits + 1;
 constexpr int kWarmUpBatches = 2;  // of each client
-
-// Slots for the requests under way, and as many for a client each that is answered but not
-// released, as far as the slab may grow.
-absl::StatusOr<int> SlotsFor(CascadeSpec cascade, int clients) {
-  const int rows = cascade.stages.front().buckets.back();
-  cascade.slots = 1;
-  const absl::StatusOr<SlabLayout> layout = SlabLayout::For(cascade);
-  if (!layout.ok()) return layout.status();
-  const size_t fitting = (kMaxSlabBytes - SlabLayout::kHeaderBytes) / layout->stride;
-  if (fitting < static_cast<size_t>(rows)) {
-    return absl::InvalidArgumentError(absl::StrCat("a sample of ", cascade.name, " takes ",
-                                                   layout->stride, " bytes: 1 GiB holds ", fitting,
-                                                   " of them, a batch has ", rows));
-  }
-  const auto wanted = static_cast<size_t>((kRequestsPerClient + 1) * clients * rows);
-  return static_cast<int>(std::min(wanted, fitting));
-}
+constexpr size_t kWindows = 5;     // the fewest whose median bears two that were disturbed
 
 // From result to result, so that it does not matter when the statistics were asked for.
 StepFigures FiguresBetween(const StageStatistics& before, const StageStatistics& after) {
@@ -43,6 +28,44 @@ StepFigures FiguresBetween(const StageStatistics& before, const StageStatistics&
 }
 
 }  // namespace
+
+absl::StatusOr<int> SlotsFor(CascadeSpec cascade, int clients) {
+  const int rows = cascade.stages.front().buckets.back();
+  const int slots = std::exchange(cascade.slots, 1);
+  const absl::StatusOr<SlabLayout> layout = SlabLayout::For(cascade);
+  if (!layout.ok()) return layout.status();
+  const size_t fitting = (kMaxSlabBytes - SlabLayout::kHeaderBytes) / layout->stride;
+  if (fitting < static_cast<size_t>(rows)) {
+    return absl::InvalidArgumentError(absl::StrCat("a sample of ", cascade.name, " takes ",
+                                                   layout->stride, " bytes: 1 GiB holds ", fitting,
+                                                   " of them, a batch has ", rows));
+  }
+  // For the requests under way, and one of each client that is answered but not released.
+  const int wanted = std::max(slots, (kRequestsPerClient + 1) * clients * rows);
+  return static_cast<int>(std::min(static_cast<size_t>(wanted), fitting));
+}
+
+// Ends the windows of a measurement where the clients have done alike. Used by one thread.
+class StageRun::Rounds {
+ public:
+  // Of clients that have not finished anything yet. `loop` outlives this.
+  Rounds(ClosedLoop* loop, int clients) : loop_(loop), clients_(clients) {}
+
+  // Blocks until `least` has passed and the clients have finished `rounds` more batches each, or
+  // more but a whole number, on average; at most until `deadline`. The first failure of a request.
+  absl::Status Finish(int rounds, Duration least, TimePoint deadline) {
+    const absl::Status status = loop_->WaitUntil(std::min(Clock::now() + least, deadline));
+    if (!status.ok()) return status;
+    const int64_t begun = (loop_->answered() + clients_ - 1) / clients_;
+    finished_ = std::max(finished_ + rounds, begun);
+    return loop_->WaitForAnswers(finished_ * clients_, deadline);
+  }
+
+ private:
+  ClosedLoop* const loop_;
+  const int clients_;
+  int64_t finished_ = 0;  // rounds
+};
 
 absl::StatusOr<std::unique_ptr<StageRun>> StageRun::Start(CascadeSpec cascade, int thread_percent,
                                                           int clients,
@@ -70,40 +93,56 @@ absl::Status StageRun::Set(int clients, int rows) {
 }
 
 absl::StatusOr<StepFigures> StageRun::MeasureSaturated(const MeasurementTimes& times) {
-  return Measure(kRequestsPerClient * clients(), times);
+  return Measure(kRequestsPerClient * clients(), /*rotate_slots=*/true, times);
 }
 
 absl::StatusOr<StepFigures> StageRun::MeasureAlone(const MeasurementTimes& times) {
-  return Measure(1, times);
+  return Measure(1, /*rotate_slots=*/false, times);
 }
 
 // A request is a batch, so answers count batches; the times are those of the engine.
-absl::StatusOr<StepFigures> StageRun::Measure(int requests, const MeasurementTimes& times) {
-  ClosedLoop loop(
-      engine_.get(),
-      {.clients = requests, .rows = plan_.stages.front().max_batch, .fill = [](SlotId) {}});
-  const auto run = [&](Duration least, int batches) {
-    const TimePoint start = Clock::now();
-    absl::Status status = loop.WaitForAnswers(int64_t{batches} * clients(), start + times.most);
-    status.Update(loop.WaitUntil(start + least));
-    return status;
-  };
-  if (absl::Status status = run(times.warm_up, kWarmUpBatches); !status.ok()) return status;
+absl::StatusOr<StepFigures> StageRun::Measure(int requests, bool rotate_slots,
+                                              const MeasurementTimes& times) {
+  ClosedLoop loop(engine_.get(), {.clients = requests,
+                                  .rows = plan_.stages.front().max_batch,
+                                  .fill = [](SlotId) {},
+                                  .rotate_slots = rotate_slots});
+  Rounds rounds(&loop, clients());
+  absl::Status status = rounds.Finish(kWarmUpBatches, times.warm_up, Clock::now() + times.most);
+  if (!status.ok()) return status;
   const bool warmed_up = loop.answered() > 0;
-  const EngineStatus begin = engine_->Status();
-  if (absl::Status status = run(times.least, times.least_batches); !status.ok()) return status;
-  const EngineStatus end = engine_->Status();
-  const StageStatistics& before = begin.stages.front().statistics;
-  const StageStatistics& after = end.stages.front().statistics;
-  if (end.worker_restarts != begin.worker_restarts) {
+  const uint64_t restarts = engine_->Status().worker_restarts;
+  const absl::StatusOr<std::vector<StepFigures>> windows = MeasureWindows(rounds, times);
+  if (!windows.ok()) return windows.status();
+  if (engine_->Status().worker_restarts != restarts) {
     return absl::UnavailableError("a worker ended while it was measured");
   }
-  if (!warmed_up || after.batches == before.batches) {
+  if (!warmed_up || windows->empty()) {
     return absl::DeadlineExceededError(absl::StrCat("no batch of ", plan_.stages.front().max_batch,
                                                     " rows was finished in ",
                                                     Seconds(times.most).count(), " s"));
   }
-  return FiguresBetween(before, after);
+  return MedianOf(*windows);
+}
+
+// One that `most` cuts short counts only where it is all there is.
+absl::StatusOr<std::vector<StepFigures>> StageRun::MeasureWindows(Rounds& rounds,
+                                                                  const MeasurementTimes& times) {
+  const TimePoint deadline = Clock::now() + times.most;
+  std::vector<StepFigures> windows;
+  StageStatistics before = engine_->Status().stages.front().statistics;
+  while (windows.size() < kWindows) {
+    if (absl::Status status = rounds.Finish(1, times.window, deadline); !status.ok()) return status;
+    const bool cut_short = Clock::now() >= deadline;
+    const StageStatistics after = engine_->Status().stages.front().statistics;
+    const bool any_finished = after.last_finished_ns > before.last_finished_ns;
+    if (any_finished && (!cut_short || windows.empty())) {
+      windows.push_back(FiguresBetween(before, after));
+    }
+    if (cut_short) break;
+    before = after;
+  }
+  return windows;
 }
 
 size_t StageRun::WorkerMemory() const {

@@ -113,7 +113,7 @@ void Samples(benchmark::State& state) {
   const BatchTotals before = TotalsOf((*engine)->Status());
   const int64_t answered_before = clients.answered();
   for (auto _ : state) {
-    status.Update(clients.WaitForAnswers(kAnswersPerIteration));
+    status.Update(clients.WaitForAnswers(clients.answered() + kAnswersPerIteration));
     if (!status.ok()) return state.SkipWithError(std::string(status.message()).c_str());
   }
   state.SetItemsProcessed((clients.answered() - answered_before) * rows);

@@ -27,7 +27,9 @@ const Measurement kOne{.point = {.stage = 0, .thread_percent = 50, .clients = 1,
                        .step = Seconds(0.1),
                        .memory_bytes = 5'000'000'000};
 const Measurement kTwo{.point = {.stage = 1, .thread_percent = 100, .clients = 4, .rows = 8},
-                       .rate = 12345.678};
+                       .rate = 12345.678,
+                       .spread = 0.07,
+                       .times_made = 2};
 
 class MeasurementLogTest : public testing::Test {
  protected:
@@ -61,6 +63,22 @@ TEST_F(MeasurementLogTest, KeepsMeasurementsAsTheyWere) {
   EXPECT_EQ(log.Find(other), nullptr);
 }
 
+TEST_F(MeasurementLogTest, TheLastMeasurementOfAPointHolds) {
+  Measurement again = kOne;
+  again.rate = 5;
+  again.times_made = 2;
+  {
+    MeasurementLog log = Open();
+    ASSERT_TRUE(log.Add(kOne).ok());
+    ASSERT_TRUE(log.Add(kTwo).ok());
+    ASSERT_TRUE(log.Add(again).ok());
+    EXPECT_THAT(log.Find(kOne.point), Pointee(again));
+  }
+  const MeasurementLog log = Open();
+  EXPECT_THAT(log.Find(kOne.point), Pointee(again));
+  EXPECT_THAT(log.Find(kTwo.point), Pointee(kTwo));
+}
+
 TEST_F(MeasurementLogTest, DropsALineThatWasNotFinished) {
   ASSERT_TRUE(Open().Add(kOne).ok());
   ASSERT_TRUE(Open().Add(kTwo).ok());
@@ -85,6 +103,8 @@ TEST_F(MeasurementLogTest, DoesNotTakeWhatIsNoMeasurement) {
   std::ofstream(file_, std::ios::app)
       << "nonsense\n[1]\n{\"stage\": \"early\"}\n"
       << R"({"stage": 1, "thread_percent": 100, "clients": 4, "rows": 8, "steps_per_s": 0,)"
+      << R"( "step_s": 0, "memory_bytes": 0, "spread": 0, "times_made": 1})" << '\n'
+      << R"({"stage": 1, "thread_percent": 100, "clients": 4, "rows": 8, "steps_per_s": 9,)"
       << R"( "step_s": 0, "memory_bytes": 0})" << '\n';
   const MeasurementLog log = Open();
   EXPECT_THAT(log.Find(kOne.point), Pointee(kOne));

@@ -22,12 +22,12 @@ namespace {
 using testing::Each;
 using testing::Gt;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::SizeIs;
 
 constexpr MeasurementTimes kShort{.warm_up = Duration::zero(),
-                                  .least = std::chrono::milliseconds(1),
-                                  .most = std::chrono::minutes(1),
-                                  .least_batches = 2};
+                                  .window = std::chrono::milliseconds(1),
+                                  .most = std::chrono::minutes(1)};
 // 2 stages x 2 shares x 3 client counts x 2 buckets.
 constexpr int kPoints = 24;
 
@@ -51,6 +51,21 @@ class ProfilerTest : public testing::Test {
               shown_.push_back(progress);
               if (on_progress_) on_progress_(progress);
             }});
+  }
+
+  // A measurement beyond doubt of each point.
+  void FillLog() {
+    for (int stage = 0; stage < cascade_.stage_count(); ++stage) {
+      for (const int percent : outline_.profile.thread_percents) {
+        for (const int clients : outline_.profile.client_counts) {
+          for (const int rows : cascade_.stages[static_cast<size_t>(stage)].buckets) {
+            const MeasurementPoint point{
+                .stage = stage, .thread_percent = percent, .clients = clients, .rows = rows};
+            ASSERT_TRUE(log_->Add({.point = point, .rate = 100}).ok());
+          }
+        }
+      }
+    }
   }
 
   const ConfigFolder folder_;
@@ -117,6 +132,28 @@ TEST_F(ProfilerTest, GoesOnWhereItWasInterrupted) {
 TEST_F(ProfilerTest, NeedsNoWorkersForWhatIsMeasured) {
   Make("good");
   ASSERT_TRUE(profiler_->Run().ok());
+  Make("die-at-start");
+  EXPECT_TRUE(profiler_->Run().ok());
+}
+
+TEST_F(ProfilerTest, MakesDoubtfulMeasurementsOnceMore) {
+  const MeasurementPoint smaller{.stage = 0, .thread_percent = 50, .clients = 2, .rows = 1};
+  MeasurementPoint larger = smaller;
+  larger.rows = 4;
+  FillLog();
+  ASSERT_TRUE(log_->Add({.point = smaller, .rate = 1e-3}).ok());
+  ASSERT_TRUE(log_->Add({.point = larger, .rate = 1e9, .spread = 1e9}).ok());
+  Make("good");
+  ASSERT_TRUE(profiler_->Run().ok());
+  EXPECT_THAT(shown_, IsEmpty());  // all points had been measured
+  EXPECT_EQ(log_->Find(smaller)->times_made, 2);
+  EXPECT_EQ(log_->Find(larger)->times_made, 2);
+  EXPECT_NE(log_->Find(larger)->rate, 1e9);
+}
+
+TEST_F(ProfilerTest, DoesNotDoubtAMeasurementTwice) {
+  FillLog();
+  ASSERT_TRUE(log_->Add({.point = {.rows = 4}, .rate = 1, .spread = 1e9, .times_made = 2}).ok());
   Make("die-at-start");
   EXPECT_TRUE(profiler_->Run().ok());
 }

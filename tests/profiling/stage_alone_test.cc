@@ -25,5 +25,11 @@ TEST(StageAlone, TakesRequestsOfItsLargestBatch) {
   EXPECT_EQ(StageAlone(ProfiledCascade(), 1).max_rows, 8);
 }
 
+TEST(StageAlone, HasTheSlotsOfTheCascade) {
+  CascadeSpec cascade = ProfiledCascade();
+  cascade.slots = 300;
+  EXPECT_EQ(StageAlone(cascade, 1).slots, 300);
+}
+
 }  // namespace
 }  // namespace escan
