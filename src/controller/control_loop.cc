@@ -13,14 +13,6 @@ namespace {
 
 constexpr Duration kPeriod = std::chrono::seconds(1);
 
-// An operator's plan may be one that the model does not know: it then counts for nothing.
-Prediction PredictAny(const StepCosts& costs, const Workload& workload, const Plan& plan) {
-  const bool speculates = std::any_of(plan.stages.begin(), plan.stages.end(),
-                                      [](const StagePolicy& stage) { return stage.speculate; });
-  if (speculates && !plan.options.regroup) return {};
-  return Predict(costs, workload, plan);
-}
-
 std::vector<std::string> NamesOfStages(const CascadeSpec& cascade) {
   std::vector<std::string> names;
   for (const StageSpec& stage : cascade.stages) names.push_back(stage.name);
@@ -110,15 +102,13 @@ PlanDecision ControlLoop::Decide(Entry& entry, const EngineStatus& status,
                         .samples = request.samples};
   const DeviceUse others = entry.cascade.others();
   const Profile profile = ProfileBeside(entry.cascade.profile, others);
-  const StepCosts costs(profile);
-  Prediction in_effect = PredictAny(costs, decision.workload, status.plan);
-  if (request.saturated && Holds(in_effect, decision.workload)) {
-    decision.workload = WithoutRate(decision.workload);
-    in_effect = PredictAny(costs, decision.workload, status.plan);
-  }
-  decision.before = FiguresOf(in_effect);
-  const absl::StatusOr<FoundPlan> found = search_(profile, entry.cascade.spec, decision.workload,
-                                                  entry.cascade.devices, LimitsBeside(others));
+  const absl::StatusOr<FoundPlan> found = search_({.profile = profile,
+                                                   .cascade = entry.cascade.spec,
+                                                   .workload = request.workload,
+                                                   .devices = entry.cascade.devices,
+                                                   .limits = LimitsBeside(others),
+                                                   .in_effect = &status.plan},
+                                                  request.saturated);
   decision.search_time = Clock::now() - decision.time;
   if (!found.ok()) {
     decision.action = PlanAction::kFailed;
@@ -127,17 +117,13 @@ PlanDecision ControlLoop::Decide(Entry& entry, const EngineStatus& status,
     entry.controller.Failed(Clock::now());
     return decision;
   }
-  const auto& [plan, prediction] = found->planned;
-  if (found->workload.objective != decision.workload.objective) {
-    decision.workload = found->workload;
-    in_effect = PredictAny(costs, decision.workload, status.plan);
-    decision.before = FiguresOf(in_effect);
-  }
-  decision.after = FiguresOf(prediction);
-  const PlanController::Verdict verdict =
-      entry.controller.Judge(decision.workload, {status.plan, in_effect}, {plan, prediction});
+  decision.workload = found->workload;
+  decision.before = found->in_effect;
+  decision.after = found->figures;
+  const PlanController::Verdict verdict = entry.controller.Judge(
+      found->workload, {status.plan, *found->in_effect}, {found->plan, found->figures});
   decision.reason = verdict.reason;
-  if (verdict.change) Change(entry, status.plan, plan, &decision);
+  if (verdict.change) Change(entry, status.plan, found->plan, &decision);
   return decision;
 }
 

@@ -16,27 +16,18 @@ std::string MillisecondsText(Seconds time) {
 }
 
 // Why a plan does not hold the workload.
-std::string Shortfall(const Prediction& prediction, const Workload& workload) {
-  if (prediction.capacity.rate < kHeadroom * *workload.rate) {
+std::string Shortfall(const SimulatedFigures& figures, const Workload& workload) {
+  if (figures.capacity < kHeadroom * *workload.rate) {
     return absl::StrFormat("the plan in effect takes %.4g/s, which is less than %.2g times %.4g/s",
-                           prediction.capacity.rate, kHeadroom, *workload.rate);
+                           figures.capacity, kHeadroom, *workload.rate);
   }
-  return absl::StrFormat("the plan in effect has a p99 of %s, above the objective of %s",
-                         MillisecondsText(prediction.p99), MillisecondsText(*workload.objective));
+  const std::string p99 =
+      absl::StrCat("the plan in effect has a p99 of ", MillisecondsText(figures.p99));
+  if (!workload.objective) return p99;
+  return absl::StrCat(p99, ", above the objective of ", MillisecondsText(*workload.objective));
 }
 
 }  // namespace
-
-bool Holds(const Prediction& prediction, const Workload& workload) {
-  if (!workload.rate.has_value()) return true;
-  if (prediction.capacity.rate < kHeadroom * *workload.rate) return false;
-  return !workload.objective.has_value() || prediction.p99 <= *workload.objective;
-}
-
-Workload WithoutRate(Workload workload) {
-  workload.rate.reset();
-  return workload;
-}
 
 PlanController::PlanController(Workload prior, std::vector<std::string> stages,
                                const ControllerOptions& options)
@@ -151,22 +142,18 @@ bool PlanController::Steady(const Workload& workload) const {
 PlanController::Verdict PlanController::Judge(const Workload& workload, const Candidate& in_effect,
                                               const Candidate& found) const {
   if (found.plan == in_effect.plan) return {false, "the plan in effect is the best one"};
-  const bool holds = Holds(in_effect.prediction, workload);
-  if (workload.rate.has_value() && Holds(found.prediction, workload) && !holds) {
-    return {true, Shortfall(in_effect.prediction, workload)};
-  }
-  if (workload.rate.has_value() && holds) {
-    const Seconds before = in_effect.prediction.p99;
-    const Seconds after = found.prediction.p99;
+  const bool found_holds = Holds(found.figures, workload);
+  if (Holds(in_effect.figures, workload)) {
+    const Seconds before = in_effect.figures.p99;
+    const Seconds after = found.figures.p99;
     const std::string text =
         absl::StrCat("p99 ", MillisecondsText(before), " -> ", MillisecondsText(after));
-    if (Holds(found.prediction, workload) && before > (1 + options_.latency_hysteresis) * after) {
-      return {true, text};
-    }
+    if (found_holds && before > (1 + options_.latency_hysteresis) * after) return {true, text};
     return {false, absl::StrCat(text, " is not worth a change")};
   }
-  const double before = in_effect.prediction.goodput;
-  const double after = found.prediction.goodput;
+  if (found_holds) return {true, Shortfall(in_effect.figures, workload)};
+  const double before = in_effect.figures.goodput;
+  const double after = found.figures.goodput;
   const std::string text = absl::StrFormat("goodput %.4g/s -> %.4g/s", before, after);
   if (after > (1 + options_.hysteresis) * before) return {true, text};
   return {false, absl::StrCat(text, " is not worth a change")};

@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "allocation/plan_search.h"
 #include "allocation/workload.h"
 #include "controller/load_estimate.h"
 #include "controller/plan_decision.h"
 #include "escan/plan.h"
 #include "escan/time.h"
+#include "simulation/simulated_figures.h"
 
 namespace escan {
 
@@ -53,13 +53,13 @@ class PlanController {
   // What is known of a plan at a workload.
   struct Candidate {
     const Plan& plan;
-    const Prediction& prediction;
+    const SimulatedFigures& figures;
   };
   struct Verdict {
     bool change = false;
     std::string reason;
   };
-  // Both predictions are for `workload`.
+  // Both were simulated under `workload`.
   Verdict Judge(const Workload& workload, const Candidate& in_effect, const Candidate& found) const;
 
   // The plan was changed, with or without its workers.
@@ -99,14 +99,5 @@ class PlanController {
   std::optional<TimePoint> cause_since_;
   std::optional<Workload> seen_;  // at the last look
 };
-
-// Whether a plan with this prediction takes the workload's rate with room to spare, within the
-// objective. Without a rate, true.
-bool Holds(const Prediction& prediction, const Workload& workload);
-
-// The workload that a saturated cascade is searched a plan for, of which the model believes that
-// the plan in effect holds the rate: clients that wait for answers offer no more than they get, so
-// the rate is not known, and the highest is looked for.
-Workload WithoutRate(Workload workload);
 
 }  // namespace escan

@@ -15,9 +15,10 @@ std::string RatioFields(const PlanDecision& decision) {
   return absl::StrJoin(ratios, ",");
 }
 
-std::string FigureFields(std::string_view prefix, const std::optional<PlanFigures>& figures) {
+std::string FigureFields(std::string_view prefix, const std::optional<SimulatedFigures>& figures) {
   if (!figures.has_value()) return "";
-  return absl::StrFormat(" %s_goodput=%.1f %s_p99_ms=%.3f", prefix, figures->goodput, prefix,
+  return absl::StrFormat(" %s_capacity=%.1f %s_goodput=%.1f %s_p99_ms=%.3f", prefix,
+                         figures->capacity, prefix, figures->goodput, prefix,
                          figures->p99.count() * 1e3);
 }
 
@@ -51,11 +52,6 @@ std::string_view Name(PlanAction action) {
       return "failed";
   }
   return "";
-}
-
-PlanFigures FiguresOf(const Prediction& prediction) {
-  return {
-      .capacity = prediction.capacity.rate, .goodput = prediction.goodput, .p99 = prediction.p99};
 }
 
 std::string ToFields(const PlanDecision& decision) {

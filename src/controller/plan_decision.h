@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "allocation/prediction.h"
 #include "allocation/workload.h"
 #include "escan/time.h"
+#include "simulation/simulated_figures.h"
 
 namespace escan {
 
@@ -35,24 +35,16 @@ inline constexpr std::array kPlanActions = {PlanAction::kKept, PlanAction::kChan
 std::string_view Name(SearchTrigger trigger);  // "first_estimates", "exit_ratio", ...
 std::string_view Name(PlanAction action);      // "kept", "changed", "failed"
 
-// What the model says of a plan at the workload.
-struct PlanFigures {
-  double capacity = 0;  // samples per second, as the next
-  double goodput = 0;
-  Seconds p99{};  // at the workload's rate, else at goodput; infinite from the capacity on
-};
-
-PlanFigures FiguresOf(const Prediction& prediction);
-
 // One search and what came of it, for the log and for operators.
 struct PlanDecision {
   TimePoint time{};
   SearchTrigger trigger = SearchTrigger::kFirstEstimates;
-  std::string cause;                  // what moved, from what to what
-  Workload workload;                  // that was searched for: the estimates
-  std::vector<uint64_t> samples;      // by stage, behind the exit ratios
-  std::optional<PlanFigures> before;  // of the plan in effect
-  std::optional<PlanFigures> after;   // of the plan that was found
+  std::string cause;              // what moved, from what to what
+  Workload workload;              // that was searched for: the estimates
+  std::vector<uint64_t> samples;  // by stage, behind the exit ratios
+  // Of the plan in effect and of the one that was found, under the workload.
+  std::optional<SimulatedFigures> before;
+  std::optional<SimulatedFigures> after;
   PlanAction action = PlanAction::kKept;
   std::string reason;
   Duration search_time{};

@@ -160,7 +160,7 @@ std::string P99Text(const v1::PlanFigures& figures) {
   return figures.has_p99() ? DurationText(figures.p99(), absl::Microseconds(1)) : "unbounded";
 }
 
-// What the model says of the plan before and of the one that was found.
+// What the simulator says of the plan before and of the one that was found.
 std::string OldAndNew(const v1::PlanDecision& decision,
                       std::string (*text)(const v1::PlanFigures& figures)) {
   return absl::StrCat(decision.has_before() ? text(decision.before()) : kAbsent, " -> ",

@@ -29,7 +29,8 @@ Json PlansToJson(const ChosenPlan& chosen, const CascadeSpec& cascade) {
     plans.push_back({{"plan", ToYaml(planned.plan, cascade)},
                      {"goodput_samples_per_s", planned.prediction.goodput},
                      {"p99_ms", Milliseconds(planned.prediction.p99)},
-                     {"simulated_samples_per_s", chosen.figures[i].rate},
+                     {"simulated_capacity_samples_per_s", chosen.figures[i].capacity},
+                     {"simulated_goodput_samples_per_s", chosen.figures[i].goodput},
                      {"simulated_p99_ms", Milliseconds(chosen.figures[i].p99)}});
   }
   return plans;
@@ -42,7 +43,8 @@ std::string ToJson(const ChosenPlan& chosen, const std::string& plan, const Casc
                      {"capacity_samples_per_s", prediction.capacity.rate},
                      {"goodput_samples_per_s", prediction.goodput},
                      {"p99_ms", Milliseconds(prediction.p99)},
-                     {"simulated_samples_per_s", chosen.figures.front().rate},
+                     {"simulated_capacity_samples_per_s", chosen.figures.front().capacity},
+                     {"simulated_goodput_samples_per_s", chosen.figures.front().goodput},
                      {"simulated_p99_ms", Milliseconds(chosen.figures.front().p99)},
                      {"memory_bytes", prediction.memory_bytes},
                      {"evaluations", chosen.allocation.evaluations},
@@ -57,12 +59,12 @@ std::string SimulatedPlans(const ChosenPlan& chosen) {
   for (size_t i = 0; i < chosen.figures.size(); ++i) {
     const Prediction& prediction = chosen.planned(i).prediction;
     const SimulatedFigures& figures = chosen.figures[i];
-    const double p99 = figures.p99.count() * 1e3;
-    absl::StrAppend(&text, figures.rate > 0
-                               ? absl::StrFormat("  %.0f/s, p99 %.3g ms", figures.rate, p99)
-                               : absl::StrFormat("  no better rate, p99 %.3g ms there", p99));
-    absl::StrAppendFormat(&text, "; the model's goodput %.0f/s, p99 %.3g ms at %.0f/s\n",
-                          prediction.goodput, prediction.p99.count() * 1e3, prediction.rate);
+    absl::StrAppendFormat(
+        &text, "  capacity %.0f/s, goodput %s, p99 %.3g ms; the model's %.0f/s, %.0f/s, %.3g ms\n",
+        figures.capacity,
+        figures.goodput > 0 ? absl::StrFormat("%.0f/s", figures.goodput) : "no better",
+        figures.p99.count() * 1e3, prediction.capacity.rate, prediction.goodput,
+        prediction.p99.count() * 1e3);
   }
   return text;
 }
@@ -83,8 +85,10 @@ absl::StatusOr<std::string> SearchPlanFromFiles(const PlanSearchCommand& command
       command.objective.has_value() ? command.objective : cascade.latency_objective;
   if (objective.has_value()) workload.objective = *objective;
 
-  const absl::StatusOr<ChosenPlan> chosen =
-      ChoosePlan(loaded->profile, cascade, workload, command.files.devices);
+  const absl::StatusOr<ChosenPlan> chosen = ChoosePlan({.profile = loaded->profile,
+                                                        .cascade = cascade,
+                                                        .workload = workload,
+                                                        .devices = command.files.devices});
   if (!chosen.ok()) return chosen.status();
   const std::string plan = ToYaml(chosen->allocation.best.plan, cascade);
   if (!command.output.empty()) {

@@ -91,19 +91,21 @@ void SetFirstPlans(const Profiles& profiles, Config* config) {
     if (profile == nullptr) continue;
     const Profile usable = Usable(*profile, *config);
     const DeviceUse others = FirstPart(profiles, *config, usable);
-    const absl::StatusOr<FoundPlan> found =
-        FindPlan(ProfileBeside(usable, others), cascade.spec, PriorOf(cascade.spec),
-                 EqualDevices(config->devices), LimitsBeside(others));
+    const absl::StatusOr<FoundPlan> found = FindPlan({.profile = ProfileBeside(usable, others),
+                                                      .cascade = cascade.spec,
+                                                      .workload = PriorOf(cascade.spec),
+                                                      .devices = EqualDevices(config->devices),
+                                                      .limits = LimitsBeside(others)});
     if (!found.ok()) {
       spdlog::warn("safe plan served model={} reason=\"{}\"", cascade.spec.name,
                    std::string(found.status().message()));
       continue;
     }
-    cascade.plan = found->planned.plan;
+    cascade.plan = found->plan;
     spdlog::info(
         "plan from the profile model={} exit_ratios={} goodput={:.1f} "
         "reason=\"nothing is known of the load yet\"",
-        cascade.spec.name, kPriorExitRatio, found->planned.prediction.goodput);
+        cascade.spec.name, kPriorExitRatio, found->figures.goodput);
   }
 }
 

@@ -15,7 +15,7 @@ void SetTime(TimePoint time, const Moment& now, google::protobuf::Timestamp* to)
   to->set_nanos(static_cast<int32_t>((date - seconds).count()));
 }
 
-void Describe(const PlanFigures& figures, v1::PlanFigures* to) {
+void Describe(const SimulatedFigures& figures, v1::PlanFigures* to) {
   to->set_capacity(figures.capacity);
   to->set_goodput(figures.goodput);
   if (!std::isfinite(figures.p99.count())) return;

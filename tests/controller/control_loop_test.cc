@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -48,29 +49,35 @@ class ControlLoopTest : public testing::Test {
 
   ControlLoop& Loop() {
     if (loop_ != nullptr) return *loop_;
-    ControlledCascade cascade{
-        .spec = Digits(),
-        // A worker takes 1,000 samples a second of the device, which takes ten times as much.
-        .profile = FlatProfile(
-            {{.per_row = Seconds(1e-3), .device = 0.1}, {.per_row = Seconds(1e-3), .device = 0.1}}),
-        .prior = {.exit_ratios = {0.5, 0.5}, .objective = objective_},
-        .status = [this] { return status_; },
-        .set_plan = [this](const Plan& plan) { return SetPlan(plan); },
-        .others = [this] { return others_; }};
+    ControlledCascade cascade{.spec = Digits(),
+                              .prior = {.exit_ratios = {0.5, 0.5}},
+                              .status = [this] { return status_; },
+                              .set_plan = [this](const Plan& plan) { return SetPlan(plan); },
+                              .others = [this] { return others_; }};
     loop_ = std::make_unique<ControlLoop>(
         std::vector<ControlledCascade>{std::move(cascade)},
-        [this](const Profile& profile, const CascadeSpec&, const Workload& workload, int,
-               const SearchLimits& limits) -> absl::StatusOr<FoundPlan> {
-          searched_.push_back(workload);
-          limits_ = limits;
-          if (!found_.ok()) return found_.status();
-          FoundPlan found{.planned = {.plan = *found_}, .workload = workload};
-          if (drops_objective_) found.workload.objective.reset();
-          found.planned.prediction = Predict(StepCosts(profile), found.workload, *found_);
-          return found;
-        },
+        [this](const PlanQuery& query, bool saturated) { return Search(query, saturated); },
         ControllerOptions{.cool_down = {}, .short_cool_down = {}, .patience = {}});
     return *loop_;
+  }
+
+  absl::StatusOr<FoundPlan> Search(const PlanQuery& query, bool saturated) {
+    searched_.push_back(query.workload);
+    saturated_ = saturated;
+    limits_ = query.limits;
+    if (!found_.ok()) return found_.status();
+    return FoundPlan{.plan = *found_,
+                     .figures = FiguresOf(*found_, query.workload),
+                     .in_effect = FiguresOf(*query.in_effect, query.workload),
+                     .workload = found_for_.value_or(query.workload)};
+  }
+
+  // A worker takes 1,000 samples a second.
+  static SimulatedFigures FiguresOf(const Plan& plan, const Workload& workload) {
+    const double capacity = 1000.0 * plan.workers.front().count;
+    return {.capacity = capacity,
+            .goodput = std::min(capacity, *workload.rate),
+            .p99 = std::chrono::milliseconds(10)};
   }
 
   absl::StatusOr<PlanChange> SetPlan(const Plan& plan) {
@@ -82,13 +89,13 @@ class ControlLoopTest : public testing::Test {
   }
 
   EngineStatus status_;
-  std::optional<Seconds> objective_;
   absl::StatusOr<Plan> found_ = kTwo;
-  bool drops_objective_ = false;
+  std::optional<Workload> found_for_;  // where it is not what was asked for
   absl::Status can_change_;
   std::function<void()> during_change_;
   DeviceUse others_;
   std::vector<Workload> searched_;
+  bool saturated_ = false;
   SearchLimits limits_;
   std::unique_ptr<ControlLoop> loop_;
 };
@@ -108,7 +115,8 @@ TEST_F(ControlLoopTest, ChangesToABetterPlanOnceTheLoadNeedsIt) {
   EXPECT_EQ(history[1].trigger, SearchTrigger::kRate);
   EXPECT_EQ(history[1].action, PlanAction::kChanged);
   ASSERT_TRUE(history[1].before.has_value() && history[1].after.has_value());
-  EXPECT_GT(history[1].after->capacity, 1.5 * history[1].before->capacity);
+  EXPECT_EQ(history[1].before->capacity, 1000);
+  EXPECT_EQ(history[1].after->capacity, 2000);
   EXPECT_EQ(Loop().counts("digits")[static_cast<size_t>(PlanAction::kChanged)], 1u);
 }
 
@@ -206,25 +214,24 @@ TEST_F(ControlLoopTest, OtherCascadesWorkersAreLeftAlone) {
   EXPECT_EQ(limits_.clients, 3);
 }
 
-TEST_F(ControlLoopTest, SaturatedAgainstTheModelItLooksForTheHighestRate) {
-  SetLoad(0.7, 100);
+TEST_F(ControlLoopTest, SaysToTheSearchWhetherItIsSaturated) {
+  Loop().LookAtAll();
+  EXPECT_FALSE(saturated_);
   status_.slots_in_use = 1000;
   Loop().LookAtAll();
-  ASSERT_THAT(searched_, SizeIs(1));
-  EXPECT_FALSE(searched_[0].rate.has_value()) << "the model believes that 100/s are easy";
-  EXPECT_EQ(status_.plan, kTwo);
+  ASSERT_THAT(searched_, SizeIs(2));
+  EXPECT_TRUE(saturated_);
 }
 
-TEST_F(ControlLoopTest, AnObjectiveThatNoPlanKeepsIsLeftOut) {
-  objective_ = Seconds(1e-6);
-  drops_objective_ = true;
+TEST_F(ControlLoopTest, RecordsAndJudgesByTheWorkloadThatAPlanWasFoundFor) {
+  found_for_ = {.exit_ratios = {0.7, 0}};
   SetLoad(0.7, 5000);
   Loop().LookAtAll();
   EXPECT_EQ(status_.plan, kTwo);
   const std::vector<PlanDecision> history = Loop().History("digits");
   ASSERT_THAT(history, SizeIs(1));
-  EXPECT_FALSE(history[0].workload.objective.has_value());
-  EXPECT_GT(history[0].before->goodput, 0);
+  EXPECT_FALSE(history[0].workload.rate.has_value());
+  EXPECT_EQ(history[0].reason, "goodput 1000/s -> 2000/s");
 }
 
 TEST_F(ControlLoopTest, KeepsTheLastDecisions) {

@@ -214,82 +214,81 @@ TEST_F(PlanControllerTest, SeesADriftWithinSeconds) {
 
 // --- Judge
 
-Prediction Predicted(double capacity, double goodput, double p99_ms) {
-  Prediction prediction{.goodput = goodput, .p99 = Seconds(p99_ms / 1e3)};
-  prediction.capacity.rate = capacity;
-  return prediction;
+SimulatedFigures Figures(double capacity, double goodput, double p99_ms) {
+  return {.capacity = capacity, .goodput = goodput, .p99 = Seconds(p99_ms / 1e3)};
 }
 
 class Judgement : public PlanControllerTest {
  protected:
-  PlanController::Verdict Judge(const Workload& workload, const Prediction& before,
-                                const Prediction& after) const {
+  PlanController::Verdict Judge(const Workload& workload, const SimulatedFigures& before,
+                                const SimulatedFigures& after) const {
     return controller_.Judge(workload, {old_, before}, {new_, after});
   }
 
   const Plan old_{.workers = {{.count = 1}}};
   const Plan new_{.workers = {{.count = 2}}};
   const Workload at_1000_{.exit_ratios = {0.5, 0.5}, .rate = 1000, .objective = Seconds(0.02)};
+  const Workload highest_{.exit_ratios = {0.5, 0.5}, .objective = Seconds(0.02)};
 };
 
 TEST_F(Judgement, TheSamePlanIsKept) {
-  const Prediction any = Predicted(100, 100, 5);
+  const SimulatedFigures any = Figures(100, 100, 5);
   const auto verdict = controller_.Judge(at_1000_, {old_, any}, {old_, any});
   EXPECT_FALSE(verdict.change);
   EXPECT_EQ(verdict.reason, "the plan in effect is the best one");
 }
 
 TEST_F(Judgement, ALowerP99MustBeWorthIt) {
-  EXPECT_FALSE(Judge(at_1000_, Predicted(2000, 1500, 11.9), Predicted(2000, 1500, 10)).change);
-  const auto verdict = Judge(at_1000_, Predicted(2000, 1500, 12.1), Predicted(2000, 1500, 10));
+  EXPECT_FALSE(Judge(at_1000_, Figures(2000, 1500, 11.9), Figures(2000, 1500, 10)).change);
+  const auto verdict = Judge(at_1000_, Figures(2000, 1500, 12.1), Figures(2000, 1500, 10));
   EXPECT_TRUE(verdict.change);
   EXPECT_EQ(verdict.reason, "p99 12.1 ms -> 10 ms");
 }
 
 TEST_F(Judgement, APlanThatTakesTooLittleIsReplaced) {
-  const auto rate = Judge(at_1000_, Predicted(1190, 1100, 5), Predicted(1300, 1100, 19));
+  const auto rate = Judge(at_1000_, Figures(1190, 1100, 5), Figures(1300, 1100, 19));
   EXPECT_TRUE(rate.change);
   EXPECT_THAT(rate.reason, HasSubstr("takes 1190/s, which is less than 1.2 times 1000/s"));
-  const auto p99 = Judge(at_1000_, Predicted(2000, 900, 21), Predicted(1300, 1200, 19));
+  const auto p99 = Judge(at_1000_, Figures(2000, 900, 21), Figures(1300, 1200, 19));
   EXPECT_TRUE(p99.change);
   EXPECT_THAT(p99.reason, HasSubstr("a p99 of 21 ms, above the objective of 20 ms"));
 }
 
 TEST_F(Judgement, WhereNeitherHoldsTheGoodputDecides) {
-  EXPECT_FALSE(Judge(at_1000_, Predicted(900, 800, 30), Predicted(1000, 830, 25)).change);
-  EXPECT_TRUE(Judge(at_1000_, Predicted(900, 800, 30), Predicted(1000, 850, 25)).change);
+  EXPECT_FALSE(Judge(at_1000_, Figures(900, 800, 30), Figures(1000, 830, 25)).change);
+  EXPECT_TRUE(Judge(at_1000_, Figures(900, 800, 30), Figures(1000, 850, 25)).change);
 }
 
 TEST_F(Judgement, OneThatHoldsIsNotGivenUpForOneThatDoesNot) {
-  EXPECT_FALSE(Judge(at_1000_, Predicted(1300, 1200, 19), Predicted(1100, 1100, 5)).change);
+  EXPECT_FALSE(Judge(at_1000_, Figures(1300, 1200, 19), Figures(1100, 1100, 5)).change);
 }
 
 TEST_F(Judgement, WithoutARateTheGoodputDecides) {
-  const Workload highest = WithoutRate(at_1000_);
-  EXPECT_FALSE(Judge(highest, Predicted(1000, 1000, 20), Predicted(1040, 1040, 1)).change);
-  const auto verdict = Judge(highest, Predicted(1000, 1000, 1), Predicted(1060, 1060, 20));
+  EXPECT_FALSE(Judge(highest_, Figures(1000, 1000, 20), Figures(1040, 1040, 1)).change);
+  const auto verdict = Judge(highest_, Figures(1000, 1000, 1), Figures(1060, 1060, 20));
   EXPECT_TRUE(verdict.change);
   EXPECT_EQ(verdict.reason, "goodput 1000/s -> 1060/s");
 }
 
-TEST_F(Judgement, APlanThatTheModelDoesNotKnowIsReplaced) {
-  EXPECT_TRUE(Judge(WithoutRate(at_1000_), Prediction{}, Predicted(10, 10, 20)).change);
-  EXPECT_TRUE(Judge(at_1000_, Prediction{}, Predicted(10, 10, 20)).change);
+TEST_F(Judgement, APlanThatServesNothingIsReplaced) {
+  EXPECT_TRUE(Judge(highest_, SimulatedFigures{}, Figures(10, 10, 20)).change);
+  EXPECT_TRUE(Judge(at_1000_, SimulatedFigures{}, Figures(10, 10, 20)).change);
 }
 
 TEST(Decision, IsOneLineOfFields) {
-  PlanDecision decision{.trigger = SearchTrigger::kRate,
-                        .cause = "rate 1/s -> 2/s",
-                        .workload = {.exit_ratios = {0.25, 1}, .rate = 2},
-                        .before = PlanFigures{.capacity = 9, .goodput = 8, .p99 = Seconds(0.01)},
-                        .reason = "why",
-                        .search_time = milliseconds(3)};
+  PlanDecision decision{
+      .trigger = SearchTrigger::kRate,
+      .cause = "rate 1/s -> 2/s",
+      .workload = {.exit_ratios = {0.25, 1}, .rate = 2},
+      .before = SimulatedFigures{.capacity = 9, .goodput = 8, .p99 = Seconds(0.01)},
+      .reason = "why",
+      .search_time = milliseconds(3)};
   decision.after =
-      PlanFigures{.goodput = 9, .p99 = Seconds(std::numeric_limits<double>::infinity())};
+      SimulatedFigures{.goodput = 9, .p99 = Seconds(std::numeric_limits<double>::infinity())};
   EXPECT_EQ(ToFields(decision),
             "trigger=rate cause=\"rate 1/s -> 2/s\" action=kept reason=\"why\" exit_ratios=0.250 "
-            "rate=2.0 old_goodput=8.0 old_p99_ms=10.000 new_goodput=9.0 new_p99_ms=inf "
-            "search_ms=3.0 change_ms=0.0");
+            "rate=2.0 old_capacity=9.0 old_goodput=8.0 old_p99_ms=10.000 new_capacity=0.0 "
+            "new_goodput=9.0 new_p99_ms=inf search_ms=3.0 change_ms=0.0");
 }
 
 }  // namespace

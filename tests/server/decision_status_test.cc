@@ -19,8 +19,8 @@ TEST(DecisionStatus, HasTheDateAndWhatIsPredicted) {
                         .reason = "better",
                         .change_time = std::chrono::milliseconds(1500)};
   decision.before =
-      PlanFigures{.goodput = 5, .p99 = Seconds(std::numeric_limits<double>::infinity())};
-  decision.after = PlanFigures{.capacity = 8, .goodput = 7, .p99 = Seconds(0.25)};
+      SimulatedFigures{.goodput = 5, .p99 = Seconds(std::numeric_limits<double>::infinity())};
+  decision.after = SimulatedFigures{.capacity = 8, .goodput = 7, .p99 = Seconds(0.25)};
   const v1::PlanDecision described = Describe(decision, now);
   EXPECT_EQ(described.time().seconds(), 999'990);
   EXPECT_EQ(described.time().nanos(), 500'000'000);
