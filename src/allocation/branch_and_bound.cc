@@ -32,48 +32,24 @@ void BranchAndBound::Run() {
     crowding_ = Crowding(1.0 / clients_, grid_.profile().knee);
     for (int classes = 1; classes <= std::min(grid_.limits().classes, clients_); ++classes) {
       candidate_.class_count = classes;
-      ChooseShares(0);
+      ChooseCounts(0, clients_);
     }
   }
 }
 
-void BranchAndBound::ChooseShares(int index) {
-  if (index == candidate_.class_count) {
-    if (MayWinWithShares()) ChooseCounts(0, clients_);
-    return;
-  }
-  Candidate::Class* workers = &candidate_.classes[static_cast<size_t>(index)];
-  for (int share = index == 0 ? 0 : (workers - 1)->share; share < grid_.shares(); ++share) {
-    workers->share = share;
-    ChooseShares(index + 1);
-  }
-}
-
-// Of classes with the same share the first one is the largest.
+// Descending.
 void BranchAndBound::ChooseCounts(int index, int left) {
   Candidate::Class* workers = &candidate_.classes[static_cast<size_t>(index)];
   const int others = candidate_.class_count - index - 1;
-  int most = left - others;
-  if (index > 0 && (workers - 1)->share == workers->share) {
-    most = std::min(most, (workers - 1)->count);
-  }
+  const int most = index == 0 ? left - others : std::min(left - others, (workers - 1)->count);
   for (int count = others == 0 ? left : 1; count <= most; ++count) {
-    workers->count = count;
+    *workers = {.share = grid_.any_share(), .count = count};
     if (others == 0) {
       SearchHosts();
     } else {
       ChooseCounts(index + 1, left - count);
     }
   }
-}
-
-// As if each set of classes had all workers that the others can spare.
-bool BranchAndBound::MayWinWithShares() {
-  for (Classes classes = 1; classes <= all(); ++classes) {
-    workers_[classes] = clients_ - (candidate_.class_count - std::popcount(classes));
-  }
-  fewest_.fill(candidate_.class_count == 1 ? clients_ : 1);
-  return MayWin(NoHosts());
 }
 
 void BranchAndBound::SearchHosts() {
@@ -83,7 +59,6 @@ void BranchAndBound::SearchHosts() {
       if (Has(classes, c)) workers_[classes] += candidate_.classes[c].count;
     }
   }
-  for (size_t c = 0; c < kMostClasses; ++c) fewest_[c] = candidate_.classes[c].count;
   const Choice none = NoHosts();
   if (MayWin(none)) ChooseHosts(grid_.stages() - 1, none);
 }
@@ -107,8 +82,7 @@ void BranchAndBound::FindRows() {
       std::array<int, kMostClasses> shares{};
       size_t count = 0;
       for (size_t c = 0; c < kMostClasses; ++c) {
-        const int share = candidate_.classes[c].share;
-        if (Has(hosts, c) && (count == 0 || shares[count - 1] != share)) shares[count++] = share;
+        if (Has(hosts, c)) shares[count++] = candidate_.classes[c].share;
       }
       const StageOptionRow& row = options_.Row(stage, {shares.data(), count}, workers_[hosts]);
       rows_[i][hosts] = &row;
@@ -125,11 +99,14 @@ void BranchAndBound::FindRows() {
 
 void BranchAndBound::ChooseHosts(int stage, const Choice& so_far) {
   if (stage < 0) {
-    if (so_far.started == all()) ChooseBatches(grid_.stages() - 1, so_far);
+    if (so_far.started == all()) {
+      ChooseShares(0, so_far);
+      FindRows();
+    }
     return;
   }
   for (Classes hosts = 1; hosts <= all(); ++hosts) {
-    if ((hosts & so_far.ended) != 0 || IsMirrored(so_far.started | hosts)) continue;
+    if ((hosts & so_far.ended) != 0 || IsMirrored(stage, hosts, so_far)) continue;
     Choice next = so_far;
     AddHosts(stage, hosts, &next);
     ++bounds_;
@@ -137,6 +114,47 @@ void BranchAndBound::ChooseHosts(int stage, const Choice& so_far) {
       ChooseHosts(stage - 1, next);
     }
   }
+}
+
+void BranchAndBound::ChooseShares(size_t index, const Choice& so_far) {
+  if (index == candidate_.used().size()) {
+    ChooseBatches(grid_.stages() - 1, so_far);
+    return;
+  }
+  int& share = candidate_.classes[index].share;
+  for (share = 0; share < grid_.shares(); ++share) {
+    if (IsTwin(index, so_far)) continue;
+    Choice next = NoHosts();
+    for (int stage = grid_.stages() - 1; stage >= 0; --stage) {
+      AddHosts(stage, so_far.chosen[static_cast<size_t>(stage)].hosts, &next);
+    }
+    ++bounds_;
+    if (HasCapacity(&next) && MayWin(next, LeastLatency(grid_.stages(), next))) {
+      ChooseShares(index + 1, next);
+    }
+  }
+}
+
+// A class with the share and hosts of one before it is that one; and of those with equal hosts and
+// counts, shares ascend.
+bool BranchAndBound::IsTwin(size_t index, const Choice& choice) const {
+  const Candidate::Class& workers = candidate_.classes[index];
+  for (size_t c = 0; c < index; ++c) {
+    const Candidate::Class& before = candidate_.classes[c];
+    const bool ordered = before.count == workers.count ? before.share < workers.share
+                                                       : before.share != workers.share;
+    if (!ordered && HostEqual(c, index, 0, choice)) return true;
+  }
+  return false;
+}
+
+// Of the stages from one on.
+bool BranchAndBound::HostEqual(size_t a, size_t b, int stage, const Choice& choice) const {
+  for (int other = stage; other < grid_.stages(); ++other) {
+    const Classes hosts = choice.chosen[static_cast<size_t>(other)].hosts;
+    if (Has(hosts, a) != Has(hosts, b)) return false;
+  }
+  return true;
 }
 
 void BranchAndBound::AddHosts(int stage, Classes hosts, Choice* choice) const {
@@ -349,14 +367,14 @@ double BranchAndBound::WorkerLessOwn(size_t worker_class, double worker,
                                      const Choice& choice) const {
   const double p = grid_.profile().knee;
   const Least& unhosted = least_[static_cast<size_t>(choice.unhosted)];
-  const int workers = fewest_[worker_class];
+  const int workers = candidate_.classes[worker_class].count;
   const double most = choice.own_device[worker_class] + unhosted.cost.device / workers;
   const double with_most = std::pow(worker / kMostBusy, p) - std::pow(most, p);
   if (candidate_.class_count == 1 || choice.unhosted == 0) return with_most;
 
   double others = kMostClients;
   for (size_t c = 0; c < candidate_.used().size(); ++c) {
-    if (c != worker_class) others = std::min<double>(others, fewest_[c]);
+    if (c != worker_class) others = std::min<double>(others, candidate_.classes[c].count);
   }
   const double shared = choice.own_device[worker_class] + unhosted.cost.device / (workers + others);
   const double slope = unhosted.most_dense * others / (workers + others);
@@ -395,13 +413,13 @@ double BranchAndBound::Latency(int stage, const Choice& choice) const {
   return delays + choice.slowdown * steps;
 }
 
-// Of equal classes none hosts a later stage than the one before it.
-bool BranchAndBound::IsMirrored(Classes started) const {
+// Of classes with equal counts, the first that hosts a later stage alone is the first.
+bool BranchAndBound::IsMirrored(int stage, Classes hosts, const Choice& so_far) const {
   for (size_t c = 1; c < candidate_.used().size(); ++c) {
-    const Candidate::Class& a = candidate_.classes[c - 1];
-    const Candidate::Class& b = candidate_.classes[c];
-    const bool equal = a.share == b.share && a.count == b.count;
-    if (equal && Has(started, c) && !Has(started, c - 1)) return true;
+    const bool equal = candidate_.classes[c].count == candidate_.classes[c - 1].count;
+    if (equal && Has(hosts, c) && !Has(hosts, c - 1) && HostEqual(c - 1, c, stage + 1, so_far)) {
+      return true;
+    }
   }
   return false;
 }

@@ -15,9 +15,10 @@
 namespace escan {
 
 // Finds the best candidate of the whole grid: tries every one that the bounds do not rule out. The
-// number of clients is chosen first, then the classes' shares and their counts, then, from the last
-// stage to the first, each stage's hosts, and in the same order the batch limits. From the last,
-// because samples wait for the longest steps of their hosts, which late stages run.
+// number of clients is chosen first, then the classes' counts, then, from the last stage to the
+// first, each stage's hosts, then the classes' shares, and from the last stage on the batch limits.
+// From the last, because samples wait for the longest steps of their hosts, which late stages run;
+// shares late, because steps of few rows hardly depend on them.
 class BranchAndBound {
  public:
   // Both outlive this. The better the contest's best already is, the less there is to do.
@@ -68,13 +69,12 @@ class BranchAndBound {
     size_t memory = 0;
   };
 
-  void ChooseShares(int index);
   void ChooseCounts(int index, int left);
-  bool MayWinWithShares();
   void SearchHosts();
   Choice NoHosts();
   void FindRows();
   void ChooseHosts(int stage, const Choice& so_far);
+  void ChooseShares(size_t index, const Choice& so_far);
   void ChooseBatches(int stage, const Choice& so_far);
   void AddHosts(int stage, Classes hosts, Choice* choice) const;
   void AddBatch(int stage, const StageOption& option, Choice* choice) const;
@@ -102,7 +102,9 @@ class BranchAndBound {
   double InverseCapacity(double worker, const Choice& choice) const;
   double WorkerLessOwn(size_t worker_class, double worker, const Choice& choice) const;
 
-  bool IsMirrored(Classes started) const;
+  bool IsMirrored(int stage, Classes hosts, const Choice& so_far) const;
+  bool IsTwin(size_t index, const Choice& choice) const;
+  bool HostEqual(size_t a, size_t b, int stage, const Choice& choice) const;
   double Longest(Classes hosts, const Choice& choice) const;
   // Of hosts that are known to hold a second batch.
   double LongestBehind(Classes hosts, const Choice& choice) const;
@@ -118,8 +120,7 @@ class BranchAndBound {
   Candidate candidate_;
   int clients_ = 0;
   double crowding_ = 0;
-  std::array<int, kSubsets> workers_{};     // of each set of classes
-  std::array<int, kMostClasses> fewest_{};  // workers that a class has at least
+  std::array<int, kSubsets> workers_{};  // of each set of classes
   std::array<std::array<const StageOptionRow*, kSubsets>, kMaxStages> rows_{};
   std::array<Least, kMaxStages + 1> least_{};  // of the stages before
   int64_t bounds_ = 0;
