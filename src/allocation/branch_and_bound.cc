@@ -100,7 +100,7 @@ void BranchAndBound::FindRows() {
 void BranchAndBound::ChooseHosts(int stage, const Choice& so_far) {
   if (stage < 0) {
     if (so_far.started == all()) {
-      ChooseShares(0, so_far);
+      ChooseShares(so_far);
       FindRows();
     }
     return;
@@ -116,34 +116,48 @@ void BranchAndBound::ChooseHosts(int stage, const Choice& so_far) {
   }
 }
 
-void BranchAndBound::ChooseShares(size_t index, const Choice& so_far) {
-  if (index == candidate_.used().size()) {
+// Of the class first that asks most of the device: its share decides most.
+void BranchAndBound::ChooseShares(const Choice& so_far) {
+  Candidate::Class* next_class = nullptr;
+  double most = -1;
+  for (size_t c = 0; c < candidate_.used().size(); ++c) {
+    if (candidate_.classes[c].share != grid_.any_share()) continue;
+    const double asked = so_far.own_device[c] * candidate_.classes[c].count;
+    if (asked <= most) continue;
+    most = asked;
+    next_class = &candidate_.classes[c];
+  }
+  if (next_class == nullptr) {
     ChooseBatches(grid_.stages() - 1, so_far);
     return;
   }
-  int& share = candidate_.classes[index].share;
-  for (share = 0; share < grid_.shares(); ++share) {
-    if (IsTwin(index, so_far)) continue;
+  for (int share = 0; share < grid_.shares(); ++share) {
+    next_class->share = share;
+    if (HasTwins(so_far)) continue;
     Choice next = NoHosts();
     for (int stage = grid_.stages() - 1; stage >= 0; --stage) {
       AddHosts(stage, so_far.chosen[static_cast<size_t>(stage)].hosts, &next);
     }
     ++bounds_;
     if (HasCapacity(&next) && MayWin(next, LeastLatency(grid_.stages(), next))) {
-      ChooseShares(index + 1, next);
+      ChooseShares(next);
     }
   }
+  next_class->share = grid_.any_share();
 }
 
 // A class with the share and hosts of one before it is that one; and of those with equal hosts and
 // counts, shares ascend.
-bool BranchAndBound::IsTwin(size_t index, const Choice& choice) const {
-  const Candidate::Class& workers = candidate_.classes[index];
-  for (size_t c = 0; c < index; ++c) {
-    const Candidate::Class& before = candidate_.classes[c];
-    const bool ordered = before.count == workers.count ? before.share < workers.share
-                                                       : before.share != workers.share;
-    if (!ordered && HostEqual(c, index, 0, choice)) return true;
+bool BranchAndBound::HasTwins(const Choice& choice) const {
+  for (size_t b = 1; b < candidate_.used().size(); ++b) {
+    for (size_t a = 0; a < b; ++a) {
+      const Candidate::Class& first = candidate_.classes[a];
+      const Candidate::Class& second = candidate_.classes[b];
+      if (first.share == grid_.any_share() || second.share == grid_.any_share()) continue;
+      const bool twins =
+          first.count == second.count ? first.share >= second.share : first.share == second.share;
+      if (twins && HostEqual(a, b, 0, choice)) return true;
+    }
   }
   return false;
 }

@@ -74,7 +74,7 @@ class BranchAndBound {
   Choice NoHosts();
   void FindRows();
   void ChooseHosts(int stage, const Choice& so_far);
-  void ChooseShares(size_t index, const Choice& so_far);
+  void ChooseShares(const Choice& so_far);
   void ChooseBatches(int stage, const Choice& so_far);
   void AddHosts(int stage, Classes hosts, Choice* choice) const;
   void AddBatch(int stage, const StageOption& option, Choice* choice) const;
@@ -103,7 +103,7 @@ class BranchAndBound {
   double WorkerLessOwn(size_t worker_class, double worker, const Choice& choice) const;
 
   bool IsMirrored(int stage, Classes hosts, const Choice& so_far) const;
-  bool IsTwin(size_t index, const Choice& choice) const;
+  bool HasTwins(const Choice& choice) const;
   bool HostEqual(size_t a, size_t b, int stage, const Choice& choice) const;
   double Longest(Classes hosts, const Choice& choice) const;
   // Of hosts that are known to hold a second batch.
