@@ -50,6 +50,11 @@ SearchGrid::SearchGrid(const StepCosts& costs, const Workload& workload, const S
     }
     AddAnyShare(stage);
   }
+  for (int clients = 1; clients <= kMostClients; ++clients) {
+    for (const std::vector<Seconds>& times : device_[Index(clients)]) {
+      least_device_[Index(clients)].push_back(std::ranges::min(times));
+    }
+  }
 }
 
 void SearchGrid::AddAlone(const StepCosts& costs, int stage, int share) {

@@ -77,6 +77,11 @@ class SearchGrid {
     return At(device_[Index(clients)], stage, share);
   }
 
+  // Whatever the bucket.
+  Seconds least_device_time(int stage, int share, int clients) const {
+    return least_device_[Index(clients)][Place(stage, share)];
+  }
+
   // By bucket: the device's time of a sample in a batch of what arrives together.
   std::span<const Seconds> devices_alone(int stage, int share, int clients) const {
     return At(devices_alone_[Index(clients)], stage, share);
@@ -137,6 +142,7 @@ class SearchGrid {
   Table unhurried_;
   Table overlapped_;
   std::array<Table, kMostClients + 1> device_;
+  std::array<std::vector<Seconds>, kMostClients + 1> least_device_;  // by stage and share
   std::array<Table, kMostClients + 1> devices_alone_;
   std::array<std::vector<Alone>, kMostClients + 1> least_alone_;  // by stage and share
   std::vector<size_t> memory_before_;  // by stage: of all stages before it
