@@ -25,9 +25,8 @@ double UnbatchedLoads::LoadAtLeast(const SearchGrid& grid, const Hosting& hostin
                                    size_t index) const {
   const Load& load = classes_[index];
   const bool exact = grid.workload().rows_per_request == 1;
-  const bool none = load.worker == 0;
-  double unbatched = exact && !none ? load.device / load.worker : load.least;
-  double largest = none ? load.least : load.largest_device / load.largest_worker;
+  double unbatched = exact ? load.device / load.worker : load.least;
+  double largest = load.largest_device / load.largest_worker;
   const bool ended = (hosting.ended >> index & 1) != 0;
   const int share = hosting.candidate.classes[index].share;
   for (int stage = 0; !ended && stage < hosting.open; ++stage) {
@@ -38,33 +37,16 @@ double UnbatchedLoads::LoadAtLeast(const SearchGrid& grid, const Hosting& hostin
   return LoadOfBusyWorker(unbatched, largest, hosting.use);
 }
 
-// However the open stages' work is divided, the load is concave in its parts, and hence least where
-// one class gets all of it.
 double UnbatchedLoads::SlowdownAtLeast(const SearchGrid& grid, const Hosting& hosting, double rate,
                                        double crowding) const {
-  double open = 0;
-  for (int stage = 0; stage < hosting.open; ++stage) {
-    const SearchGrid::Alone& alone = grid.least_alone(stage, grid.any_share(), hosting.clients);
-    open += rate * grid.reach(stage) * alone.device.count();
-  }
   std::array<DeviceDemand, kMostClasses> demands{};
-  const size_t count = hosting.candidate.used().size();
-  for (size_t c = 0; c < count; ++c) {
-    demands[c] = {.asked = rate * classes_[c].device,
-                  .most = hosting.candidate.classes[c].count * LoadAtLeast(grid, hosting, c)};
+  size_t count = 0;
+  for (size_t c = 0; c < hosting.candidate.used().size(); ++c) {
+    if (classes_[c].worker == 0) continue;
+    demands[count++] = {.asked = rate * classes_[c].device,
+                        .most = hosting.candidate.classes[c].count * LoadAtLeast(grid, hosting, c)};
   }
-  const auto slowdown = [&] {
-    return Slowdown({demands.data(), count}, crowding, grid.profile().knee);
-  };
-  if (open == 0) return slowdown();
-  double least = std::numeric_limits<double>::infinity();
-  for (size_t c = 0; c < count; ++c) {
-    if ((hosting.ended >> c & 1) != 0) continue;
-    demands[c].asked += open;
-    least = std::min(least, slowdown());
-    demands[c].asked -= open;
-  }
-  return least;
+  return Slowdown({demands.data(), count}, crowding, grid.profile().knee);
 }
 
 }  // namespace escan
