@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <numeric>
+#include <utility>
 
 #include "allocation/queueing.h"
 
@@ -44,7 +45,14 @@ SearchGrid::SearchGrid(const StepCosts& costs, const Workload& workload, const S
                                                    rows);
         }
       }
+      longest_.push_back(steps.back());
       AddAlone(costs, stage, share);
+    }
+    AddAnyShare(stage);
+  }
+  for (int clients = 1; clients <= kMostClients; ++clients) {
+    for (const std::vector<Seconds>& times : device_[Index(clients)]) {
+      least_device_[Index(clients)].push_back(std::ranges::min(times));
     }
   }
 }
@@ -65,9 +73,42 @@ void SearchGrid::AddAlone(const StepCosts& costs, int stage, int share) {
       const bool first = bucket == 0;
       least = {.step = first ? step : std::min(step, least.step),
                .device = first ? device : std::min(device, least.device),
+               .largest_worker = worker_times(stage, share, 1).back(),
+               .largest_device = device_times(stage, share, clients).back(),
                .load = first ? device / step : std::min(device / step, least.load)};
     }
   }
+}
+
+void SearchGrid::AddAnyShare(int stage) {
+  for (Table* table : {&steps_, &unhurried_, &overlapped_}) AddLeast(stage, table);
+  longest_.push_back(*std::max_element(longest_.end() - shares(), longest_.end()));
+  for (int clients = 1; clients <= kMostClients; ++clients) {
+    AddLeast(stage, &device_[Index(clients)]);
+    AddLeast(stage, &devices_alone_[Index(clients)]);
+    std::vector<Alone>& alone = least_alone_[Index(clients)];
+    Alone any = alone[Place(stage, 0)];
+    for (int share = 1; share < shares(); ++share) {
+      const Alone& one = alone[Place(stage, share)];
+      any = {.step = std::max(any.step, one.step),
+             .device = std::min(any.device, one.device),
+             .largest_worker = std::max(any.largest_worker, one.largest_worker),
+             .largest_device = std::min(any.largest_device, one.largest_device),
+             .load = std::min(any.load, one.load)};
+    }
+    alone.push_back(any);
+  }
+}
+
+// By bucket: of the stage's shares, which are the table's last.
+void SearchGrid::AddLeast(int stage, Table* table) const {
+  std::vector<Seconds> least = table->at(Place(stage, 0));
+  for (int share = 1; share < shares(); ++share) {
+    const std::vector<Seconds>& one = table->at(Place(stage, share));
+    std::ranges::transform(least, one, least.begin(),
+                           [](Seconds a, Seconds b) { return std::min(a, b); });
+  }
+  table->push_back(std::move(least));
 }
 
 int SearchGrid::Credits(const Candidate::Class& workers) const {

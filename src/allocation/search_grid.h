@@ -57,6 +57,8 @@ class SearchGrid {
 
   int stages() const { return static_cast<int>(buckets_.size()); }
   int shares() const { return static_cast<int>(profile_.thread_percents.size()); }
+  // In place of a share that is not chosen: what follows is then the least of all shares.
+  int any_share() const { return shares(); }
   int buckets(int stage) const { return static_cast<int>(buckets_[Index(stage)].size()); }
   // The first `bucket` + 1 sizes of batches.
   std::span<const int> rows(int stage, int bucket) const {
@@ -75,25 +77,36 @@ class SearchGrid {
     return At(device_[Index(clients)], stage, share);
   }
 
+  // Whatever the bucket.
+  Seconds least_device_time(int stage, int share, int clients) const {
+    return least_device_[Index(clients)][Place(stage, share)];
+  }
+
   // By bucket: the device's time of a sample in a batch of what arrives together.
   std::span<const Seconds> devices_alone(int stage, int share, int clients) const {
     return At(devices_alone_[Index(clients)], stage, share);
   }
-  // The least that a sample in such a batch may cost, whatever the bucket.
+  // What a sample costs in such a batch, whatever the bucket, and in a batch of the largest bucket:
+  // the least of the device's time and, of several shares, the most of the worker's, so that one
+  // divided by the other is the least load on the device of a worker that is always busy.
   struct Alone {
     Seconds step{};
     Seconds device{};
-    double load = 0;  // on the device, of such a step
+    Seconds largest_worker{};
+    Seconds largest_device{};
+    double load = 0;  // on the device, of such a step, at least
+
+    double largest_load() const { return largest_device / largest_worker; }
   };
   const Alone& least_alone(int stage, int share, int clients) const {
-    return least_alone_[Index(clients)][Index(stage * shares() + share)];
+    return least_alone_[Index(clients)][Place(stage, share)];
   }
 
   // 2 where each step of the class is short: then the time around a step counts. A second batch at
   // a worker whose steps are long would only wait there, where no other worker can take it.
   int Credits(const Candidate::Class& workers) const;
-  // Even at the largest bucket.
-  bool IsShort(int stage, int share) const { return steps(stage, share).back() <= kShortStep; }
+  // Even at the largest bucket; with any_share(): at every share.
+  bool IsShort(int stage, int share) const { return longest_[Place(stage, share)] <= kShortStep; }
   // Zero for single rows; else a quarter of the shortest step, which adds little to the latency.
   Duration MaxDelay(int stage, int bucket) const;
   // Bytes, see DeviceMemory.
@@ -111,9 +124,12 @@ class SearchGrid {
   using Table = std::vector<std::vector<Seconds>>;  // by stage and share, then by bucket
 
   void AddAlone(const StepCosts& costs, int stage, int share);
+  void AddAnyShare(int stage);
+  void AddLeast(int stage, Table* table) const;
   static size_t Index(int index) { return static_cast<size_t>(index); }
+  size_t Place(int stage, int share) const { return Index(stage * (shares() + 1) + share); }
   std::span<const Seconds> At(const Table& table, int stage, int share) const {
-    return table[Index(stage * shares() + share)];
+    return table[Place(stage, share)];
   }
 
   const Profile& profile_;
@@ -121,10 +137,12 @@ class SearchGrid {
   const SearchLimits limits_;
   std::vector<double> reach_;
   std::vector<std::span<const int>> buckets_;
+  std::vector<Seconds> longest_;  // step, by stage and share
   Table steps_;
   Table unhurried_;
   Table overlapped_;
   std::array<Table, kMostClients + 1> device_;
+  std::array<std::vector<Seconds>, kMostClients + 1> least_device_;  // by stage and share
   std::array<Table, kMostClients + 1> devices_alone_;
   std::array<std::vector<Alone>, kMostClients + 1> least_alone_;  // by stage and share
   std::vector<size_t> memory_before_;  // by stage: of all stages before it

@@ -27,7 +27,7 @@ void StageOptions::Reset(int clients) {
   clients_ = clients;
   rate_ = contest_.rate();
   rows_.clear();
-  const auto shares = static_cast<size_t>(grid_.shares());
+  const auto shares = static_cast<size_t>(grid_.any_share()) + 1;
   row_of_.assign(
       static_cast<size_t>(grid_.stages()) * shares * shares * shares * (kMostClients + 1), -1);
 }
@@ -36,7 +36,7 @@ const StageOptionRow& StageOptions::Row(int stage, std::span<const int> shares, 
   size_t key = static_cast<size_t>(stage);
   for (size_t i = 0; i < kMostClasses; ++i) {
     const int share = i < shares.size() ? shares[i] : shares.back();
-    key = key * static_cast<size_t>(grid_.shares()) + static_cast<size_t>(share);
+    key = key * static_cast<size_t>(grid_.any_share() + 1) + static_cast<size_t>(share);
   }
   int& row = row_of_[key * (kMostClients + 1) + static_cast<size_t>(hosts)];
   if (row < 0) {

@@ -54,7 +54,7 @@ class StageOptions {
 
   void Reset(int clients);
 
-  // `shares` ascending, of the hosts; at most kMostClasses.
+  // `shares` of the hosts, at most kMostClasses.
   const StageOptionRow& Row(int stage, std::span<const int> shares, int hosts);
 
  private:

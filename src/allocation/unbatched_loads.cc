@@ -14,8 +14,8 @@ void UnbatchedLoads::Add(const SearchGrid& grid, int stage, int share, int clien
   const SearchGrid::Alone& least = grid.least_alone(stage, share, clients);
   load.worker += part * least.step.count();
   load.device += part * least.device.count();
-  load.largest_worker += part * grid.worker_times(stage, share, 1).back().count();
-  load.largest_device += part * grid.device_times(stage, share, clients).back().count();
+  load.largest_worker += part * least.largest_worker.count();
+  load.largest_device += part * least.largest_device.count();
   load.least = std::min(load.least, least.load);
 }
 
@@ -30,9 +30,9 @@ double UnbatchedLoads::LoadAtLeast(const SearchGrid& grid, const Hosting& hostin
   const bool ended = (hosting.ended >> index & 1) != 0;
   const int share = hosting.candidate.classes[index].share;
   for (int stage = 0; !ended && stage < hosting.open; ++stage) {
-    unbatched = std::min(unbatched, grid.least_alone(stage, share, hosting.clients).load);
-    largest = std::min(largest, grid.device_times(stage, share, hosting.clients).back() /
-                                    grid.worker_times(stage, share, 1).back());
+    const SearchGrid::Alone& alone = grid.least_alone(stage, share, hosting.clients);
+    unbatched = std::min(unbatched, alone.load);
+    largest = std::min(largest, alone.largest_load());
   }
   return LoadOfBusyWorker(unbatched, largest, hosting.use);
 }
