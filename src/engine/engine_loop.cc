@@ -29,6 +29,7 @@ EngineLoop::EngineLoop(const Environment& environment, const Plan& plan,
       changer_(environment.cascade->name, plan, &fleet_, &scheduler_),
       links_(*environment.cascade, *environment.layout, *environment.slab, *environment.options,
              poller_.get()),
+      starts_(*environment.options, fleet_, &links_),
       completions_(static_cast<size_t>(environment.slots->slots())) {}
 
 void EngineLoop::Run() {
@@ -97,7 +98,7 @@ void EngineLoop::Dispatch(const Batch& batch) {
 // --- time
 
 TimePoint EngineLoop::Decide(TimePoint now) {
-  for (const FailedStart& failed : std::exchange(failed_starts_, {})) {
+  for (const WorkerStarts::Failed& failed : starts_.TakeFailed()) {
     fleet_.Exited(failed.worker, failed.incarnation, failed.reason, now);
   }
   TimePoint next = scheduler_.Advance(now);
@@ -113,7 +114,7 @@ TimePoint EngineLoop::Decide(TimePoint now) {
   }
   next = std::min({next, fleet_.Advance(now), NextCheck()});
   changer_.Advance(now);
-  return TellDrained(now) || !failed_starts_.empty() ? now : next;
+  return TellDrained(now) || starts_.any_failed() ? now : next;
 }
 
 bool EngineLoop::TellDrained(TimePoint now) {
@@ -159,34 +160,8 @@ void EngineLoop::Distrust(WorkerId worker, WorkerLink& link, const std::string& 
 
 // --- workers
 
-CpuShare EngineLoop::FreeShare(const WorkerGroup& role) const {
-  std::vector<CpuShare> taken;
-  for (const Fleet::Member& member : fleet_.members()) {
-    const WorkerLink* link = links_.Find(member.id);
-    if (link != nullptr && !member.outgoing && !member.leaving) taken.push_back(link->cpu_share());
-  }
-  // A GPU's worker needs a core now and then, any of them.
-  const Device& device = environment_.options->devices[static_cast<size_t>(role.device)];
-  if (device.kind == Device::Kind::kGpu) return {};
-  return ShareOfCpus(environment_.options->cpus, role.thread_percent, taken);
-}
-
 void EngineLoop::StartWorker(WorkerId worker, uint32_t incarnation, const WorkerGroup& role) {
-  if (links_.Expelling(role.device)) {
-    held_starts_.push_back({worker, incarnation, role});
-    return;
-  }
-  const absl::Status started = links_.Start(worker, incarnation, role, FreeShare(role));
-  if (!started.ok()) {
-    failed_starts_.push_back({worker, incarnation, std::string(started.message())});
-  }
-}
-
-// MPS takes no new clients on a device that is in error before all old ones have gone.
-void EngineLoop::ReleaseStarts() {
-  for (const HeldStart& held : std::exchange(held_starts_, {})) {
-    StartWorker(held.worker, held.incarnation, held.role);
-  }
+  starts_.Start(worker, incarnation, role);
 }
 
 void EngineLoop::DrainWorker(WorkerId worker) { scheduler_.WorkerDraining(worker, Clock::now()); }
@@ -197,11 +172,7 @@ void EngineLoop::StopWorker(WorkerId worker) {
 
 void EngineLoop::KillWorker(WorkerId worker) {
   if (WorkerLink* link = links_.Find(worker)) return link->Retire();
-  const auto held = std::find_if(held_starts_.begin(), held_starts_.end(),
-                                 [&](const HeldStart& start) { return start.worker == worker; });
-  if (held == held_starts_.end()) return;
-  failed_starts_.push_back({worker, held->incarnation, "its device is in error"});
-  held_starts_.erase(held);
+  starts_.GiveUp(worker);
 }
 
 void EngineLoop::HandleEvent(const Poller::Event& event, TimePoint now) {
@@ -345,7 +316,7 @@ void EngineLoop::HandleEnd(WorkerId worker, TimePoint now) {
   links_.Remove(worker);
   scheduler_.WorkerGone(worker, end, now);
   fleet_.Exited(worker, incarnation, how, now);
-  ReleaseStarts();
+  starts_.Release();
 }
 
 // --- plans

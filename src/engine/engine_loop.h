@@ -17,6 +17,7 @@
 #include "engine/poller.h"
 #include "engine/slot_pool.h"
 #include "engine/worker_links.h"
+#include "engine/worker_starts.h"
 
 namespace escan {
 
@@ -63,16 +64,6 @@ class EngineLoop : private SchedulerActions, private FleetActions {
     uint64_t sequence;
     bool ending;  // the worker is; else it does not read
   };
-  struct FailedStart {
-    WorkerId worker;
-    uint32_t incarnation;
-    std::string reason;
-  };
-  struct HeldStart {
-    WorkerId worker;
-    uint32_t incarnation;
-    WorkerGroup role;
-  };
 
   EngineLoop(const Environment& environment, const Plan& plan, std::unique_ptr<Poller> poller);
 
@@ -104,8 +95,6 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void HandleReady(WorkerId worker, const WorkerLink& link);
   void Verified(WorkerId worker, uint32_t incarnation, const absl::Status& status);
   bool ExpelFrom(int device, TimePoint now);
-  void ReleaseStarts();
-  CpuShare FreeShare(const WorkerGroup& role) const;
 
   Environment environment_;
   std::unique_ptr<Poller> poller_;
@@ -113,8 +102,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   Fleet fleet_;
   PlanChanger changer_;
   WorkerLinks links_;
-  std::vector<FailedStart> failed_starts_;
-  std::vector<HeldStart> held_starts_;  // until their devices are rid of workers that failed
+  WorkerStarts starts_;
   std::vector<UnsentBatch> unsent_;
   PauseDetector pause_detector_{Clock::now()};
   // Nobody is condemned for being late before this: the daemon itself was not running.
