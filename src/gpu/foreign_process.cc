@@ -4,23 +4,25 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <string>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_split.h"
 #include "workers/pidfd.h"
 
 namespace escan {
 namespace {
 
-// A file of /proc/PID whose strings end in NUL; nullopt when it may not be read.
+// A file of /proc/PID whose strings end in NUL; nullopt when it may not be read, or the process
+// ends before it is: then reading an open file fails, which a stream's iterators would throw.
 std::optional<std::vector<std::string>> ReadStrings(pid_t pid, const char* name) {
   std::ifstream file(std::filesystem::path("/proc") / std::to_string(pid) / name);
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file && text.empty()) return std::nullopt;
-  return absl::StrSplit(text, '\0', absl::SkipEmpty());
+  if (!file) return std::nullopt;
+  std::vector<std::string> strings;
+  for (std::string text; std::getline(file, text, '\0');) strings.push_back(std::move(text));
+  if (file.bad()) return std::nullopt;
+  return strings;
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <limits>
 #include <sstream>
 #include <string>
@@ -24,7 +23,8 @@ struct ProcessStat {
 ProcessStat ReadStat(const std::filesystem::path& folder) {
   std::ifstream file(folder / "stat");
   file.ignore(std::numeric_limits<std::streamsize>::max(), '(');
-  std::string rest{std::istreambuf_iterator<char>(file), {}};
+  std::string rest;
+  std::getline(file, rest, '\0');  // it fails when the process has ended
   const size_t name_end = rest.rfind(')');
   if (name_end == std::string::npos) return {};
   std::istringstream fields(rest.substr(name_end + 1));

@@ -23,7 +23,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <sstream>
 #include <string>
 
@@ -41,9 +40,11 @@ std::string Variable(const char* name) {
 fs::path PipeDirectory() { return Variable("CUDA_MPS_PIPE_DIRECTORY"); }
 fs::path State() { return PipeDirectory().parent_path(); }
 
+// Empty when it cannot be read, as the file of a process that ends meanwhile.
 std::string ReadFile(const fs::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
 }
 
 void Log(const std::string& line) {

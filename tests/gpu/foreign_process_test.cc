@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <thread>
+
 #include "gpu/mps_fixture.h"
 
 namespace escan {
@@ -43,6 +46,22 @@ TEST(ForeignProcess, IsFoundByItsEnvironment) {
   ASSERT_THAT(found, SizeIs(1));
   EXPECT_EQ(found.front().pid(), daemon.pid());
   EXPECT_THAT(ForeignProcess::FindAll(kProgram, variable + "x"), IsEmpty());
+}
+
+TEST(ForeignProcess, IsLookedForWhileOthersEnd) {
+  std::atomic<bool> done = false;
+  std::thread others([&] {
+    while (!done) {
+      auto other = ChildProcess::Spawn(
+          {.path = "true", .arguments = {}, .environment = {}, .descriptors = {}});
+      EXPECT_TRUE(other.ok()) << other.status();
+    }
+  });
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_THAT(ForeignProcess::FindAll(kProgram, "NO=DAEMON"), IsEmpty());
+  }
+  done = true;
+  others.join();
 }
 
 TEST(ForeignProcess, ThatDoesNotEndIsKilled) {
