@@ -1,15 +1,13 @@
 #include "ctl/commands.h"
 
-#include <cerrno>
+#include <array>
 #include <cmath>
-#include <cstring>
-#include <fstream>
-#include <iostream>
-#include <iterator>
+#include <cstdio>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "config/files.h"
 #include "ctl/format.h"
 
 namespace escan::ctl {
@@ -26,14 +24,13 @@ CommandResult Failure(const absl::Status& status) {
 }
 
 absl::StatusOr<std::string> ReadPlan(const std::string& file) {
+  if (file != "-") return ReadFile(file);
   std::string content;
-  if (file == "-") {
-    content.assign(std::istreambuf_iterator<char>(std::cin), {});
-    return content;
+  std::array<char, 4096> block;
+  while (const size_t size = std::fread(block.data(), 1, block.size(), stdin)) {
+    content.append(block.data(), size);
   }
-  std::ifstream input(file, std::ios::binary);
-  if (input) content.assign(std::istreambuf_iterator<char>(input), {});
-  if (!input) return absl::NotFoundError(absl::StrCat(file, ": ", std::strerror(errno)));
+  if (std::ferror(stdin) != 0) return absl::InvalidArgumentError("standard input cannot be read");
   return content;
 }
 

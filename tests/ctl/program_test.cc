@@ -174,9 +174,15 @@ TEST_F(Program, ShowsTheDaemonsReasonForRefusingAPlan) {
 }
 
 TEST_F(Program, NamesAPlanFileThatCannotBeRead) {
-  const Ended ended = Ctl("plan set /nonexistent/plan.yaml");
-  EXPECT_EQ(ended.exit_status, 2);
-  EXPECT_EQ(ended.output, "escanctl: /nonexistent/plan.yaml: No such file or directory\n");
+  const Ended missing = Ctl("plan set /nonexistent/plan.yaml");
+  EXPECT_EQ(missing.exit_status, 2);
+  EXPECT_EQ(missing.output, "escanctl: there is no file /nonexistent/plan.yaml\n");
+  const Ended folder = Ctl("plan set /");
+  EXPECT_EQ(folder.exit_status, 2);
+  EXPECT_EQ(folder.output, "escanctl: / is a folder, expected a file\n");
+  const Ended input = Ctl("plan set - < /");
+  EXPECT_EQ(input.exit_status, 2);
+  EXPECT_EQ(input.output, "escanctl: standard input cannot be read\n");
 }
 
 TEST_F(Program, SetsThresholdsOfSeveralStages) {
