@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "allocation/prediction.h"
 #include "nlohmann/json.hpp"
+#include "simulation/simulated_figures.h"
 #include "simulation/simulation.h"
 
 namespace escan::ctl {
@@ -18,14 +19,15 @@ using Json = nlohmann::ordered_json;
 // JSON has no infinity.
 Json Bounded(double rate) { return std::isfinite(rate) ? Json(rate) : Json(); }
 
-std::string Line(const std::string& plan, const Capacity& capacity, bool json) {
+std::string Line(const std::string& plan, const Capacity& capacity, double simulated, bool json) {
   if (!json) {
-    return absl::StrFormat("%s: %.0f/s (workers %.0f/s, device %.0f/s, bus %.0f/s)\n", plan,
-                           capacity.rate, capacity.worker_bound, capacity.device_bound,
-                           capacity.bus_bound);
+    return absl::StrFormat(
+        "%s: %.0f/s (workers %.0f/s, device %.0f/s, bus %.0f/s), simulated %.0f/s\n", plan,
+        capacity.rate, capacity.worker_bound, capacity.device_bound, capacity.bus_bound, simulated);
   }
   const Json line = {{"plan", plan},
                      {"rate", capacity.rate},
+                     {"simulated_rate", simulated},
                      {"worker_bound", Bounded(capacity.worker_bound)},
                      {"device_bound", Bounded(capacity.device_bound)},
                      {"bus_bound", Bounded(capacity.bus_bound)}};
@@ -55,7 +57,12 @@ absl::StatusOr<std::string> PredictPlansFromFiles(const PlanPredictCommand& comm
     if (!plan.ok()) return plan.status();
     if (command.limit) LimitBatches(*command.limit, loaded->profile, &*plan);
     const StepCosts costs(loaded->profile);
-    absl::StrAppend(&text, Line(file, Predict(costs, workload, *plan).capacity, json));
+    const absl::StatusOr<SimulatedFigures> simulated =
+        SimulatePlan({.cascade = loaded->cascade.spec, .plan = *plan, .profile = loaded->profile},
+                     workload, Goal::kGoodput);
+    if (!simulated.ok()) return simulated.status();
+    absl::StrAppend(
+        &text, Line(file, Predict(costs, workload, *plan).capacity, simulated->capacity, json));
   }
   return text;
 }

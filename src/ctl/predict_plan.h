@@ -9,8 +9,9 @@
 
 namespace escan::ctl {
 
-// How many samples per second plans can take, by the model of docs/allocation.md; answered without
-// a daemon, from files. To be compared with measurements.
+// How many samples per second plans can take, by the model of docs/allocation.md and by the
+// simulator, with clients that keep all workers busy; answered without a daemon, from files. To be
+// compared with measurements.
 struct PlanPredictCommand {
   ProfiledCascadeFiles files;
   std::vector<std::string> plans;   // files

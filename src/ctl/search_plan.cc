@@ -60,11 +60,13 @@ std::string SimulatedPlans(const ChosenPlan& chosen) {
     const Prediction& prediction = chosen.planned(i).prediction;
     const SimulatedFigures& figures = chosen.figures[i];
     absl::StrAppendFormat(
-        &text, "  capacity %.0f/s, goodput %s, p99 %.3g ms; the model's %.0f/s, %.0f/s, %.3g ms\n",
+        &text, "  capacity %.0f/s, goodput %s%s; the model's %.0f/s, %.0f/s, p99 %.3g ms\n",
         figures.capacity,
         figures.goodput > 0 ? absl::StrFormat("%.0f/s", figures.goodput) : "no better",
-        figures.p99.count() * 1e3, prediction.capacity.rate, prediction.goodput,
-        prediction.p99.count() * 1e3);
+        std::isfinite(figures.p99.count())
+            ? absl::StrFormat(", p99 %.3g ms", figures.p99.count() * 1e3)
+            : "",
+        prediction.capacity.rate, prediction.goodput, prediction.p99.count() * 1e3);
   }
   return text;
 }

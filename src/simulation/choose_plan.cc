@@ -1,21 +1,17 @@
 #include "simulation/choose_plan.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
+
+#include "simulation/plan_climb.h"
 
 namespace escan {
 namespace {
 
-constexpr double kEqual = 1e-3;  // figures that differ by less are equal
-constexpr size_t kSimpler = 2;   // candidates with each smaller number of classes
-
-bool Better(Goal goal, const Workload& workload, const SimulatedFigures& a,
-            const SimulatedFigures& b) {
-  if (goal == Goal::kGoodput) return a.goodput > b.goodput * (1 + kEqual);
-  const bool holds = Holds(a, workload);
-  if (holds != Holds(b, workload)) return holds;
-  return a.p99 < b.p99 * (1 - kEqual);
-}
+constexpr double kEqual = 1e-3;       // figures that differ by less are equal
+constexpr double kAboutEqual = 0.05;  // up to this the simulator cannot tell which is better
+constexpr size_t kSimpler = 2;        // candidates with each smaller number of classes
 
 // The best plans of the search, and the best of those with fewer classes: how the scheduler divides
 // work between different classes the model only estimates, so a simpler plan may serve more.
@@ -42,49 +38,123 @@ std::vector<PlannedPlan> Candidates(const StepCosts& costs, const Workload& work
   return plans;
 }
 
-// In the order in which the simulator puts them.
-absl::StatusOr<ChosenPlan> Order(const PlanQuery& query, Allocation allocation,
-                                 std::vector<PlannedPlan> plans) {
-  std::vector<SimulatedFigures> figures;
-  double best = 0;
-  for (const PlannedPlan& planned : plans) {
-    const absl::StatusOr<SimulatedFigures> found =
-        SimulatePlan(query.SystemWith(planned.plan), query.workload, allocation.goal, best);
-    if (!found.ok()) return found.status();
-    best = std::max(best, found->goodput);
-    figures.push_back(*found);
-  }
-  std::vector<size_t> order;
-  for (size_t i = 0; i < plans.size(); ++i) {
-    const auto place = std::ranges::find_if(order, [&](size_t other) {
-      return Better(allocation.goal, query.workload, figures[i], figures[other]);
-    });
-    order.insert(place, i);
-  }
-  ChosenPlan chosen{.allocation = std::move(allocation)};
-  chosen.allocation.best = std::move(plans[order.front()]);
-  chosen.allocation.runners_up.clear();
-  for (const size_t i : order) {
-    chosen.figures.push_back(figures[i]);
-    if (i != order.front()) chosen.allocation.runners_up.push_back(std::move(plans[i]));
-  }
-  return chosen;
-}
+// A plan that was found, and what the simulator makes of it.
+struct Judged {
+  PlannedPlan planned;
+  SimulatedFigures figures;
+};
 
-// Of the plans that the model finds for `searched`. They are simulated under the query's workload.
+// One choice of a plan: what was found so far, the best first.
+class Choice {
+ public:
+  // `searched`: what the model is asked for. Plans are simulated under the query's workload.
+  Choice(const PlanQuery& query, const Workload& searched, const StepCosts& costs, Goal goal)
+      : query_(query), searched_(searched), costs_(costs), goal_(goal) {}
+
+  absl::Status Simulate(std::vector<PlannedPlan> plans) {
+    double best = 0;
+    for (PlannedPlan& planned : plans) {
+      const absl::StatusOr<SimulatedFigures> figures =
+          SimulatePlan(query_.SystemWith(planned.plan), query_.workload, goal_, best);
+      if (!figures.ok()) return figures.status();
+      best = std::max(best, figures->goodput);
+      Insert({.planned = std::move(planned), .figures = *figures});
+    }
+    return absl::OkStatus();
+  }
+
+  // Adds what the simulator prefers, if it is not even the best that misses the workload.
+  absl::Status Climb() {
+    if (goal_ == Goal::kLatency && !Holds(order_.front().figures, query_.workload)) {
+      return absl::OkStatus();
+    }
+    const PlanClimb climb(query_, costs_, goal_);
+    const auto simplest = Simplest();
+    SimulatedPlan start{.plan = simplest->planned.plan, .figures = simplest->figures};
+    absl::StatusOr<std::optional<SimulatedPlan>> replicas = climb.BestReplicas(start.figures);
+    if (!replicas.ok()) return replicas.status();
+    if (replicas->has_value()) start = **std::move(replicas);
+    absl::StatusOr<SimulatedPlan> found = climb.Climb(std::move(start));
+    if (!found.ok()) return found.status();
+    Add(*std::move(found));
+    return absl::OkStatus();
+  }
+
+  void PutSimplestFirst() {
+    const auto simplest = Simplest();
+    std::rotate(order_.begin(), simplest, simplest + 1);
+  }
+
+  ChosenPlan Finish(Allocation allocation) && {
+    ChosenPlan chosen{.allocation = std::move(allocation)};
+    chosen.allocation.best = std::move(order_.front().planned);
+    chosen.allocation.runners_up.clear();
+    for (size_t i = 0; i < order_.size(); ++i) {
+      chosen.figures.push_back(order_[i].figures);
+      if (i > 0) chosen.allocation.runners_up.push_back(std::move(order_[i].planned));
+    }
+    return chosen;
+  }
+
+ private:
+  static int Clients(const Plan& plan) {
+    int clients = 0;
+    for (const WorkerGroup& group : plan.workers) clients += group.count;
+    return clients;
+  }
+
+  // Of those that do about as well as the best the one of the fewest workers.
+  std::vector<Judged>::iterator Simplest() {
+    auto simplest = order_.begin();
+    for (auto it = order_.begin(); it != order_.end(); ++it) {
+      const bool as_good =
+          !IsBetter(goal_, query_.workload, order_.front().figures, it->figures, kAboutEqual);
+      if (as_good && Clients(it->planned.plan) < Clients(simplest->planned.plan)) simplest = it;
+    }
+    return simplest;
+  }
+
+  void Add(SimulatedPlan found) {
+    const bool known = std::ranges::any_of(
+        order_, [&](const Judged& other) { return other.planned.plan == found.plan; });
+    if (known) return;
+    PlannedPlan planned{.prediction = Predict(costs_, searched_, found.plan)};
+    planned.plan = std::move(found.plan);
+    Insert({.planned = std::move(planned), .figures = found.figures});
+  }
+
+  void Insert(Judged judged) {
+    const auto place = std::ranges::find_if(order_, [&](const Judged& other) {
+      return IsBetter(goal_, query_.workload, judged.figures, other.figures, kEqual);
+    });
+    order_.insert(place, std::move(judged));
+  }
+
+  const PlanQuery& query_;
+  const Workload& searched_;
+  const StepCosts& costs_;
+  const Goal goal_;
+  std::vector<Judged> order_;
+};
+
+// Of the plans that the model finds for `searched`, and what the simulator prefers to them.
 absl::StatusOr<ChosenPlan> Choose(const PlanQuery& query, const Workload& searched) {
   const StepCosts costs(query.profile);
   absl::StatusOr<Allocation> found = SearchPlan(costs, searched, query.devices, query.limits);
   if (!found.ok()) return found.status();
-  std::vector<PlannedPlan> plans =
-      Candidates(costs, searched, query.devices, query.limits, &*found);
   const Goal goal = found->goal;
-  absl::StatusOr<ChosenPlan> chosen = Order(query, *std::move(found), std::move(plans));
-  if (!chosen.ok() || query.in_effect == nullptr) return chosen;
-  chosen->in_effect = *query.in_effect == chosen->allocation.best.plan
-                          ? chosen->figures.front()
-                          : SimulatePlan(query.SystemWith(*query.in_effect), query.workload, goal)
-                                .value_or(SimulatedFigures());
+  Choice choice(query, searched, costs, goal);
+  absl::Status status =
+      choice.Simulate(Candidates(costs, searched, query.devices, query.limits, &*found));
+  if (status.ok()) status = choice.Climb();
+  if (!status.ok()) return status;
+  choice.PutSimplestFirst();
+  ChosenPlan chosen = std::move(choice).Finish(*std::move(found));
+  if (query.in_effect == nullptr) return chosen;
+  chosen.in_effect = *query.in_effect == chosen.allocation.best.plan
+                         ? chosen.figures.front()
+                         : SimulatePlan(query.SystemWith(*query.in_effect), query.workload, goal)
+                               .value_or(SimulatedFigures());
   return chosen;
 }
 

@@ -47,13 +47,15 @@ class Trial {
     bool keeps_objective = false;
   };
 
-  absl::StatusOr<Result> AtRate(double rate) const {
-    SimulatedLoad load = load_;
-    load.pace = OpenLoad{.rate = std::max(rate / load.rows, OpenLoad::kMinRate)};
+  absl::StatusOr<Result> AtRate(double rate) const { return Run(LoadAt(rate)); }
+
+  // As that, but a run that misses the objective ends as soon as this is certain.
+  absl::StatusOr<Result> WhetherKeptAt(double rate) const {
+    SimulatedLoad load = LoadAt(rate);
     if (objective_.has_value()) {
-      const double samples = rate * kObjectives * objective_->count();
-      const auto most = static_cast<double>(std::max(kMostSamples, load.samples));
-      load.samples = std::max(load.samples, static_cast<int64_t>(std::min(samples, most)));
+      const auto requests = static_cast<double>(load.samples / load.rows);
+      load.late_limit = {.latency = std::chrono::duration_cast<Duration>(*objective_),
+                         .requests = static_cast<int64_t>(kMostLost * requests)};
     }
     return Run(load);
   }
@@ -80,6 +82,17 @@ class Trial {
   }
 
  private:
+  SimulatedLoad LoadAt(double rate) const {
+    SimulatedLoad load = load_;
+    load.pace = OpenLoad{.rate = std::max(rate / load.rows, OpenLoad::kMinRate)};
+    if (objective_.has_value()) {
+      const double samples = rate * kObjectives * objective_->count();
+      const auto most = static_cast<double>(std::max(kMostSamples, load.samples));
+      load.samples = std::max(load.samples, static_cast<int64_t>(std::min(samples, most)));
+    }
+    return load;
+  }
+
   int64_t Samples(int64_t requests) const {
     const int64_t rows = load_.rows;
     return std::max(std::min(requests * rows, kMostSamples * requests / kMeasured), rows);
@@ -122,14 +135,15 @@ class Trial {
 absl::Status FindGoodput(const Trial& trial, const Workload& workload, double least,
                          SimulatedFigures* figures) {
   const double to_beat = least * (1 + kMoreThanLeast);
+  if (!workload.rate) figures->p99 = Seconds(kInfinite);
   double& kept = figures->goodput;
   double missed = figures->capacity * kAbove;
   if (workload.rate && kept == 0) missed = std::min(missed, *workload.rate);
   double rate = kept < least ? to_beat : (kept + missed) / 2;
   for (int i = 0; i < kMostTries && missed > std::max(kept * (1 + kResolution), to_beat); ++i) {
-    const absl::StatusOr<Trial::Result> result = trial.AtRate(rate);
+    const absl::StatusOr<Trial::Result> result = trial.WhetherKeptAt(rate);
     if (!result.ok()) return result.status();
-    if (!workload.rate && (result->keeps_objective || kept == 0)) figures->p99 = result->p99;
+    if (!workload.rate && result->keeps_objective) figures->p99 = result->p99;
     (result->keeps_objective ? kept : missed) = rate;
     rate = (kept + missed) / 2;
   }
@@ -164,6 +178,13 @@ absl::StatusOr<SimulatedFigures> SimulatePlan(const SimulatedSystem& system,
     return status;
   }
   return figures;
+}
+
+absl::StatusOr<bool> KeepsObjective(const SimulatedSystem& system, const Workload& workload,
+                                    double rate) {
+  const absl::StatusOr<Trial::Result> result = Trial(system, workload).WhetherKeptAt(rate);
+  if (!result.ok()) return result.status();
+  return result->keeps_objective;
 }
 
 }  // namespace escan

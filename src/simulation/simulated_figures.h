@@ -19,7 +19,7 @@ struct SimulatedFigures {
   // an objective it is the capacity.
   double goodput = 0;
   // Of the requests at the workload's rate; without one, at the goodput. Infinite if more than 1 %
-  // of them were not served.
+  // of them were not served, or no goodput was found.
   Seconds p99{std::numeric_limits<double>::infinity()};
 };
 
@@ -32,11 +32,16 @@ bool Holds(const SimulatedFigures& figures, const Workload& workload);
 
 // Simulates the plan under the workload, which names a ratio for each stage. All plans see the same
 // arrivals and exits, so that their figures can be compared; equal arguments give equal figures.
-// `least`: a plan of less goodput is given up, with the part of it that was seen until then and,
-// without a rate, the p99 at `least`. INVALID_ARGUMENT when the workload does not suit the cascade.
+// `least`: a plan of less goodput is given up, with the part of it that was seen until then.
+// INVALID_ARGUMENT when the workload does not suit the cascade.
 // Plain code; any thread; blocks for some hundredths of a second up to a second.
 absl::StatusOr<SimulatedFigures> SimulatePlan(const SimulatedSystem& system,
                                               const Workload& workload, Goal goal,
                                               double least = 0);
+
+// Whether the plan keeps the workload's objective at a rate; without an objective, whether it
+// serves 99 % of the requests. One run; else as SimulatePlan.
+absl::StatusOr<bool> KeepsObjective(const SimulatedSystem& system, const Workload& workload,
+                                    double rate);
 
 }  // namespace escan

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -31,6 +32,13 @@ struct ExitPhase {
   std::vector<double> ratios;
 };
 
+// When to end a run before its time: as soon as more than so many measured requests took longer
+// than that, or more than so many were not served.
+struct LateLimit {
+  Duration latency{};
+  int64_t requests = 0;
+};
+
 // What the clients of a simulated cascade do.
 struct SimulatedLoad {
   std::variant<OpenLoad, ClosedLoad> pace;
@@ -41,6 +49,7 @@ struct SimulatedLoad {
   Duration deadline = Duration::max();  // of a request, where the cascade's own is longer
   Duration overhead{};                  // of the front end, added to the latency of every request
   uint64_t seed = 1;                    // of arrivals and exits
+  std::optional<LateLimit> late_limit;  // none: to the end
 };
 
 }  // namespace escan

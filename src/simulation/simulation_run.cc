@@ -31,7 +31,7 @@ SimulationRun::SimulationRun(const SimulatedSystem& system, const SimulatedLoad&
       arrivals_(load, warmup_requests_ + measured_requests_, kStart),
       exits_(load.exits, load.seed),
       tally_(system.plan, measured_requests_,
-             system.cascade.latency_objective.value_or(Duration::max())),
+             system.cascade.latency_objective.value_or(Duration::max()), load.late_limit),
       devices_(static_cast<size_t>(DeviceCount(system.plan)), DeviceModel(system.profile.knee)),
       clients_(devices_.size()),
       requests_(chains_.next().size() / static_cast<size_t>(load.rows)),
@@ -53,7 +53,8 @@ void SimulationRun::StartWorkers() {
 }
 
 SimulationReport SimulationRun::Run() {
-  for (TimePoint next = NextEvent(); next != TimePoint::max(); next = NextEvent()) {
+  for (TimePoint next = NextEvent(); next != TimePoint::max() && !tally_.past_limit();
+       next = NextEvent()) {
     now_ = next;
     FinishSteps();
     AdmitRequests();

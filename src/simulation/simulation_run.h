@@ -27,7 +27,7 @@ class SimulationRun : private SchedulerActions {
   // The load suits the cascade. Both outlive this.
   SimulationRun(const SimulatedSystem& system, const SimulatedLoad& load);
 
-  // Once. Until every request is over and no worker holds anything.
+  // Once. Until every request is over and no worker holds anything, or the load's limit is passed.
   SimulationReport Run();
 
  private:

@@ -5,10 +5,12 @@
 
 namespace escan {
 
-SimulationTally::SimulationTally(const Plan& plan, int64_t requests, Duration objective)
+SimulationTally::SimulationTally(const Plan& plan, int64_t requests, Duration objective,
+                                 std::optional<LateLimit> limit)
     : plan_(plan),
       requests_(requests),
       objective_(objective),
+      limit_(limit),
       step_times_(plan.stages.size()),
       stage_busy_(plan.stages.size()),
       group_busy_(plan.workers.size()) {
@@ -29,6 +31,7 @@ void SimulationTally::Ended(RequestEnd end, int rows, TimePoint sent, TimePoint 
       ++report_.requests.served;
       report_.samples += rows;
       if (now - sent <= objective_) good_samples_ += rows;
+      if (limit_ && now - sent > limit_->latency) ++late_;
       latencies_.push_back(now - sent);
       break;
     case RequestEnd::kRefused:
@@ -38,6 +41,11 @@ void SimulationTally::Ended(RequestEnd end, int rows, TimePoint sent, TimePoint 
       ++report_.requests.deadline_exceeded;
       break;
   }
+}
+
+bool SimulationTally::past_limit() const {
+  const int64_t lost = ended_ - report_.requests.served;
+  return limit_ && std::max(late_, lost) > limit_->requests;
 }
 
 void SimulationTally::Ran(const Step& step) {

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "escan/plan.h"
 #include "escan/time.h"
+#include "simulation/simulated_load.h"
 #include "simulation/simulation_report.h"
 
 namespace escan {
@@ -17,7 +19,8 @@ enum class RequestEnd { kServed, kRefused, kDeadlineExceeded };
 class SimulationTally {
  public:
   // A latency up to `objective` is good. `plan` outlives the tally.
-  SimulationTally(const Plan& plan, int64_t requests, Duration objective);
+  SimulationTally(const Plan& plan, int64_t requests, Duration objective,
+                  std::optional<LateLimit> limit);
 
   // The next request, which is measured, is sent.
   void Sent(TimePoint now);
@@ -35,6 +38,9 @@ class SimulationTally {
   };
   void Ran(const Step& step);
 
+  // Whether more is late, or lost, than the limit allows.
+  bool past_limit() const;
+
   SimulationReport Report() const;
 
  private:
@@ -47,10 +53,12 @@ class SimulationTally {
   const Plan& plan_;
   const int64_t requests_;
   const Duration objective_;
+  const std::optional<LateLimit> limit_;
 
   int64_t ended_ = 0;
   int64_t good_samples_ = 0;
-  TimePoint start_;  // once begun
+  int64_t late_ = 0;  // than the limit
+  TimePoint start_;   // once begun
   SimulationReport report_;
   std::vector<Duration> latencies_;
   std::vector<Duration> step_times_;  // [stage], summed over batches

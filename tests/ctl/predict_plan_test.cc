@@ -53,6 +53,8 @@ TEST_F(PlanPrediction, IsALineForEachPlan) {
     const double expected = workers * 0.95 / (1e-3 / 64 + 0.5 * 4e-3 / 32);
     EXPECT_NEAR(found["worker_bound"], expected, 1e-6 * expected);
     EXPECT_NEAR(found["rate"], expected, 1e-3 * expected);
+    // The model leaves a worker a twentieth of its time.
+    EXPECT_NEAR(found["simulated_rate"], expected / 0.95, 0.02 * expected);
     EXPECT_NEAR(found["device_bound"], 1 / (1e-6 / 64 + 0.5e-6 / 32), 1e-3);
     EXPECT_TRUE(found["bus_bound"].is_null());
   }

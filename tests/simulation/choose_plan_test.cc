@@ -7,37 +7,15 @@
 #include <cmath>
 #include <vector>
 
-#include "simulation/system_under_test.h"
+#include "simulation/plan_query_fixture.h"
 
 namespace escan {
 namespace {
 
 using testing::HasSubstr;
 
-// Two stages whose batches save much, on a device that a few workers fill.
-class ChoosePlanTest : public testing::Test {
+class ChoosePlanTest : public PlanQueryTest {
  protected:
-  ChoosePlanTest() : system_({std::chrono::milliseconds(1), std::chrono::milliseconds(4)}, 8) {
-    Profile& profile = system_.profile;
-    profile.client_counts = {1, 4};
-    for (StageCosts& costs : profile.stages) {
-      const Seconds full = costs.step[0][0];
-      costs.buckets = {1, 8};
-      costs.step = {{full / 2, full}};
-      costs.steady_step = costs.step;
-      costs.device_time = {{{full / 4, full / 2}, {full / 4, full / 2}}};
-    }
-    for (StageSpec& stage : system_.cascade.stages) stage.buckets = {1, 8};
-    workload_.exit_ratios = {0.5, 1};
-  }
-
-  PlanQuery Query() const {
-    return {.profile = system_.profile,
-            .cascade = system_.cascade,
-            .workload = workload_,
-            .limits = {.clients = 4}};
-  }
-
   ChosenPlan Choose() const {
     const absl::StatusOr<ChosenPlan> chosen = ChoosePlan(Query());
     EXPECT_TRUE(chosen.ok()) << chosen.status();
@@ -53,19 +31,23 @@ class ChoosePlanTest : public testing::Test {
                        .exits = ExitRatios({0.5})});
   }
 
-  SystemUnderTest system_;
-  Workload workload_;
+  static int Workers(const Plan& plan) {
+    int workers = 0;
+    for (const WorkerGroup& group : plan.workers) workers += group.count;
+    return workers;
+  }
 };
 
-TEST_F(ChoosePlanTest, OrdersThePlansOfTheSearchByTheirSimulatedLatency) {
+TEST_F(ChoosePlanTest, TakesThePlanOfLeastSimulatedLatency) {
   workload_.rate = 400;
   workload_.objective = Seconds(1);
   const ChosenPlan chosen = Choose();
   EXPECT_EQ(chosen.allocation.goal, Goal::kLatency);
-  ASSERT_GT(chosen.figures.size(), 1u);
+  ASSERT_GT(chosen.figures.size(), 2u);
   ASSERT_EQ(chosen.figures.size(), chosen.allocation.runners_up.size() + 1);
-  EXPECT_TRUE(std::ranges::is_sorted(
-      chosen.figures, [](const auto& a, const auto& b) { return a.p99 < b.p99 * (1 - 1e-3); }));
+  for (const SimulatedFigures& other : chosen.figures) {
+    EXPECT_GE(other.p99, chosen.figures.front().p99 * 0.95);
+  }
   const absl::StatusOr<Allocation> found =
       SearchPlan(StepCosts(system_.profile), workload_, 1, {.clients = 4});
   ASSERT_TRUE(found.ok());
@@ -73,7 +55,7 @@ TEST_F(ChoosePlanTest, OrdersThePlansOfTheSearchByTheirSimulatedLatency) {
   std::vector<Plan> ordered{chosen.allocation.best.plan};
   for (const PlannedPlan& other : found->runners_up) searched.push_back(other.plan);
   for (const PlannedPlan& other : chosen.allocation.runners_up) ordered.push_back(other.plan);
-  EXPECT_THAT(ordered, testing::UnorderedElementsAreArray(searched));
+  EXPECT_THAT(ordered, testing::IsSupersetOf(searched));
 
   const SimulatedFigures& best = chosen.figures.front();
   EXPECT_TRUE(Holds(best, workload_));
@@ -89,7 +71,7 @@ TEST_F(ChoosePlanTest, FindsTheHighestRateThatKeepsTheObjective) {
   const SimulatedFigures& best = chosen.figures.front();
   EXPECT_LE(best.p99, *workload_.objective);
   for (const SimulatedFigures& other : chosen.figures) {
-    EXPECT_LE(other.goodput, best.goodput * 1.002);
+    EXPECT_LE(other.goodput, best.goodput * 1.06);
   }
   const Plan& plan = chosen.allocation.best.plan;
   EXPECT_LE(Simulated(plan, best.goodput * 0.95).latency.p99, *workload_.objective);
@@ -102,7 +84,29 @@ TEST_F(ChoosePlanTest, WithoutAnObjectiveTakesThePlanThatServesMost) {
   EXPECT_NEAR(best.capacity / chosen.allocation.best.prediction.capacity.rate, 1, 0.05);
   EXPECT_EQ(best.goodput, best.capacity);
   for (const SimulatedFigures& other : chosen.figures) {
-    EXPECT_LE(other.goodput, best.goodput * 1.002);
+    EXPECT_LE(other.goodput, best.goodput * 1.06);
+  }
+}
+
+TEST_F(ChoosePlanTest, DoesBetterThanTheSearchWhereLatencyIsTight) {
+  workload_.objective = Seconds(0.006);
+  const ChosenPlan chosen = Choose();
+  const absl::StatusOr<Allocation> found =
+      SearchPlan(StepCosts(system_.profile), workload_, 1, {.clients = 4});
+  ASSERT_TRUE(found.ok());
+  const SimulatedFigures searched =
+      *SimulatePlan(Query().SystemWith(found->best.plan), workload_, Goal::kGoodput);
+  EXPECT_GT(chosen.figures.front().goodput, 1.1 * searched.goodput);
+}
+
+TEST_F(ChoosePlanTest, PrefersFewerWorkersThatDoAboutAsWell) {
+  for (const double objective : {0.004, 0.01, 0.02, 0.1}) {
+    workload_.objective = Seconds(objective);
+    const ChosenPlan chosen = Choose();
+    for (size_t i = 1; i < chosen.figures.size(); ++i) {
+      if (chosen.figures[i].goodput < chosen.figures.front().goodput) continue;
+      EXPECT_GE(Workers(chosen.planned(i).plan), Workers(chosen.allocation.best.plan));
+    }
   }
 }
 

@@ -70,6 +70,19 @@ TEST(SimulatedFigures, GiveUpAPlanThatIsWorseThanAnother) {
   EXPECT_GT(FiguresOf(Replicas(), workload, Goal::kGoodput, goodput / 2).goodput, goodput * 0.97);
 }
 
+TEST(SimulatedFigures, AreKnownBeforehandToKeepAnObjective) {
+  const Workload workload{.exit_ratios = {1}, .objective = Seconds(0.05)};
+  const SystemUnderTest system = Replicas();
+  const double goodput = FiguresOf(system, workload, Goal::kGoodput).goodput;
+  const SimulatedSystem simulated{
+      .cascade = system.cascade, .plan = system.plan, .profile = system.profile};
+  EXPECT_TRUE(*KeepsObjective(simulated, workload, goodput));
+  EXPECT_FALSE(*KeepsObjective(simulated, workload, goodput * 1.05));
+  EXPECT_EQ(
+      KeepsObjective(simulated, {.exit_ratios = {1}, .rows_per_request = 65}, 1).status().code(),
+      absl::StatusCode::kInvalidArgument);
+}
+
 TEST(SimulatedFigures, OfAPlanThatServesNothingAreNoFigures) {
   SystemUnderTest system({milliseconds(2), milliseconds(2)}, 1);
   system.AddWorkers({.stages = {1}});

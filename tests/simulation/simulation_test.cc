@@ -207,6 +207,23 @@ TEST(Simulate, GoodputCountsWhatKeepsTheObjective) {
   EXPECT_EQ(report.goodput_per_second, report.samples_per_second);
 }
 
+TEST(Simulate, EndsWhereMoreIsLateThanItsLimit) {
+  SystemUnderTest system({milliseconds(2)}, 1);
+  system.AddWorkers({.stages = {0}});
+  SimulatedLoad load{.pace = OpenLoad{.rate = 1'000}, .samples = 10'000, .exits = ExitRatios({})};
+  EXPECT_EQ(system.Run(load).requests.sent, 10'000);
+  load.late_limit = {.latency = milliseconds(10), .requests = 100};
+  const SimulationReport late = system.Run(load);
+  EXPECT_LT(late.requests.sent, 1'000);  // at twice what it can serve, 100 are soon late
+  EXPECT_GT(late.requests.served, 100);
+  EXPECT_GT(late.latency.max, milliseconds(10));
+  system.cascade.deadline = milliseconds(10);
+  const SimulationReport lost = system.Run(load);
+  EXPECT_EQ(lost.requests.deadline_exceeded, 101);
+  load.late_limit->requests = 10'000;
+  EXPECT_EQ(system.Run(load).requests.sent, 10'000);
+}
+
 TEST(Simulate, LeavesTheWarmUpOut) {
   // All requests of the warm-up, which fill the queue, leave before the others come.
   SystemUnderTest system({milliseconds(1), milliseconds(100)}, 1);

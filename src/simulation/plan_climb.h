@@ -1,0 +1,56 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "allocation/contest.h"
+#include "allocation/step_costs.h"
+#include "escan/plan.h"
+#include "simulation/plan_query.h"
+#include "simulation/simulated_figures.h"
+
+namespace escan {
+
+// Whether a plan does better than another one in the simulator, by the part `gain` at least.
+// Goal::kLatency: one that holds the workload (Holds) does; of two that do, or do not, the one of
+// less p99. Goal::kGoodput: the one of more goodput.
+bool IsBetter(Goal goal, const Workload& workload, const SimulatedFigures& a,
+              const SimulatedFigures& b, double gain);
+
+struct SimulatedPlan {
+  Plan plan;
+  SimulatedFigures figures;
+};
+
+// Looks for plans that the simulator prefers to those of the search, which the model of the p99
+// misjudges where batches are small and many workers are busy. Plain code; one thread; a simulation
+// that cannot become better ends early.
+class PlanClimb {
+ public:
+  // The query and the costs of its profile outlive this.
+  PlanClimb(const PlanQuery& query, const StepCosts& costs, Goal goal)
+      : query_(query), costs_(costs), goal_(goal) {}
+
+  // The best of the plans whose workers are all equal and host all stages, in some numbers, with
+  // each share, one credit and some batch limits; nothing if none is better than `least`.
+  absl::StatusOr<std::optional<SimulatedPlan>> BestReplicas(const SimulatedFigures& least) const;
+
+  // What the plan becomes when it is changed in one thing after the other (VariantsOf), as long as
+  // that makes it better.
+  absl::StatusOr<SimulatedPlan> Climb(SimulatedPlan plan) const;
+
+ private:
+  std::vector<Plan> Replicas() const;
+  absl::StatusOr<std::optional<SimulatedPlan>> Try(const Plan& plan, double gain,
+                                                   const SimulatedFigures& best) const;
+  bool MayBeBetter(const Plan& plan, const SimulatedFigures& best) const;
+  absl::StatusOr<bool> IsWorthMore(const Plan& plan, double gain,
+                                   const SimulatedFigures& best) const;
+
+  const PlanQuery& query_;
+  const StepCosts& costs_;
+  const Goal goal_;
+};
+
+}  // namespace escan

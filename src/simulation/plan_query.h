@@ -1,0 +1,26 @@
+#pragma once
+
+#include "allocation/search_grid.h"
+#include "allocation/workload.h"
+#include "escan/cascade.h"
+#include "escan/plan.h"
+#include "escan/profile.h"
+#include "simulation/simulation.h"
+
+namespace escan {
+
+// What a plan is asked for. What it refers to outlives the search.
+struct PlanQuery {
+  const Profile& profile;
+  const CascadeSpec& cascade;  // the profile's
+  Workload workload;           // names a ratio for each of its stages
+  int devices = 1;
+  SearchLimits limits{};
+  const Plan* in_effect = nullptr;  // any valid plan, to compare with; null: none
+
+  SimulatedSystem SystemWith(const Plan& plan) const {
+    return {.cascade = cascade, .plan = plan, .profile = profile};
+  }
+};
+
+}  // namespace escan

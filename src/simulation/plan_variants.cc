@@ -1,0 +1,114 @@
+#include "simulation/plan_variants.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "allocation/memory.h"
+
+namespace escan {
+namespace {
+
+constexpr double kWorthAChange = 0.02;  // what goodputs are known to
+constexpr double kWorthAWorker = 0.05;
+
+int ClientsOf(const Plan& plan, int device) {
+  int clients = 0;
+  for (const WorkerGroup& group : plan.workers) {
+    if (group.device == device) clients += group.count;
+  }
+  return clients;
+}
+
+// Collects plans that differ from `plan_` and are allowed, each once.
+class Variants {
+ public:
+  Variants(const Plan& plan, const Profile& profile, int devices, const SearchLimits& limits)
+      : plan_(plan),
+        profile_(profile),
+        limits_(limits),
+        groups_(plan.workers.size() / static_cast<size_t>(devices)) {}
+
+  std::vector<PlanVariant> All() {
+    for (size_t group = 0; group < groups_; ++group) {
+      AddGroups(group, kWorthAChange, [](WorkerGroup* g) { g->credits = g->credits > 1 ? 1 : 2; });
+    }
+    for (const auto next : {&Smaller, &Larger}) {
+      AddLimits(0, plan_.stages.size(), next);
+      for (size_t stage = 0; stage < plan_.stages.size(); ++stage) {
+        AddLimits(stage, stage + 1, next);
+      }
+      for (size_t group = 0; group < groups_; ++group) {
+        AddGroups(group, kWorthAChange, [&](WorkerGroup* g) {
+          g->thread_percent = next(profile_.thread_percents, g->thread_percent);
+        });
+      }
+    }
+    for (size_t group = 0; group < groups_; ++group) {
+      AddGroups(group, 0, [](WorkerGroup* g) { g->count -= 1; });
+      AddGroups(group, kWorthAWorker, [](WorkerGroup* g) { g->count += 1; });
+    }
+    return std::move(variants_);
+  }
+
+ private:
+  // With a change to the group and to its equals on other devices.
+  template <typename Change>
+  void AddGroups(size_t group, double gain, Change change) {
+    Plan plan = plan_;
+    for (size_t place = group; place < plan.workers.size(); place += groups_) {
+      change(&plan.workers[place]);
+    }
+    const bool empty = plan.workers[group].count < 1;
+    const int device = plan.workers[group].device;
+    const bool larger = ClientsOf(plan, device) > ClientsOf(plan_, device);
+    if (!empty && (!larger || HasRoom(plan, device))) Add(std::move(plan), gain);
+  }
+
+  bool HasRoom(const Plan& plan, int device) const {
+    return ClientsOf(plan, device) <= limits_.clients &&
+           Fits(profile_, DeviceMemory(profile_, plan, device));
+  }
+
+  // Of ascending values the one beside `value`, if there is one.
+  static int Smaller(const std::vector<int>& values, int value) {
+    const auto at = std::ranges::lower_bound(values, value);
+    return at == values.begin() ? value : *(at - 1);
+  }
+  static int Larger(const std::vector<int>& values, int value) {
+    const auto above = std::ranges::upper_bound(values, value);
+    return above == values.end() ? value : *above;
+  }
+
+  // Of the stages from `begin` to before `end`.
+  void AddLimits(size_t begin, size_t end, int (*next)(const std::vector<int>&, int)) {
+    Plan plan = plan_;
+    for (size_t stage = begin; stage < end; ++stage) {
+      StagePolicy& policy = plan.stages[stage];
+      policy.max_batch = next(profile_.stages[stage].buckets, policy.max_batch);
+      if (policy.max_batch == 1) policy.max_delay = Duration::zero();
+    }
+    Add(std::move(plan), kWorthAChange);
+  }
+
+  void Add(Plan plan, double gain) {
+    const bool known = std::ranges::any_of(
+        variants_, [&](const PlanVariant& variant) { return variant.plan == plan; });
+    if (!known && plan != plan_) variants_.push_back({.plan = std::move(plan), .gain = gain});
+  }
+
+  const Plan& plan_;
+  const Profile& profile_;
+  const SearchLimits& limits_;
+  const size_t groups_;  // on each device
+  std::vector<PlanVariant> variants_;
+};
+
+}  // namespace
+
+std::vector<PlanVariant> VariantsOf(const Plan& plan, const Profile& profile, int devices,
+                                    const SearchLimits& limits) {
+  return Variants(plan, profile, devices, limits).All();
+}
+
+}  // namespace escan

@@ -1,0 +1,115 @@
+#include "simulation/plan_climb.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <utility>
+
+#include "simulation/plan_query_fixture.h"
+#include "simulation/plan_variants.h"
+
+namespace escan {
+namespace {
+
+class PlanClimbTest : public PlanQueryTest {
+ protected:
+  PlanClimbTest() : costs_(system_.profile) {
+    start_ = system_.plan;
+    start_.workers = {{.count = 2, .stages = {0, 1}}};
+    start_.stages = {{.max_batch = 1}, {.max_batch = 1}};
+  }
+
+  SimulatedFigures Figures(const Plan& plan, Goal goal) const {
+    const auto figures = SimulatePlan(Query().SystemWith(plan), workload_, goal);
+    EXPECT_TRUE(figures.ok()) << figures.status();
+    return figures.value_or(SimulatedFigures());
+  }
+
+  SimulatedPlan Climb(Goal goal) const {
+    const PlanQuery query = Query();
+    auto found =
+        PlanClimb(query, costs_, goal).Climb({.plan = start_, .figures = Figures(start_, goal)});
+    EXPECT_TRUE(found.ok()) << found.status();
+    return *std::move(found);
+  }
+
+  std::optional<SimulatedPlan> BestReplicas(Goal goal, const SimulatedFigures& least) const {
+    const PlanQuery query = Query();
+    auto found = PlanClimb(query, costs_, goal).BestReplicas(least);
+    EXPECT_TRUE(found.ok()) << found.status();
+    return *std::move(found);
+  }
+
+  const StepCosts costs_;
+  Plan start_;
+};
+
+TEST_F(PlanClimbTest, EndsWhereNoVariantIsBetter) {
+  for (const double objective : {0.004, 0.01, 0.02, 0.1}) {
+    workload_.objective = Seconds(objective);
+    const SimulatedPlan found = Climb(Goal::kGoodput);
+    EXPECT_GE(found.figures.goodput, Figures(start_, Goal::kGoodput).goodput);
+    EXPECT_LE(found.figures.p99, *workload_.objective);
+    for (const PlanVariant& variant : VariantsOf(found.plan, system_.profile, 1, Query().limits)) {
+      // Halving ends within 2 % of a goodput.
+      EXPECT_LE(Figures(variant.plan, Goal::kGoodput).goodput,
+                found.figures.goodput * (1 + variant.gain + 0.02))
+          << objective;
+    }
+  }
+}
+
+TEST_F(PlanClimbTest, WithoutAnObjectiveClimbsToMoreCapacity) {
+  const SimulatedPlan found = Climb(Goal::kGoodput);
+  EXPECT_GT(found.figures.capacity, 2 * Figures(start_, Goal::kGoodput).capacity);
+  for (const StagePolicy& policy : found.plan.stages) EXPECT_EQ(policy.max_batch, 8);
+}
+
+TEST_F(PlanClimbTest, AtARateClimbsToLessLatency) {
+  workload_.rate = 500;
+  workload_.objective = Seconds(0.1);
+  const SimulatedFigures start = Figures(start_, Goal::kLatency);
+  ASSERT_TRUE(Holds(start, workload_));
+  const SimulatedPlan found = Climb(Goal::kLatency);
+  EXPECT_TRUE(Holds(found.figures, workload_));
+  EXPECT_LT(found.figures.p99, start.p99);
+  const SimulatedFigures again = Figures(found.plan, Goal::kLatency);
+  EXPECT_EQ(again.p99, found.figures.p99);
+}
+
+TEST_F(PlanClimbTest, FindsTheBestOfEqualWorkers) {
+  workload_.objective = Seconds(0.01);
+  const SimulatedFigures least = Figures(start_, Goal::kGoodput);
+  const auto found = BestReplicas(Goal::kGoodput, least);
+  ASSERT_TRUE(found.has_value());
+  ASSERT_EQ(found->plan.workers.size(), 1u);
+  EXPECT_EQ(found->plan.workers[0].stages.size(), 2u);
+  EXPECT_GT(found->figures.goodput, least.goodput);
+  Plan other = found->plan;
+  for (const int count : {1, 2, 3, 4}) {
+    other.workers[0].count = count;
+    EXPECT_LE(Figures(other, Goal::kGoodput).goodput, found->figures.goodput * 1.04) << count;
+  }
+}
+
+TEST_F(PlanClimbTest, HasNoReplicasWhereNoneAreBetter) {
+  workload_.objective = Seconds(0.01);
+  EXPECT_FALSE(BestReplicas(Goal::kGoodput, {.capacity = 1e9, .goodput = 1e9}).has_value());
+  workload_.objective = Seconds(1e-6);
+  EXPECT_FALSE(BestReplicas(Goal::kGoodput, {.goodput = 1}).has_value());
+}
+
+TEST_F(PlanClimbTest, HasReplicasOnEveryDevice) {
+  workload_.objective = Seconds(0.02);
+  PlanQuery query = Query();
+  query.devices = 2;
+  const auto found = PlanClimb(query, costs_, Goal::kGoodput).BestReplicas({.goodput = 1});
+  ASSERT_TRUE(found.ok() && found->has_value()) << found.status();
+  ASSERT_EQ((*found)->plan.workers.size(), 2u);
+  EXPECT_EQ((*found)->plan.workers[1].device, 1);
+  EXPECT_EQ((*found)->plan.workers[1].count, (*found)->plan.workers[0].count);
+}
+
+}  // namespace
+}  // namespace escan
