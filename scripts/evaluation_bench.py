@@ -14,6 +14,7 @@ ALLOCATED = "allocated"
 OBJECTIVES = {"tight": 3.0, "loose": 10.0}  # times an unbatched pass
 START_PART = 0.8  # of the closed loop's rate: where a search begins
 UNBATCHED_SECONDS = 2.0
+SIMULATED_REQUESTS = 50_000
 MARGIN_SECONDS = 10.0  # for what a measurement needs beside its load
 
 
@@ -98,15 +99,13 @@ class Bench:
             self.plan = text
 
     def search_plan(self, ratio, objective_ms):
-        """Returns the text of the plan that the allocation chooses."""
-        file = self.path("allocated.yaml")
-        run_program([
-            self.arguments.bin / "escanctl", "plan", "search", "--config", self.configuration,
-            "--profile", self.arguments.profile, "--rows", self.arguments.rows,
-            "--exit-ratios", exit_ratios(ratio, self.stages), "--objective", f"{objective_ms}ms",
-            "--output", file,
-        ])
-        return file.read_text()
+        """Returns what escanctl plan search says, as JSON: the plan and what is expected of it."""
+        return json.loads(run_program([
+            self.arguments.bin / "escanctl", "--json", "plan", "search",
+            "--config", self.configuration, "--profile", self.arguments.profile,
+            "--rows", self.arguments.rows, "--exit-ratios", exit_ratios(ratio, self.stages),
+            "--objective", f"{objective_ms}ms",
+        ]))
 
     def start_load(self, ratio, flags, report):
         """Starts the generator; `ratio` is None where `flags` say where samples exit."""
@@ -139,24 +138,57 @@ class Bench:
         ])
         return report["achieved_requests_per_s"]
 
-    def unbatched_ms(self, records):
-        """Returns the median time of one request alone through all stages, measured once."""
+    def unbatched(self, records):
+        """Returns the record of one request alone through all stages, measured and simulated once."""
         key = {"what": "unbatched", "device": self.device, "rows": self.arguments.rows}
         record = records.find(**key)
         if record is None:
             self.budget.need(UNBATCHED_SECONDS + MARGIN_SECONDS, "an unbatched pass")
-            self.set_plan(self.fixed_plan("sequential"))
+            text = self.fixed_plan("sequential")
+            self.set_plan(text)
             report = self.load(0.0, [
                 "--concurrency", "1", "--warmup", "500ms",
                 "--duration", f"{UNBATCHED_SECONDS}s", "--deadline", "10s",
             ])
-            record = records.add(key, p50_ms=report["latency_ms"]["p50"])
-        return record["p50_ms"]
+            simulated = Simulator(self, text, 0.0).run(["--concurrency", "1"])
+            record = records.add(key, p50_ms=report["latency_ms"]["p50"],
+                                 simulated_p50_ms=simulated["latency_ms"]["p50"])
+        return record
 
-    def objectives_ms(self, records):
-        """Returns {name: p99 in milliseconds}."""
-        unbatched = self.unbatched_ms(records)
-        return {name: round(factor * unbatched, 3) for name, factor in OBJECTIVES.items()}
+
+class Simulator:
+    """escanctl simulate of one plan at one exit ratio."""
+
+    def __init__(self, bench, plan_text, ratio, request_overhead_ms=0.0):
+        arguments = bench.arguments
+        self.command = [
+            arguments.bin / "escanctl", "--json", "simulate", "--config", bench.configuration,
+            "--profile", arguments.profile, "--plan", bench.write_plan(plan_text),
+            "--rows", arguments.rows, "--exit-ratios", exit_ratios(ratio, bench.stages),
+            "--samples", SIMULATED_REQUESTS * arguments.rows,
+            "--warmup-samples", SIMULATED_REQUESTS * arguments.rows // 10, "--deadline", "10s",
+            "--overhead", f"{request_overhead_ms:.3f}ms",
+        ]
+        self.rows = arguments.rows
+
+    def run(self, pace):
+        report = json.loads(run_program([*self.command, *pace]))
+        if report["latency_ms"] is None:
+            raise Failed("in the simulation no request was served")
+        return report
+
+    def requests_per_s(self, pace):
+        return self.run(pace)["achieved_samples_per_s"] / self.rows
+
+
+def objectives_ms(unbatched):
+    """Returns {name: p99 in milliseconds}, multiples of what an unbatched request takes."""
+    return {name: round(factor * unbatched["p50_ms"], 3) for name, factor in OBJECTIVES.items()}
+
+
+def overhead_ms(unbatched):
+    """Returns the time that a request spends in gRPC and the network, which is not simulated."""
+    return max(0.0, unbatched["p50_ms"] - unbatched["simulated_p50_ms"])
 
 
 def records_of(arguments, what):

@@ -9,6 +9,8 @@ from evaluation_bench import (
     START_PART,
     Bench,
     deadline,
+    objectives_ms,
+    overhead_ms,
     records_of,
 )
 
@@ -24,7 +26,9 @@ class Grid:
         self.bench = bench
         self.arguments = arguments
         self.records = records_of(arguments, "grid")
-        self.objectives = bench.objectives_ms(self.records)
+        unbatched = bench.unbatched(self.records)
+        self.objectives = objectives_ms(unbatched)
+        self.overhead_ms = overhead_ms(unbatched)
         self.seconds = []  # of the sweeps of this run
 
     def run(self):
@@ -41,7 +45,7 @@ class Grid:
     def sweeps(self):
         """By plan, because a fixed one serves all exit ratios without a change of plan."""
         for repeat in range(self.arguments.repeats):
-            for plan in (ALLOCATED, *FIXED_PLANS):
+            for plan in self.arguments.plans:
                 for ratio in self.arguments.ratios:
                     yield repeat, plan, ratio
 
@@ -64,13 +68,15 @@ class Grid:
             self.sweep(repeat, plan, ratio, self.bench.fixed_plan(plan), self.objectives)
             return
         objectives_of = {}  # by plan
+        expected = {}  # by objective
         for objective, p99_ms in self.objectives.items():
-            text = self.bench.search_plan(ratio, p99_ms)
-            objectives_of.setdefault(text, {})[objective] = p99_ms
+            found = self.bench.search_plan(ratio, p99_ms - self.overhead_ms)
+            objectives_of.setdefault(found["plan"], {})[objective] = p99_ms
+            expected[objective] = found["simulated_goodput_samples_per_s"]
         for text, objectives in objectives_of.items():
-            self.sweep(repeat, plan, ratio, text, objectives)
+            self.sweep(repeat, plan, ratio, text, objectives, expected)
 
-    def sweep(self, repeat, plan, ratio, text, objectives):
+    def sweep(self, repeat, plan, ratio, text, objectives, expected=None):
         self.bench.set_plan(text)
         closed_loop = self.bench.closed_loop(ratio)
         report = self.bench.load(ratio, [
@@ -84,6 +90,7 @@ class Grid:
             self.records.add(
                 self.key(repeat, plan, ratio, objective),
                 plan_text=text,
+                simulated_samples_per_s=(expected or {}).get(objective),
                 closed_loop_samples_per_s=closed_loop * self.arguments.rows,
                 probes=len(report["probes"]),
                 generator_was_late=any(probe["generator_was_late"] for probe in report["probes"]),

@@ -6,12 +6,18 @@ import signal
 import subprocess
 import tempfile
 
-from evaluation_bench import MARGIN_SECONDS, Bench, exit_ratios, records_of, run_program
+from evaluation_bench import (
+    MARGIN_SECONDS,
+    Bench,
+    Simulator,
+    overhead_ms,
+    records_of,
+    run_program,
+)
 from measuring import Failed, Records, TimeOver, child_on
 
 SIMULATED_PLANS = ("sequential", "pipeline", "replicas_6x30")
 LOADS = (0.5, 0.8)  # of each side's own closed-loop rate
-SIMULATED_REQUESTS = 50_000
 ALONE = "only "  # begins the name of a plan that is one stage
 
 
@@ -36,12 +42,6 @@ def run_profile(arguments, budget):
                 process.wait()
 
 
-def profiled(arguments):
-    """The flags of escanctl's offline commands."""
-    return ["--config", arguments.folder / arguments.cascade / "escand.yaml",
-            "--profile", arguments.profile]
-
-
 def run_model(arguments, _):
     """Compares the predicted rates with those that escan-cascade-benchmark measured."""
     records = records_of(arguments, "model")
@@ -54,8 +54,9 @@ def run_model(arguments, _):
             continue
         plan = arguments.folder / arguments.cascade / "plans" / f"{key['plan']}.yaml"
         said = run_program([
-            arguments.bin / "escanctl", "--json", "plan", "predict", *profiled(arguments),
-            "--plan", plan, "--limit", key["limit"], "--rows", key["rows"],
+            arguments.bin / "escanctl", "--json", "plan", "predict", "--plan", plan,
+            "--config", arguments.folder / arguments.cascade / "escand.yaml",
+            "--profile", arguments.profile, "--limit", key["limit"], "--rows", key["rows"],
             "--exit-ratios", ",".join(f"{ratio:g}" for ratio in key["exit_ratios"]),
         ])
         records.add(key, predicted=json.loads(said.splitlines()[0]),
@@ -67,6 +68,7 @@ def run_simulator(arguments, budget):
     records = records_of(arguments, "simulator")
     ratio = arguments.ratios[0]
     with Bench(arguments, budget) as bench:
+        overhead = overhead_ms(bench.unbatched(records_of(arguments, "grid")))
         for plan in SIMULATED_PLANS:
             key = {"what": "simulator", "device": bench.device, "rows": arguments.rows,
                    "plan": plan, "exit_ratio": ratio}
@@ -77,8 +79,8 @@ def run_simulator(arguments, budget):
                 + MARGIN_SECONDS, plan)
             text = bench.fixed_plan(plan)
             bench.set_plan(text)
-            simulator = Simulator(arguments, bench.write_plan(text), ratio, bench.stages)
-            records.add(key, **compare(bench, simulator, ratio))
+            records.add(key, overhead_ms=overhead,
+                        **compare(bench, Simulator(bench, text, ratio, overhead), ratio))
             print(f"  {plan}: {json.dumps(records.find(**key)['loads'])}", flush=True)
 
 
@@ -99,25 +101,3 @@ def compare(bench, simulator, ratio):
     rows = bench.arguments.rows
     return {"measured_samples_per_s": measured * rows, "simulated_samples_per_s": simulated * rows,
             "loads": loads}
-
-
-class Simulator:
-    """escanctl simulate of one plan under one load."""
-
-    def __init__(self, arguments, plan, ratio, stages):
-        self.command = [
-            arguments.bin / "escanctl", "--json", "simulate", *profiled(arguments),
-            "--plan", plan, "--rows", arguments.rows, "--exit-ratios", exit_ratios(ratio, stages),
-            "--samples", SIMULATED_REQUESTS * arguments.rows,
-            "--warmup-samples", SIMULATED_REQUESTS * arguments.rows // 10, "--deadline", "10s",
-        ]
-        self.rows = arguments.rows
-
-    def run(self, pace):
-        report = json.loads(run_program([*self.command, *pace]))
-        if report["latency_ms"] is None:
-            raise Failed("in the simulation no request was served")
-        return report
-
-    def requests_per_s(self, pace):
-        return self.run(pace)["achieved_samples_per_s"] / self.rows

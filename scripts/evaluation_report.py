@@ -6,6 +6,7 @@ from benchmark_report import print_table
 from evaluation_bench import ALLOCATED, FIXED_PLANS, OBJECTIVES
 from measuring import Records
 
+PREDICTED_RATES = {"rate": "model", "simulated_rate": "simulator"}
 PLOT = {"width": 720, "height": 240, "margin": 48}
 
 
@@ -24,16 +25,26 @@ def geometric_mean(values):
     return statistics.geometric_mean(values) if values else float("nan")
 
 
-def goodputs(records):
-    """Returns {(exit ratio, objective): {plan: median goodput of the repetitions}}."""
+def sweeps(records, figure):
+    """Returns {(exit ratio, objective): {plan: [a figure, of each repetition]}}."""
     values = {}
     for record in records:
         key = record["key"]
-        if key["what"] == "sweep":
+        if key["what"] == "sweep" and record.get(figure) is not None:
             cell = values.setdefault((key["exit_ratio"], key["objective"]), {})
-            cell.setdefault(key["plan"], []).append(record["goodput_samples_per_s"])
+            cell.setdefault(key["plan"], []).append(record[figure])
+    return dict(sorted(values.items()))
+
+
+def medians(cells):
     return {cell: {plan: statistics.median(found) for plan, found in plans.items()}
-            for cell, plans in sorted(values.items())}
+            for cell, plans in cells.items()}
+
+
+def spread(values):
+    """Returns the part of the median by which repetitions differ, or None of a single one."""
+    middle = statistics.median(values)
+    return (max(values) - min(values)) / middle if len(values) > 1 and middle > 0 else None
 
 
 def unsettled(records):
@@ -42,18 +53,24 @@ def unsettled(records):
             for record in records if record["key"]["what"] == "sweep" and not record["settled"]}
 
 
-def grid_rows(cells, open_searches):
-    for (ratio, objective), plans in cells.items():
+def grid_rows(records):
+    repetitions = sweeps(records, "goodput_samples_per_s")
+    simulated = medians(sweeps(records, "simulated_samples_per_s"))
+    open_searches = unsettled(records)
+    for cell, plans in medians(repetitions).items():
         fixed = {plan: plans[plan] for plan in FIXED_PLANS if plan in plans}
         best = max(fixed, key=fixed.get, default=None)
-        gain = ""
+        gain, spreads = "", []
         if ALLOCATED in plans and best and fixed[best] > 0:
             gain = f"{part_of(plans[ALLOCATED], fixed[best])} of {best}"
-        marks = {plan: "*" if (ratio, objective, plan) in open_searches else "" for plan in plans}
-        yield [f"{ratio:g}", objective,
+            spreads = [spread(repetitions[cell][plan]) for plan in (ALLOCATED, best)]
+        marks = {plan: "*" if (*cell, plan) in open_searches else "" for plan in plans}
+        yield [f"{cell[0]:g}", cell[1],
                *(f"{plans[plan]:,.0f}{marks[plan]}" if plan in plans else ""
                  for plan in (ALLOCATED, *FIXED_PLANS)),
-               gain]
+               gain,
+               " / ".join(f"{part:.0%}" for part in spreads if part is not None),
+               part_of(simulated[cell][ALLOCATED], plans[ALLOCATED]) if cell in simulated else ""]
 
 
 def gain_rows(cells):
@@ -69,15 +86,16 @@ def gain_rows(cells):
 def print_grid(folder):
     for cascade, records in results(folder, "grid"):
         unbatched = [record["p50_ms"] for record in records if record["key"]["what"] == "unbatched"]
-        cells = goodputs(records)
         objectives = ", ".join(f"{name} {factor * unbatched[-1]:.1f} ms"
                                for name, factor in OBJECTIVES.items())
         print_table(
             f"Goodput of {cascade}, samples/s ({objectives})",
-            ["exit ratio", "objective", ALLOCATED, *FIXED_PLANS, "allocated / best fixed"],
-            grid_rows(cells, unsettled(records)))
+            ["exit ratio", "objective", ALLOCATED, *FIXED_PLANS, "allocated / best fixed",
+             "spreads", "simulated / allocated"],
+            grid_rows(records))
         print_table(f"Goodput of the allocation of {cascade}, as a multiple of fixed plans'",
-                    ["plan", "geometric mean", "least", "greatest", "cells"], gain_rows(cells))
+                    ["plan", "geometric mean", "least", "greatest", "cells"],
+                    gain_rows(medians(sweeps(records, "goodput_samples_per_s"))))
         if unsettled(records):
             print("\n*: a search ended before it had a bracket to within its tolerance.")
         late = sum(record.get("generator_was_late", False) for record in records)
@@ -104,7 +122,8 @@ def model_rows(records):
         predicted = record["predicted"]
         measured = record["measured_samples_per_s"]
         yield [record["key"]["plan"], str(record["key"]["limit"]), f"{measured:,.0f}",
-               f"{predicted['rate']:,.0f}", f"{predicted['rate'] / measured - 1:+.1%}",
+               *(text for rate in PREDICTED_RATES
+                 for text in (f"{predicted[rate]:,.0f}", f"{predicted[rate] / measured - 1:+.1%}")),
                *(f"{predicted[bound]:,.0f}" if predicted.get(bound) else ""
                  for bound in ("worker_bound", "device_bound", "bus_bound"))]
 
@@ -112,14 +131,17 @@ def model_rows(records):
 def print_model(folder):
     for cascade, records in results(folder, "model"):
         print_table(f"Predicted rates of {cascade}, samples/s",
-                    ["plan", "batch limit", "measured", "predicted", "error", "worker bound",
-                     "device bound", "bus bound"], model_rows(records))
+                    ["plan", "batch limit", "measured", "predicted", "error", "simulated", "error",
+                     "worker bound", "device bound", "bus bound"], model_rows(records))
         measured = [record["measured_samples_per_s"] for record in records]
-        predicted = [record["predicted"]["rate"] for record in records]
-        errors = [abs(p / m - 1) for p, m in zip(predicted, measured)]
-        correlation = spearman(measured, predicted)
-        print(f"\nError: median {statistics.median(errors):.1%}, worst {max(errors):.1%}"
-              + (f"; rank correlation {correlation:.2f}" if correlation is not None else "") + ".")
+        for rate, whose in PREDICTED_RATES.items():
+            predicted = [record["predicted"][rate] for record in records]
+            errors = [abs(p / m - 1) for p, m in zip(predicted, measured)]
+            correlation = spearman(measured, predicted)
+            print(f"\nError of the {whose}: median {statistics.median(errors):.1%}, "
+                  f"worst {max(errors):.1%}"
+                  + (f"; rank correlation {correlation:.2f}" if correlation is not None else "")
+                  + ".")
 
 
 def simulator_rows(records):
@@ -138,6 +160,7 @@ def print_simulator(folder):
             f"The simulator beside {cascade}",
             ["plan", "load", "closed loop, samples/s", "simulated", "p50, ms", "simulated",
              "p99, ms", "simulated"], simulator_rows(records))
+        print(f"\nSimulated with an overhead of {records[-1]['overhead_ms']:.2f} ms a request.")
 
 
 def part_of(value, whole):

@@ -109,9 +109,10 @@ def alone_rows(records):
 def grpc_rows(folder):
     for cascade in CASCADES:
         path = folder / f"grpc_{cascade}.json"
-        if not path.exists():
+        text = path.read_text() if path.exists() else ""
+        if not text:  # a run that ended early left it empty
             continue
-        result = json.loads(path.read_text())
+        result = json.loads(text)
         smaller = min(result["without_grpc"], result["echo"]["samples_per_second"])
         yield [
             cascade,

@@ -5,6 +5,7 @@ line of it, and plans/.
 """
 
 import ctypes
+import fcntl
 import json
 import os
 import pathlib
@@ -14,7 +15,9 @@ import subprocess
 import time
 
 START_SECONDS = 300
+TIME_OVER = 3  # the exit status of a run that another one goes on with
 PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)  # loaded here: a child of a process with threads must not
 ROWS_OF_A_REQUEST = {"heavy": 1, "cifar": 16, "text": 8}
 
 
@@ -63,7 +66,7 @@ def end_on_sigterm():
 def child_on(cores):
     """Returns what a child process does first: it stays on `cores`, and ends when this one does."""
     def prepare():
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         os.sched_setaffinity(0, cores)
 
     return prepare
@@ -177,7 +180,10 @@ class Escand(Server):
 
 
 class Records:
-    """Measurements as JSON lines, each under a key; what is there is not measured again."""
+    """Measurements as JSON lines, each under a key; what is there is not measured again.
+
+    Several runs may add to one file at once. None sees what another one adds after its own start.
+    """
 
     def __init__(self, file):
         self.file = file
@@ -202,9 +208,10 @@ class Records:
 
     def add(self, key, **figures):
         record = {"key": key, **figures}
-        # The line of a run that was killed has no end.
-        torn = self.file.exists() and not self.file.read_bytes().endswith(b"\n")
         with open(self.file, "a", encoding="utf-8") as lines:
+            fcntl.flock(lines, fcntl.LOCK_EX)
+            # The line of a run that was killed has no end.
+            torn = not (b"\n" + self.file.read_bytes()).endswith(b"\n")
             lines.write(("\n" if torn else "") + json.dumps(record) + "\n")
         self.by_key[self.name(key)] = record
         return record

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -101,6 +102,26 @@ class Evaluation(unittest.TestCase):
         self.assertGreater(sum(interval["succeeded"] for interval in line["timeline"]), 0)
         self.assertIn("### Exit ratios of idle on cpu that change, 500 samples/s", self.report())
         self.assertTrue(list(self.results.glob("drift_*.svg")))
+
+    def test_all_of_it_goes_on_where_its_time_was_over(self):
+        results = self.folder / "all"
+        command = [sys.executable, EVALUATE, "all", "--cascades", "idle", "--bin", BIN, "--folder",
+                   self.folder, "--results", results, *SHORT]
+        # Of one exit ratio only: the drift then has nothing to compare with.
+        short = ["--ratios", "0.8", "--rate", "500", "--phase-seconds", "1"]
+        done = subprocess.run([*command, *short, "--max-seconds", "0"], capture_output=True,
+                              text=True, check=False)
+        self.assertEqual(done.returncode, TIME_OVER, done.stderr)
+        self.assertIn("no time left for profile_idle", done.stderr)
+        shutil.copy(self.results / "profile_idle.json", results)
+        done = subprocess.run([*command, *short], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("evaluate.py: not measured: drift_idle; ", done.stderr)
+        self.assertIn("no goodput at exit ratio 0.3",
+                      (results / "logs" / "drift_idle.log").read_text())
+        self.assertEqual({file.name for file in results.glob("*_idle.json")},
+                         {f"{what}_idle.json" for what in ("profile", "grid", "simulator",
+                                                           "replan")})
 
     def test_plan_changes_under_load_lose_nothing(self):
         self.evaluate("replan", "--ratios", "0", "--changes", "3")

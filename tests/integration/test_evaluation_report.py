@@ -47,30 +47,36 @@ class Report(InAFolder):
         self.write(
             "grid_heavy.json",
             {"key": {"what": "unbatched", "device": "an imagined GPU"}, "p50_ms": 4.0},
-            sweep("allocated", 0.3, "tight", 900), sweep("allocated", 0.3, "tight", 1100, 1),
+            {**sweep("allocated", 0.3, "tight", 900), "simulated_samples_per_s": 1320},
+            sweep("allocated", 0.3, "tight", 1100, 1),
             sweep("allocated", 0.3, "tight", 1200, 2), sweep("pipeline", 0.3, "tight", 500),
             sweep("sequential", 0.3, "tight", 550),
             sweep("allocated", 0.8, "tight", 800), sweep("sequential", 0.8, "tight", 100),
             sweep("pipeline", 0.8, "tight", 0, settled=False))
         report = self.report()
         self.assertIn("### Goodput of heavy on an imagined GPU, samples/s", report)
-        self.assertIn("| 0.8 | tight | 800 |  | 100 | 0* |  | 8.00 of sequential |", report)
+        self.assertIn("| 0.8 | tight | 800 |  | 100 | 0* |  | 8.00 of sequential |  |  |", report)
         self.assertIn("*: a search ended before", report)
         self.assertIn("samples/s (tight 12.0 ms, loose 40.0 ms)", report)
-        self.assertIn("| 0.3 | tight | 1,100 |  | 550 | 500 |  | 2.00 of sequential |", report)
+        self.assertIn("| 0.3 | tight | 1,100 |  | 550 | 500 |  | 2.00 of sequential | 27% | 1.20 |",
+                      report)
         self.assertIn("| sequential | 4.00 | 2.00 | 8.00 | 2 of 2 |", report)
         self.assertIn("| pipeline | 2.20 | 2.20 | 2.20 | 1 of 2 |", report)
 
     def test_predictions_have_errors_and_a_rank_correlation(self):
         self.write("model_heavy.json", *(
             {"key": {"plan": plan, "limit": 32}, "measured_samples_per_s": measured,
-             "predicted": {"rate": predicted, "worker_bound": predicted, "device_bound": 9000,
-                           "bus_bound": None}}
+             "predicted": {"rate": predicted, "simulated_rate": 1.2 * measured,
+                           "worker_bound": predicted, "device_bound": 9000, "bus_bound": None}}
             for plan, measured, predicted in (("a", 1000, 1100), ("b", 2000, 1000),
                                               ("c", 4000, 4200))))
         report = self.report()
-        self.assertIn("| a | 32 | 1,000 | 1,100 | +10.0% | 1,100 | 9,000 |  |", report)
-        self.assertIn("Error: median 10.0%, worst 50.0%; rank correlation 0.50.", report)
+        self.assertIn("| a | 32 | 1,000 | 1,100 | +10.0% | 1,200 | +20.0% | 1,100 | 9,000 |  |",
+                      report)
+        self.assertIn("Error of the model: median 10.0%, worst 50.0%; rank correlation 0.50.",
+                      report)
+        self.assertIn("Error of the simulator: median 20.0%, worst 20.0%; rank correlation 1.00.",
+                      report)
 
     def test_a_drift_is_a_table_and_a_plot(self):
         timeline = [{"within": [10 * second]} for second in range(5)]
