@@ -7,14 +7,16 @@ import pathlib
 import sys
 import tempfile
 import unittest
+import unittest.mock
 from xml.etree import ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 
 from evaluation_bench import with_equal_shares
 from evaluation_changes import phases
+from evaluation_lanes import Job, jobs_of, run_jobs
 from evaluation_report import print_report, spearman
-from measuring import Failed, Records, write_configuration
+from measuring import Budget, Failed, Records, TimeOver, write_configuration
 
 
 def sweep(plan, ratio, objective, goodput, repeat=0, settled=True):
@@ -107,6 +109,70 @@ class Report(InAFolder):
         report = self.report()
         self.assertIn("| 0.3 | tight |  |  | 55 |", report)
         self.assertIn("| 0.3 | tight |  |  | 77 |", report)
+
+
+# Notes when it ran and on which GPU, and ends with the status that it is given.
+PROGRAM = """
+import os, pathlib, sys, time
+status, note = int(sys.argv[1]), pathlib.Path(sys.argv[2])
+start = time.monotonic()
+time.sleep(0.2)
+with open(note, "a") as lines:
+    print(start, time.monotonic(), os.environ["CUDA_VISIBLE_DEVICES"], sys.argv[3], file=lines)
+sys.exit(status)
+"""
+
+
+class Lanes(InAFolder):
+    def run_jobs(self, *jobs, seconds=60):
+        """Runs jobs, (name, status, names of those before it), on two GPUs; returns their notes."""
+        program = self.folder / "program.py"
+        program.write_text(PROGRAM)
+        notes = self.folder / "notes"
+        notes.write_text("")
+        with unittest.mock.patch("evaluation_lanes.parts_of_cores", lambda _: [{0}, {0}]), \
+                contextlib.redirect_stdout(io.StringIO()):
+            try:
+                run_jobs([Job(name, (str(status), notes, name), before)
+                          for name, status, before in jobs],
+                         program, [], ["7", "9"], self.folder, Budget(seconds))
+            finally:
+                self.notes = {name: (float(start), float(end), gpu) for start, end, gpu, name in
+                              (line.split() for line in notes.read_text().splitlines())}
+        return self.notes
+
+    def test_jobs_run_side_by_side_but_for_those_that_wait(self):
+        ran = self.run_jobs(("a", 0, ()), ("b", 0, ("a",)), ("c", 0, ()), ("d", 0, ("a", "c")))
+        self.assertEqual(set(ran), set("abcd"))
+        self.assertEqual({ran["a"][2], ran["c"][2]}, {"7", "9"})
+        for later, earlier in (("b", "a"), ("d", "a"), ("d", "c")):
+            self.assertGreater(ran[later][0], ran[earlier][1])
+        for gpu in ("7", "9"):
+            times = sorted(times[:2] for times in ran.values() if times[2] == gpu)
+            for (_, end), (start, _) in zip(times, times[1:]):
+                self.assertGreater(start, end)
+
+    def test_what_waits_for_a_failure_is_not_run(self):
+        with self.assertRaisesRegex(Failed, "not measured: a, b, c; "):
+            self.run_jobs(("a", 1, ()), ("b", 0, ("a",)), ("c", 0, ("b",)), ("d", 0, ()))
+        self.assertEqual(set(self.notes), {"a", "d"})
+
+    def test_what_has_no_time_left_is_named(self):
+        with self.assertRaisesRegex(TimeOver, "no time left for a, b"):
+            self.run_jobs(("a", 3, ()), ("b", 0, ("a",)))
+        with self.assertRaisesRegex(TimeOver, "no time left for a"):
+            self.run_jobs(("a", 0, ()), seconds=0)
+        self.assertEqual(self.notes, {})
+
+    def test_jobs_of_a_cascade_wait_for_what_they_need(self):
+        jobs = jobs_of("heavy", ("allocated", "sequential", "pipeline"))
+        names = [job.name for job in jobs]
+        self.assertEqual(names[:3], ["profile_heavy", "grid_sequential_heavy",
+                                     "grid_allocated_heavy"])
+        for place, job in enumerate(jobs):
+            for before in job.after:
+                self.assertIn(before, names[:place])
+        self.assertIn("grid_pipeline_heavy", jobs[names.index("drift_heavy")].after)
 
 
 class Results(InAFolder):
