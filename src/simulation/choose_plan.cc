@@ -71,9 +71,9 @@ class Choice {
     const PlanClimb climb(query_, costs_, goal_);
     const auto simplest = Simplest();
     SimulatedPlan start{.plan = simplest->planned.plan, .figures = simplest->figures};
-    absl::StatusOr<std::optional<SimulatedPlan>> replicas = climb.BestReplicas(start.figures);
-    if (!replicas.ok()) return replicas.status();
-    if (replicas->has_value()) start = **std::move(replicas);
+    absl::StatusOr<std::optional<SimulatedPlan>> simple = climb.BestSimple(start.figures);
+    if (!simple.ok()) return simple.status();
+    if (simple->has_value()) start = **std::move(simple);
     absl::StatusOr<SimulatedPlan> found = climb.Climb(std::move(start));
     if (!found.ok()) return found.status();
     Add(*std::move(found));

@@ -14,7 +14,7 @@
 namespace escan {
 namespace {
 
-constexpr size_t kMostTried = 96;     // variants, of all plans of one climb
+constexpr size_t kMostTried = 192;    // variants, of all plans of one climb
 constexpr double kModelError = 1.25;  // by which the model's capacity may be too low
 constexpr double kWorthMore = 0.02;   // of one start than of another: what goodputs are known to
 constexpr int kLimits = 4;            // about so many different batch limits
@@ -32,10 +32,16 @@ bool IsBetter(Goal goal, const Workload& workload, const SimulatedFigures& a,
   return a.p99 < b.p99 * (1 - gain);
 }
 
-absl::StatusOr<std::optional<SimulatedPlan>> PlanClimb::BestReplicas(
+absl::StatusOr<std::optional<SimulatedPlan>> PlanClimb::BestSimple(
     const SimulatedFigures& least) const {
+  Workload of_device = query_.workload;
+  if (of_device.rate) *of_device.rate /= query_.devices;
+  const SearchGrid grid(costs_, of_device, query_.limits);
+  std::vector<Plan> plans;
+  AddReplicas(grid, &plans);
+  AddPipelines(grid, &plans);
   std::optional<SimulatedPlan> best;
-  for (const Plan& plan : Replicas()) {
+  for (const Plan& plan : plans) {
     auto better = Try(plan, kWorthMore, best ? best->figures : least);
     if (!better.ok()) return better.status();
     if (better->has_value()) best = *std::move(better);
@@ -43,15 +49,11 @@ absl::StatusOr<std::optional<SimulatedPlan>> PlanClimb::BestReplicas(
   return best;
 }
 
-std::vector<Plan> PlanClimb::Replicas() const {
-  Workload of_device = query_.workload;
-  if (of_device.rate) *of_device.rate /= query_.devices;
-  const SearchGrid grid(costs_, of_device, query_.limits);
+void PlanClimb::AddReplicas(const SearchGrid& grid, std::vector<Plan>* plans) const {
   int buckets = 0;
   for (int stage = 0; stage < grid.stages(); ++stage) {
     buckets = std::max(buckets, grid.buckets(stage));
   }
-  std::vector<Plan> plans;
   Candidate candidate{.class_count = 1};
   Candidate::Class& workers = candidate.classes.front();
   workers.last = grid.stages() - 1;
@@ -61,14 +63,32 @@ std::vector<Plan> PlanClimb::Replicas() const {
     }
     for (const int count : kCounts) {
       workers.count = count;
-      if (count > query_.limits.clients || !Fits(query_.profile, grid.Memory(candidate))) break;
-      for (workers.share = 0; workers.share < grid.shares(); ++workers.share) {
-        Plan& plan = plans.emplace_back(grid.MakePlan(candidate, query_.devices));
-        for (WorkerGroup& group : plan.workers) group.credits = 1;
-      }
+      AddWithEachShare(grid, candidate, plans);
     }
   }
-  return plans;
+}
+
+void PlanClimb::AddPipelines(const SearchGrid& grid, std::vector<Plan>* plans) const {
+  if (grid.stages() > kMostClasses) return;
+  Candidate candidate{.class_count = grid.stages()};
+  for (int stage = 0; stage < grid.stages(); ++stage) {
+    const auto i = static_cast<size_t>(stage);
+    candidate.classes[i] = {.first = stage, .last = stage};
+    candidate.bucket[i] = grid.buckets(stage) - 1;
+  }
+  AddWithEachShare(grid, candidate, plans);
+}
+
+// With one credit; if limits and memory allow it.
+void PlanClimb::AddWithEachShare(const SearchGrid& grid, Candidate candidate,
+                                 std::vector<Plan>* plans) const {
+  if (candidate.clients() > query_.limits.clients) return;
+  if (!Fits(query_.profile, grid.Memory(candidate))) return;
+  for (int share = 0; share < grid.shares(); ++share) {
+    for (Candidate::Class& workers : candidate.classes) workers.share = share;
+    Plan& plan = plans->emplace_back(grid.MakePlan(candidate, query_.devices));
+    for (WorkerGroup& group : plan.workers) group.credits = 1;
+  }
 }
 
 absl::StatusOr<SimulatedPlan> PlanClimb::Climb(SimulatedPlan best) const {
@@ -76,7 +96,7 @@ absl::StatusOr<SimulatedPlan> PlanClimb::Climb(SimulatedPlan best) const {
   bool climbs = true;
   while (std::exchange(climbs, false)) {
     for (const PlanVariant& variant :
-         VariantsOf(best.plan, query_.profile, query_.devices, query_.limits)) {
+         VariantsOf(best.plan, costs_, query_.devices, query_.limits)) {
       if (tried.size() > kMostTried || std::ranges::count(tried, variant.plan) > 0) continue;
       tried.push_back(variant.plan);
       auto better = Try(variant.plan, variant.gain, best.figures);

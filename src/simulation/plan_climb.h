@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "allocation/contest.h"
+#include "allocation/search_grid.h"
 #include "allocation/step_costs.h"
 #include "escan/plan.h"
 #include "simulation/plan_query.h"
@@ -32,16 +33,19 @@ class PlanClimb {
   PlanClimb(const PlanQuery& query, const StepCosts& costs, Goal goal)
       : query_(query), costs_(costs), goal_(goal) {}
 
-  // The best of the plans whose workers are all equal and host all stages, in some numbers, with
-  // each share, one credit and some batch limits; nothing if none is better than `least`.
-  absl::StatusOr<std::optional<SimulatedPlan>> BestReplicas(const SimulatedFigures& least) const;
+  // The best of simple plans with one credit, each share and some batch limits: equal workers that
+  // host all stages, or one worker for each stage. Nothing if none is better than `least`.
+  absl::StatusOr<std::optional<SimulatedPlan>> BestSimple(const SimulatedFigures& least) const;
 
   // What the plan becomes when it is changed in one thing after the other (VariantsOf), as long as
   // that makes it better.
   absl::StatusOr<SimulatedPlan> Climb(SimulatedPlan plan) const;
 
  private:
-  std::vector<Plan> Replicas() const;
+  void AddReplicas(const SearchGrid& grid, std::vector<Plan>* plans) const;
+  void AddPipelines(const SearchGrid& grid, std::vector<Plan>* plans) const;
+  void AddWithEachShare(const SearchGrid& grid, Candidate candidate,
+                        std::vector<Plan>* plans) const;
   absl::StatusOr<std::optional<SimulatedPlan>> Try(const Plan& plan, double gain,
                                                    const SimulatedFigures& best) const;
   bool MayBeBetter(const Plan& plan, const SimulatedFigures& best) const;

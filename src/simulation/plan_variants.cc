@@ -23,9 +23,10 @@ int ClientsOf(const Plan& plan, int device) {
 // Collects plans that differ from `plan_` and are allowed, each once.
 class Variants {
  public:
-  Variants(const Plan& plan, const Profile& profile, int devices, const SearchLimits& limits)
+  Variants(const Plan& plan, const StepCosts& costs, int devices, const SearchLimits& limits)
       : plan_(plan),
-        profile_(profile),
+        costs_(costs),
+        profile_(costs.profile()),
         limits_(limits),
         groups_(plan.workers.size() / static_cast<size_t>(devices)) {}
 
@@ -42,6 +43,13 @@ class Variants {
         AddGroups(group, kWorthAChange, [&](WorkerGroup* g) {
           g->thread_percent = next(profile_.thread_percents, g->thread_percent);
         });
+      }
+    }
+    for (const int part : {0, 16, 8, 4, 2}) {
+      const Duration delay = part == 0 ? Duration::zero() : LongestStep() / part;
+      AddDelays(0, plan_.stages.size(), delay);
+      for (size_t stage = 0; stage < plan_.stages.size(); ++stage) {
+        AddDelays(stage, stage + 1, delay);
       }
     }
     for (size_t group = 0; group < groups_; ++group) {
@@ -91,6 +99,25 @@ class Variants {
     Add(std::move(plan), kWorthAChange);
   }
 
+  void AddDelays(size_t begin, size_t end, Duration delay) {
+    Plan plan = plan_;
+    for (size_t stage = begin; stage < end; ++stage) {
+      StagePolicy& policy = plan.stages[stage];
+      if (policy.max_batch > 1) policy.max_delay = delay;
+    }
+    Add(std::move(plan), kWorthAChange);
+  }
+
+  // Of the whole device, in batches up to the limits.
+  Duration LongestStep() const {
+    Seconds longest{};
+    for (size_t stage = 0; stage < plan_.stages.size(); ++stage) {
+      longest = std::max(
+          longest, costs_.StepTime(static_cast<int>(stage), plan_.stages[stage].max_batch, 100));
+    }
+    return std::chrono::duration_cast<Duration>(longest);
+  }
+
   void Add(Plan plan, double gain) {
     const bool known = std::ranges::any_of(
         variants_, [&](const PlanVariant& variant) { return variant.plan == plan; });
@@ -98,6 +125,7 @@ class Variants {
   }
 
   const Plan& plan_;
+  const StepCosts& costs_;
   const Profile& profile_;
   const SearchLimits& limits_;
   const size_t groups_;  // on each device
@@ -106,9 +134,9 @@ class Variants {
 
 }  // namespace
 
-std::vector<PlanVariant> VariantsOf(const Plan& plan, const Profile& profile, int devices,
+std::vector<PlanVariant> VariantsOf(const Plan& plan, const StepCosts& costs, int devices,
                                     const SearchLimits& limits) {
-  return Variants(plan, profile, devices, limits).All();
+  return Variants(plan, costs, devices, limits).All();
 }
 
 }  // namespace escan

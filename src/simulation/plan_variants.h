@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "allocation/search_grid.h"
+#include "allocation/step_costs.h"
 #include "escan/plan.h"
-#include "escan/profile.h"
 
 namespace escan {
 
@@ -20,7 +20,7 @@ struct PlanVariant {
 // or the reverse, in one group; with batches of one stage, or all, one bucket smaller or larger;
 // with the profile's next smaller or larger share, in one group; with a worker less in one group,
 // or one more if limits and memory allow it. All are valid plans.
-std::vector<PlanVariant> VariantsOf(const Plan& plan, const Profile& profile, int devices,
+std::vector<PlanVariant> VariantsOf(const Plan& plan, const StepCosts& costs, int devices,
                                     const SearchLimits& limits);
 
 }  // namespace escan

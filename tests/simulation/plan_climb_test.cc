@@ -34,9 +34,9 @@ class PlanClimbTest : public PlanQueryTest {
     return *std::move(found);
   }
 
-  std::optional<SimulatedPlan> BestReplicas(Goal goal, const SimulatedFigures& least) const {
+  std::optional<SimulatedPlan> BestSimple(Goal goal, const SimulatedFigures& least) const {
     const PlanQuery query = Query();
-    auto found = PlanClimb(query, costs_, goal).BestReplicas(least);
+    auto found = PlanClimb(query, costs_, goal).BestSimple(least);
     EXPECT_TRUE(found.ok()) << found.status();
     return *std::move(found);
   }
@@ -51,7 +51,7 @@ TEST_F(PlanClimbTest, EndsWhereNoVariantIsBetter) {
     const SimulatedPlan found = Climb(Goal::kGoodput);
     EXPECT_GE(found.figures.goodput, Figures(start_, Goal::kGoodput).goodput);
     EXPECT_LE(found.figures.p99, *workload_.objective);
-    for (const PlanVariant& variant : VariantsOf(found.plan, system_.profile, 1, Query().limits)) {
+    for (const PlanVariant& variant : VariantsOf(found.plan, costs_, 1, Query().limits)) {
       // Halving ends within 2 % of a goodput.
       EXPECT_LE(Figures(variant.plan, Goal::kGoodput).goodput,
                 found.figures.goodput * (1 + variant.gain + 0.02))
@@ -78,37 +78,44 @@ TEST_F(PlanClimbTest, AtARateClimbsToLessLatency) {
   EXPECT_EQ(again.p99, found.figures.p99);
 }
 
-TEST_F(PlanClimbTest, FindsTheBestOfEqualWorkers) {
+TEST_F(PlanClimbTest, FindsTheBestOfSimplePlans) {
   workload_.objective = Seconds(0.01);
   const SimulatedFigures least = Figures(start_, Goal::kGoodput);
-  const auto found = BestReplicas(Goal::kGoodput, least);
+  const auto found = BestSimple(Goal::kGoodput, least);
   ASSERT_TRUE(found.has_value());
-  ASSERT_EQ(found->plan.workers.size(), 1u);
-  EXPECT_EQ(found->plan.workers[0].stages.size(), 2u);
   EXPECT_GT(found->figures.goodput, least.goodput);
   Plan other = found->plan;
-  for (const int count : {1, 2, 3, 4}) {
-    other.workers[0].count = count;
-    EXPECT_LE(Figures(other, Goal::kGoodput).goodput, found->figures.goodput * 1.04) << count;
+  for (const int limit : {1, 8}) {
+    for (StagePolicy& policy : other.stages) policy.max_batch = limit;
+    for (const int count : {1, 2, 3, 4}) {
+      other.workers = {{.count = count, .stages = {0, 1}}};
+      EXPECT_LE(Figures(other, Goal::kGoodput).goodput, found->figures.goodput * 1.04) << count;
+    }
+    other.workers = {{.stages = {0}}, {.stages = {1}}};
+    EXPECT_LE(Figures(other, Goal::kGoodput).goodput, found->figures.goodput * 1.04);
   }
 }
 
-TEST_F(PlanClimbTest, HasNoReplicasWhereNoneAreBetter) {
+TEST_F(PlanClimbTest, HasNoSimplePlanWhereNoneIsBetter) {
   workload_.objective = Seconds(0.01);
-  EXPECT_FALSE(BestReplicas(Goal::kGoodput, {.capacity = 1e9, .goodput = 1e9}).has_value());
+  EXPECT_FALSE(BestSimple(Goal::kGoodput, {.capacity = 1e9, .goodput = 1e9}).has_value());
   workload_.objective = Seconds(1e-6);
-  EXPECT_FALSE(BestReplicas(Goal::kGoodput, {.goodput = 1}).has_value());
+  EXPECT_FALSE(BestSimple(Goal::kGoodput, {.goodput = 1}).has_value());
 }
 
-TEST_F(PlanClimbTest, HasReplicasOnEveryDevice) {
+TEST_F(PlanClimbTest, HasSimplePlansOnEveryDevice) {
   workload_.objective = Seconds(0.02);
   PlanQuery query = Query();
   query.devices = 2;
-  const auto found = PlanClimb(query, costs_, Goal::kGoodput).BestReplicas({.goodput = 1});
+  const auto found = PlanClimb(query, costs_, Goal::kGoodput).BestSimple({.goodput = 1});
   ASSERT_TRUE(found.ok() && found->has_value()) << found.status();
-  ASSERT_EQ((*found)->plan.workers.size(), 2u);
-  EXPECT_EQ((*found)->plan.workers[1].device, 1);
-  EXPECT_EQ((*found)->plan.workers[1].count, (*found)->plan.workers[0].count);
+  const std::vector<WorkerGroup>& groups = (*found)->plan.workers;
+  ASSERT_EQ(groups.size() % 2, 0u);
+  for (size_t i = 0; i < groups.size() / 2; ++i) {
+    WorkerGroup other = groups[groups.size() / 2 + i];
+    EXPECT_EQ(std::exchange(other.device, 0), 1);
+    EXPECT_EQ(other, groups[i]);
+  }
 }
 
 }  // namespace
