@@ -73,7 +73,8 @@ TEST_F(ChoosePlanTest, OrdersThePlansOfTheSearchByTheirSimulatedLatency) {
   std::vector<Plan> ordered{chosen.allocation.best.plan};
   for (const PlannedPlan& other : found->runners_up) searched.push_back(other.plan);
   for (const PlannedPlan& other : chosen.allocation.runners_up) ordered.push_back(other.plan);
-  EXPECT_THAT(ordered, testing::UnorderedElementsAreArray(searched));
+  // Beside them those with fewer classes.
+  EXPECT_THAT(ordered, testing::IsSupersetOf(searched));
 
   const SimulatedFigures& best = chosen.figures.front();
   EXPECT_TRUE(Holds(best, workload_));
