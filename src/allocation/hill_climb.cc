@@ -13,7 +13,8 @@ class Step {
       : grid_(grid), contest_(*contest), from_(contest->ranking().front().candidate) {}
 
   bool Improves() {
-    return OtherBatches() || OtherClasses() || OtherHosts() || SplitClass() || ExchangeWorkers();
+    return OtherBatches() || OtherClasses() || OtherHosts() || SplitClass() || CutClass() ||
+           ExchangeWorkers();
   }
 
  private:
@@ -23,11 +24,10 @@ class Step {
 
   bool OtherBatches() {
     for (int stage = 0; stage < grid_.stages(); ++stage) {
-      for (const int change : {-1, 1}) {
+      for (int bucket = 0; bucket < grid_.buckets(stage); ++bucket) {
         Candidate next = from_;
-        int& bucket = next.bucket[static_cast<size_t>(stage)];
-        bucket += change;
-        if (bucket >= 0 && bucket < grid_.buckets(stage) && Try(next)) return true;
+        next.bucket[static_cast<size_t>(stage)] = bucket;
+        if (Try(next)) return true;
       }
     }
     return false;
@@ -39,11 +39,11 @@ class Step {
         Candidate next = from_;
         next.classes[c].count += change;
         if (next.classes[c].count >= 1 && Try(next)) return true;
-        next = from_;
-        next.classes[c].share += change;
-        if (next.classes[c].share >= 0 && next.classes[c].share < grid_.shares() && Try(next)) {
-          return true;
-        }
+      }
+      for (int share = 0; share < grid_.shares(); ++share) {
+        Candidate next = from_;
+        next.classes[c].share = share;
+        if (Try(next)) return true;
       }
     }
     return false;
@@ -90,6 +90,27 @@ class Step {
           (early ? workers.last : workers.first) = stage;
           if (Try(next)) return true;
           if (--next.classes[c].count >= 1 && Try(next)) return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  // Some workers of a class host its stages up to one, the others those after it.
+  bool CutClass() {
+    if (from_.class_count == grid_.limits().classes) return false;
+    for (size_t c = 0; c < from_.used().size(); ++c) {
+      for (int stage = from_.classes[c].first; stage < from_.classes[c].last; ++stage) {
+        for (int count = 1; count < from_.classes[c].count; ++count) {
+          Candidate next = from_;
+          Candidate::Class& early = next.classes[c];
+          Candidate::Class& late = next.classes[static_cast<size_t>(next.class_count++)];
+          late = early;
+          late.first = stage + 1;
+          late.count -= count;
+          early.last = stage;
+          early.count = count;
+          if (Try(next)) return true;
         }
       }
     }
