@@ -23,7 +23,8 @@ BranchAndBound::BranchAndBound(const SearchGrid& grid, Contest* contest)
       options_(grid, *contest, late_),
       hosts_(grid, &options_, candidate_),
       latency_(grid, *contest, late_, &hosts_),
-      capacity_(grid.profile().knee) {}
+      capacity_(grid.profile().knee),
+      slowdown_(grid.profile().knee) {}
 
 void BranchAndBound::Run() {
   for (clients_ = 1; clients_ <= grid_.limits().clients; ++clients_) {
@@ -253,7 +254,8 @@ bool BranchAndBound::HasCapacity(SearchChoice* choice) {
   if (choice->crowded == 1 && choice->unhosted < grid_.stages()) {
     const UnbatchedLoads::Hosting hosting{candidate_, clients_, choice->unhosted, choice->ended,
                                           choice->use};
-    choice->crowded = choice->unbatched.SlowdownAtLeast(grid_, hosting, contest_.rate(), crowding_);
+    choice->crowded =
+        choice->unbatched.SlowdownAtLeast(grid_, hosting, contest_.rate(), crowding_, slowdown_);
   }
   choice->slowdown = SlowdownOf(*choice);
   return choice->slowdown * contest_.rate() * worker < kRounding;

@@ -9,6 +9,7 @@
 #include "allocation/latency_bound.h"
 #include "allocation/search_choice.h"
 #include "allocation/search_grid.h"
+#include "allocation/slowdown_bound.h"
 #include "allocation/stage_options.h"
 #include "allocation/tail_latency.h"
 
@@ -68,6 +69,7 @@ class BranchAndBound {
   HostOptions hosts_;
   const LatencyBound latency_;
   const CapacityBound capacity_;
+  const SlowdownBound slowdown_;
   int clients_ = 0;
   double crowding_ = 0;
   int64_t bounds_ = 0;
