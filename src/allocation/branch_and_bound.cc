@@ -92,13 +92,13 @@ void BranchAndBound::ChooseBatches(int stage, const SearchChoice& so_far) {
     TryCandidate(so_far);
     return;
   }
-  const double earlier = latency_.OfFirst(stage, so_far);
+  const double others = latency_.OfOthers(stage, so_far);
   const auto i = static_cast<size_t>(stage);
   for (const StageOption& option : hosts_.Row(stage, so_far.stages[i].hosts).options) {
+    if (!MayWin(so_far, others + latency_.With(stage, option, so_far))) continue;
     SearchChoice next = so_far;
     AddBatch(stage, option, &next);
-    ++bounds_;
-    if (!HasCapacity(&next) || !MayWin(next, latency_.OfLast(stage, next) + earlier)) continue;
+    if (!MayWin(&next)) continue;
     candidate_.bucket[i] = static_cast<int>(option.bucket);
     ChooseBatches(stage - 1, next);
   }
@@ -135,20 +135,21 @@ void BranchAndBound::AddHosts(int stage, ClassSet hosts, SearchChoice* choice) {
 }
 
 void BranchAndBound::AddUnbatched(int stage, ClassSet hosts, SearchChoice* choice) {
-  SearchChoice::Stage& chosen = choice->stages[static_cast<size_t>(stage)];
-  chosen.offered = hosts_.Unbatched(stage, hosts);
-  for (int other = stage + 1; other < grid_.stages(); ++other) {
-    SearchChoice::Stage& at = choice->stages[static_cast<size_t>(other)];
-    const ClassSet shared = at.hosts & hosts;
-    at.offered += hosts_.Unbatched(stage, shared);
-    chosen.offered += hosts_.Unbatched(other, shared);
-  }
   KeepLongest(stage, hosts, 0, choice);
   const double of_worker = grid_.reach(stage) / hosts_.workers(hosts);
+  std::array<double, kMostClasses> offered{};
   for (size_t c = 0; c < candidate_.used().size(); ++c) {
     if (!Has(hosts, c)) continue;
     const Candidate::Class& workers = candidate_.classes[c];
     choice->unbatched.Add(grid_, stage, workers.share, clients_, of_worker * workers.count, c);
+    offered[c] = grid_.reach(stage) * grid_.steps(stage, workers.share).front().count();
+  }
+  for (ClassSet classes = 1; classes <= hosts_.all(); ++classes) {
+    double slowest = 0;
+    for (size_t c = 0; c < candidate_.used().size(); ++c) {
+      if (Has(classes, c)) slowest = std::max(slowest, offered[c]);
+    }
+    choice->offered[classes] += slowest;
   }
   choice->crowded = 1;
 }
@@ -236,7 +237,7 @@ bool BranchAndBound::HostEqual(size_t a, size_t b, int stage, const SearchChoice
 
 bool BranchAndBound::MayWin(SearchChoice* choice) {
   ++bounds_;
-  return HasCapacity(choice) && MayWin(*choice, latency_.OfFirst(grid_.stages(), *choice));
+  return HasCapacity(choice) && MayWin(*choice, latency_.Of(*choice));
 }
 
 bool BranchAndBound::MayWin(const SearchChoice& choice, double latency) const {

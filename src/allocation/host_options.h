@@ -24,12 +24,13 @@ class HostOptions {
 
   ClassSet all() const { return (1u << candidate_.class_count) - 1; }
   int workers(ClassSet hosts) const { return workers_[hosts]; }
-  const StageOptionRow& Row(int stage, ClassSet hosts);
+  const StageOptionRow& Row(int stage, ClassSet hosts) {
+    const StageOptionRow* row = rows_[static_cast<size_t>(stage)][hosts];
+    return row != nullptr ? *row : FindRow(stage, hosts);
+  }
   SampleCost LeastCost(int stage, ClassSet hosts);
   // With the hosts' mean time of the device.
   SampleCost Cost(int stage, ClassSet hosts, const StageOption& option) const;
-  // Seconds of the stage's hosts of these classes by a sample that arrives, unbatched.
-  double Unbatched(int stage, ClassSet hosts);
 
   // What the first `stages` add at least, whatever is chosen for the others.
   struct Least {
@@ -40,6 +41,7 @@ class HostOptions {
   const Least& least(int stages) const { return least_[static_cast<size_t>(stages)]; }
 
  private:
+  const StageOptionRow& FindRow(int stage, ClassSet hosts);
   // `time(share)` is a class's.
   template <typename Time>
   double MeanDeviceTime(int stage, ClassSet hosts, Time time) const;

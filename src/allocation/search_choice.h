@@ -21,7 +21,6 @@ inline bool Has(ClassSet classes, size_t index) { return (classes >> index & 1) 
 struct SearchChoice {
   struct Stage {
     ClassSet hosts = 0;  // none: not chosen
-    double offered = 0;  // to its hosts, unbatched, by a sample that arrives: seconds
     const StageOption* option = nullptr;
     SampleCost cost;  // of the option, or at least
   };
@@ -35,6 +34,7 @@ struct SearchChoice {
   std::array<double, kClassSets> only{};          // workers' time of those that only these host
   std::array<double, kMostClasses> own_device{};  // the device's time, by one worker of the class
   std::array<double, kMostClasses> longest{};     // step, seconds, of all stages with hosts
+  std::array<double, kClassSets> offered{};       // to these, by all stages with hosts, unbatched
   UnbatchedLoads unbatched;                       // of all stages with hosts
   double crowded = 1;                             // the slowdown by those
   double slowdown = 1;                            // of steps, at least
