@@ -6,7 +6,6 @@
 namespace escan {
 
 void HostOptions::CountsChanged() {
-  SharesChanged();
   clients_ = candidate_.clients();
   for (ClassSet hosts = 1; hosts <= all(); ++hosts) {
     workers_[hosts] = 0;
@@ -14,7 +13,12 @@ void HostOptions::CountsChanged() {
       if (Has(hosts, c)) workers_[hosts] += candidate_.classes[c].count;
     }
   }
-  for (int stage = 0; stage < grid_.stages(); ++stage) {
+  SharesChanged(grid_.stages());
+}
+
+void HostOptions::SharesChanged(int unhosted) {
+  rows_ = {};
+  for (int stage = 0; stage < unhosted; ++stage) {
     const auto i = static_cast<size_t>(stage);
     constexpr double kInfinite = std::numeric_limits<double>::infinity();
     SampleCost here{.worker = kInfinite, .device = kInfinite};

@@ -18,9 +18,10 @@ class HostOptions {
   HostOptions(const SearchGrid& grid, StageOptions* options, const Candidate& candidate)
       : grid_(grid), options_(*options), candidate_(candidate) {}
 
-  // To be called when the candidate's classes or counts have changed, and when shares have.
+  // To be called when the candidate's classes or counts have changed, and when shares have while
+  // the first so many stages have no hosts.
   void CountsChanged();
-  void SharesChanged() { rows_ = {}; }
+  void SharesChanged(int unhosted);
 
   ClassSet all() const { return (1u << candidate_.class_count) - 1; }
   int workers(ClassSet hosts) const { return workers_[hosts]; }
@@ -32,7 +33,7 @@ class HostOptions {
   // With the hosts' mean time of the device.
   SampleCost Cost(int stage, ClassSet hosts, const StageOption& option) const;
 
-  // What the first `stages` add at least, whatever is chosen for the others.
+  // What the first `stages` add at least while they have no hosts.
   struct Least {
     double most_dense = 0;  // the device's time by a worker's time, of a stage
     SampleCost cost;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <limits>
 
 #include "allocation/capacity_bound.h"
 #include "allocation/search_grid.h"
@@ -39,7 +40,7 @@ struct SearchChoice {
   double crowded = 1;                             // the slowdown by those
   double slowdown = 1;                            // of steps, at least
   double use = 0;                                 // of the capacity, at least, and its logarithm
-  double log_use = 0;
+  double log_use = -std::numeric_limits<double>::infinity();
 };
 
 }  // namespace escan
