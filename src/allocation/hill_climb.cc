@@ -13,8 +13,8 @@ class Step {
       : grid_(grid), contest_(*contest), from_(contest->ranking().front().candidate) {}
 
   bool Improves() {
-    return OtherBatches() || OtherClasses() || OtherHosts() || SplitClass() || CutClass() ||
-           ExchangeWorkers();
+    return OtherBatches() || OtherClasses() || OtherHosts() || SplitClass() || ExchangeWorkers() ||
+           CutClass();
   }
 
  private:
@@ -96,27 +96,6 @@ class Step {
     return false;
   }
 
-  // Some workers of a class host its stages up to one, the others those after it.
-  bool CutClass() {
-    if (from_.class_count == grid_.limits().classes) return false;
-    for (size_t c = 0; c < from_.used().size(); ++c) {
-      for (int stage = from_.classes[c].first; stage < from_.classes[c].last; ++stage) {
-        for (int count = 1; count < from_.classes[c].count; ++count) {
-          Candidate next = from_;
-          Candidate::Class& early = next.classes[c];
-          Candidate::Class& late = next.classes[static_cast<size_t>(next.class_count++)];
-          late = early;
-          late.first = stage + 1;
-          late.count -= count;
-          early.last = stage;
-          early.count = count;
-          if (Try(next)) return true;
-        }
-      }
-    }
-    return false;
-  }
-
   bool ExchangeWorkers() {
     for (size_t from = 0; from < from_.used().size(); ++from) {
       for (size_t to = 0; to < from_.used().size(); ++to) {
@@ -124,6 +103,38 @@ class Step {
         --next.classes[from].count;
         ++next.classes[to].count;
         if (from != to && next.classes[from].count >= 1 && Try(next)) return true;
+      }
+    }
+    return false;
+  }
+
+  // Other workers take over a class's stages up to one, or from one on: as many as may be added, or
+  // some of the class's own.
+  bool CutClass() {
+    if (from_.class_count == grid_.limits().classes) return false;
+    for (size_t c = 0; c < from_.used().size(); ++c) {
+      for (int stage = from_.classes[c].first; stage < from_.classes[c].last; ++stage) {
+        for (const bool early : {true, false}) {
+          if (CutBehind(stage, early, c)) return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  bool CutBehind(int stage, bool early, size_t index) {
+    Candidate next = from_;
+    Candidate::Class& left = next.classes[index];
+    Candidate::Class& others = next.classes[static_cast<size_t>(next.class_count++)];
+    others = left;
+    (early ? others.last : left.last) = stage;
+    (early ? left.first : others.first) = stage + 1;
+    for (others.share = 0; others.share < grid_.shares(); ++others.share) {
+      others.count = grid_.limits().clients - from_.clients();
+      left.count = from_.classes[index].count;
+      if (others.count > 0 && Try(next)) return true;
+      for (others.count = 1; --left.count > 0; ++others.count) {
+        if (Try(next)) return true;
       }
     }
     return false;
