@@ -14,6 +14,9 @@ namespace {
 constexpr double kRounding = 1 + 1e-12;
 constexpr double kMostUse = 1 - 1e-9;
 
+// Of the capacity: from here on it decides much how classes crowd the device.
+constexpr double kMuchUse = 0.5;
+
 }  // namespace
 
 BranchAndBound::BranchAndBound(const SearchGrid& grid, Contest* contest)
@@ -23,7 +26,8 @@ BranchAndBound::BranchAndBound(const SearchGrid& grid, Contest* contest)
       options_(grid, *contest, late_),
       hosts_(grid, &options_, candidate_),
       latency_(grid, *contest, late_, &hosts_),
-      capacity_(grid.profile().knee) {}
+      capacity_(grid.profile().knee),
+      slowdown_(grid.profile().knee) {}
 
 void BranchAndBound::Run() {
   for (clients_ = 1; clients_ <= grid_.limits().clients; ++clients_) {
@@ -41,7 +45,7 @@ void BranchAndBound::ChooseCounts(int index, int left) {
   if (index == candidate_.class_count) {
     hosts_.CountsChanged();
     SearchChoice none = NoHosts();
-    if (MayWin(&none)) ChooseHosts(grid_.stages() - 1, none);
+    if (MayWin(&none)) ChooseNext(none);
     return;
   }
   Candidate::Class* workers = &candidate_.classes[static_cast<size_t>(index)];
@@ -53,37 +57,50 @@ void BranchAndBound::ChooseCounts(int index, int left) {
   }
 }
 
-void BranchAndBound::ChooseHosts(int stage, const SearchChoice& so_far) {
-  if (stage < 0) {
-    if (so_far.started == hosts_.all()) ChooseShares(so_far);
-    return;
+void BranchAndBound::ChooseNext(const SearchChoice& so_far) {
+  const bool complete = so_far.unhosted == 0;
+  if (complete && (so_far.started != hosts_.all() || HasTwins(so_far))) return;
+  if (Candidate::Class* workers = NextToNarrow(so_far)) {
+    NarrowShare(so_far, workers);
+  } else if (complete) {
+    ChooseBatches(grid_.stages() - 1, so_far);
+  } else {
+    ChooseHosts(so_far.unhosted - 1, so_far);
   }
+}
+
+void BranchAndBound::ChooseHosts(int stage, const SearchChoice& so_far) {
   for (ClassSet hosts = 1; hosts <= hosts_.all(); ++hosts) {
     if ((hosts & so_far.ended) != 0 || IsMirrored(stage, hosts, so_far)) continue;
     SearchChoice next = so_far;
     AddHosts(stage, hosts, &next);
-    if (MayWin(&next)) ChooseHosts(stage - 1, next);
+    if (MayWin(&next)) ChooseNext(next);
   }
 }
 
-void BranchAndBound::ChooseShares(const SearchChoice& so_far) {
-  Candidate::Class* workers = NextWithoutShare(so_far);
-  if (workers == nullptr) {
-    ChooseBatches(grid_.stages() - 1, so_far);
-    return;
+// Where shares decide how classes crowd the device, a small one is told from all larger ones: with
+// it they crowd little but take long. Elsewhere one by one is faster.
+void BranchAndBound::NarrowShare(const SearchChoice& so_far, Candidate::Class* workers) {
+  const int open = workers->share;
+  int share = grid_.smallest(open);
+  GiveShare(so_far, share++, workers);
+  if (so_far.use >= kMuchUse) {
+    GiveShare(so_far, grid_.any_from(share), workers);
+  } else {
+    while (share < grid_.shares()) GiveShare(so_far, share++, workers);
   }
-  for (int share = 0; share < grid_.shares(); ++share) {
-    workers->share = share;
-    if (HasTwins(so_far)) continue;
-    hosts_.SharesChanged();
-    SearchChoice next = NoHosts();
-    for (int stage = grid_.stages() - 1; stage >= 0; --stage) {
-      AddHosts(stage, so_far.stages[static_cast<size_t>(stage)].hosts, &next);
-    }
-    if (MayWin(&next)) ChooseShares(next);
+  workers->share = open;
+  hosts_.SharesChanged(so_far.unhosted);
+}
+
+void BranchAndBound::GiveShare(const SearchChoice& so_far, int share, Candidate::Class* workers) {
+  workers->share = share;
+  hosts_.SharesChanged(so_far.unhosted);
+  SearchChoice next = NoHosts();
+  for (int stage = grid_.stages() - 1; stage >= so_far.unhosted; --stage) {
+    AddHosts(stage, so_far.stages[static_cast<size_t>(stage)].hosts, &next);
   }
-  workers->share = grid_.any_share();
-  hosts_.SharesChanged();
+  if (MayWin(&next)) ChooseNext(next);
 }
 
 void BranchAndBound::ChooseBatches(int stage, const SearchChoice& so_far) {
@@ -91,13 +108,13 @@ void BranchAndBound::ChooseBatches(int stage, const SearchChoice& so_far) {
     TryCandidate(so_far);
     return;
   }
-  const double earlier = latency_.OfFirst(stage, so_far);
+  const double others = latency_.OfOthers(stage, so_far);
   const auto i = static_cast<size_t>(stage);
   for (const StageOption& option : hosts_.Row(stage, so_far.stages[i].hosts).options) {
+    if (!MayWin(so_far, others + latency_.With(stage, option, so_far))) continue;
     SearchChoice next = so_far;
     AddBatch(stage, option, &next);
-    ++bounds_;
-    if (!HasCapacity(&next) || !MayWin(next, latency_.OfLast(stage, next) + earlier)) continue;
+    if (!MayWin(&next)) continue;
     candidate_.bucket[i] = static_cast<int>(option.bucket);
     ChooseBatches(stage - 1, next);
   }
@@ -134,20 +151,21 @@ void BranchAndBound::AddHosts(int stage, ClassSet hosts, SearchChoice* choice) {
 }
 
 void BranchAndBound::AddUnbatched(int stage, ClassSet hosts, SearchChoice* choice) {
-  SearchChoice::Stage& chosen = choice->stages[static_cast<size_t>(stage)];
-  chosen.offered = hosts_.Unbatched(stage, hosts);
-  for (int other = stage + 1; other < grid_.stages(); ++other) {
-    SearchChoice::Stage& at = choice->stages[static_cast<size_t>(other)];
-    const ClassSet shared = at.hosts & hosts;
-    at.offered += hosts_.Unbatched(stage, shared);
-    chosen.offered += hosts_.Unbatched(other, shared);
-  }
   KeepLongest(stage, hosts, 0, choice);
   const double of_worker = grid_.reach(stage) / hosts_.workers(hosts);
+  std::array<double, kMostClasses> offered{};
   for (size_t c = 0; c < candidate_.used().size(); ++c) {
     if (!Has(hosts, c)) continue;
     const Candidate::Class& workers = candidate_.classes[c];
     choice->unbatched.Add(grid_, stage, workers.share, clients_, of_worker * workers.count, c);
+    offered[c] = grid_.reach(stage) * grid_.steps(stage, workers.share).front().count();
+  }
+  for (ClassSet classes = 1; classes <= hosts_.all(); ++classes) {
+    double slowest = 0;
+    for (size_t c = 0; c < candidate_.used().size(); ++c) {
+      if (Has(classes, c)) slowest = std::max(slowest, offered[c]);
+    }
+    choice->offered[classes] += slowest;
   }
   choice->crowded = 1;
 }
@@ -184,13 +202,20 @@ void BranchAndBound::KeepLongest(int stage, ClassSet hosts, size_t limit, Search
   }
 }
 
-Candidate::Class* BranchAndBound::NextWithoutShare(const SearchChoice& choice) {
+// None while stages have no hosts; but where crowding decides the smallest share is told from the
+// others even then, which rules out most hosts of the late stages.
+Candidate::Class* BranchAndBound::NextToNarrow(const SearchChoice& choice) {
+  const bool hosted = choice.unhosted == 0;
+  if (!hosted && choice.use < kMuchUse) return nullptr;
   Candidate::Class* next = nullptr;
   double most = 0;
   for (size_t c = 0; c < candidate_.used().size(); ++c) {
     Candidate::Class& workers = candidate_.classes[c];
-    const double device = choice.own_device[c] * workers.count;
-    if (workers.share != grid_.any_share() || (next != nullptr && device <= most)) continue;
+    if (!grid_.is_open(workers.share)) continue;
+    if (!hosted && workers.share != grid_.any_share()) continue;
+    const int larger = grid_.shares() - grid_.smallest(workers.share);
+    const double device = choice.own_device[c] * workers.count * larger;
+    if (next != nullptr && device <= most) continue;
     next = &workers;
     most = device;
   }
@@ -215,7 +240,7 @@ bool BranchAndBound::HasTwins(const SearchChoice& choice) const {
     for (size_t a = 0; a < b; ++a) {
       const Candidate::Class& first = candidate_.classes[a];
       const Candidate::Class& second = candidate_.classes[b];
-      if (first.share == grid_.any_share() || second.share == grid_.any_share()) continue;
+      if (grid_.is_open(first.share) || grid_.is_open(second.share)) continue;
       const bool twins =
           first.count == second.count ? first.share >= second.share : first.share == second.share;
       if (twins && HostEqual(a, b, 0, choice)) return true;
@@ -235,7 +260,7 @@ bool BranchAndBound::HostEqual(size_t a, size_t b, int stage, const SearchChoice
 
 bool BranchAndBound::MayWin(SearchChoice* choice) {
   ++bounds_;
-  return HasCapacity(choice) && MayWin(*choice, latency_.OfFirst(grid_.stages(), *choice));
+  return HasCapacity(choice) && MayWin(*choice, latency_.Of(*choice));
 }
 
 bool BranchAndBound::MayWin(const SearchChoice& choice, double latency) const {
@@ -245,15 +270,20 @@ bool BranchAndBound::MayWin(const SearchChoice& choice, double latency) const {
 
 bool BranchAndBound::HasCapacity(SearchChoice* choice) {
   const double worker = WorkerTime(*choice);
-  const double inverse = InverseCapacity(worker, *choice);
-  if (inverse * contest_.capacity_to_beat() > kRounding) return false;
-  if (!contest_.judges_latency()) return true;
-  choice->use = std::min(inverse * contest_.rate(), kMostUse);
-  choice->log_use = std::log(choice->use);
+  // Hosts of some of the stages tell hardly more of the capacity than the classes do.
+  const bool partly = choice->unhosted > 0 && choice->unhosted < grid_.stages();
+  if (!partly || !contest_.judges_latency()) {
+    const double inverse = InverseCapacity(worker, *choice);
+    if (inverse * contest_.capacity_to_beat() > kRounding) return false;
+    if (!contest_.judges_latency()) return true;
+    choice->use = std::min(inverse * contest_.rate(), kMostUse);
+    choice->log_use = std::log(choice->use);
+  }
   if (choice->crowded == 1 && choice->unhosted < grid_.stages()) {
     const UnbatchedLoads::Hosting hosting{candidate_, clients_, choice->unhosted, choice->ended,
                                           choice->use};
-    choice->crowded = choice->unbatched.SlowdownAtLeast(grid_, hosting, contest_.rate(), crowding_);
+    choice->crowded =
+        choice->unbatched.SlowdownAtLeast(grid_, hosting, contest_.rate(), crowding_, slowdown_);
   }
   choice->slowdown = SlowdownOf(*choice);
   return choice->slowdown * contest_.rate() * worker < kRounding;

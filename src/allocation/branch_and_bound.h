@@ -9,6 +9,7 @@
 #include "allocation/latency_bound.h"
 #include "allocation/search_choice.h"
 #include "allocation/search_grid.h"
+#include "allocation/slowdown_bound.h"
 #include "allocation/stage_options.h"
 #include "allocation/tail_latency.h"
 
@@ -18,7 +19,7 @@ namespace escan {
 // number of clients is chosen first, then the classes' counts, then, from the last stage to the
 // first, each stage's hosts, then the classes' shares, and from the last stage on the batch limits.
 // From the last, because samples wait for the longest steps of their hosts, which late stages run;
-// shares late, because steps of few rows hardly depend on them. One thread.
+// shares late, because steps of few rows hardly depend on them; but see NextToNarrow. One thread.
 class BranchAndBound {
  public:
   // Both outlive this. The better the contest's best already is, the less there is to do.
@@ -26,12 +27,14 @@ class BranchAndBound {
 
   void Run();
 
-  int64_t bounds() const { return bounds_; }  // computed
+  int64_t bounds() const { return bounds_; }  // computed, of more than a single batch limit
 
  private:
   void ChooseCounts(int index, int left);
+  void ChooseNext(const SearchChoice& so_far);
   void ChooseHosts(int stage, const SearchChoice& so_far);
-  void ChooseShares(const SearchChoice& so_far);
+  void NarrowShare(const SearchChoice& so_far, Candidate::Class* workers);
+  void GiveShare(const SearchChoice& so_far, int share, Candidate::Class* workers);
   void ChooseBatches(int stage, const SearchChoice& so_far);
   void TryCandidate(const SearchChoice& choice);
 
@@ -42,8 +45,8 @@ class BranchAndBound {
   void ChangeCost(int stage, const SampleCost& cost, SearchChoice* choice) const;
   void KeepLongest(int stage, ClassSet hosts, size_t limit, SearchChoice* choice);
 
-  // The class without a share that asks most of the device: its share decides most.
-  Candidate::Class* NextWithoutShare(const SearchChoice& choice);
+  // Of the classes whose shares are to be narrowed now, the one whose share decides most.
+  Candidate::Class* NextToNarrow(const SearchChoice& choice);
   // Whether the choice is another one's double.
   bool IsMirrored(int stage, ClassSet hosts, const SearchChoice& so_far) const;
   bool HasTwins(const SearchChoice& choice) const;
@@ -68,6 +71,7 @@ class BranchAndBound {
   HostOptions hosts_;
   const LatencyBound latency_;
   const CapacityBound capacity_;
+  const SlowdownBound slowdown_;
   int clients_ = 0;
   double crowding_ = 0;
   int64_t bounds_ = 0;

@@ -13,7 +13,8 @@ class Step {
       : grid_(grid), contest_(*contest), from_(contest->ranking().front().candidate) {}
 
   bool Improves() {
-    return OtherBatches() || OtherClasses() || OtherHosts() || SplitClass() || ExchangeWorkers();
+    return OtherBatches() || OtherClasses() || OtherHosts() || SplitClass() || ExchangeWorkers() ||
+           CutClass();
   }
 
  private:
@@ -23,11 +24,10 @@ class Step {
 
   bool OtherBatches() {
     for (int stage = 0; stage < grid_.stages(); ++stage) {
-      for (const int change : {-1, 1}) {
+      for (int bucket = 0; bucket < grid_.buckets(stage); ++bucket) {
         Candidate next = from_;
-        int& bucket = next.bucket[static_cast<size_t>(stage)];
-        bucket += change;
-        if (bucket >= 0 && bucket < grid_.buckets(stage) && Try(next)) return true;
+        next.bucket[static_cast<size_t>(stage)] = bucket;
+        if (Try(next)) return true;
       }
     }
     return false;
@@ -39,11 +39,11 @@ class Step {
         Candidate next = from_;
         next.classes[c].count += change;
         if (next.classes[c].count >= 1 && Try(next)) return true;
-        next = from_;
-        next.classes[c].share += change;
-        if (next.classes[c].share >= 0 && next.classes[c].share < grid_.shares() && Try(next)) {
-          return true;
-        }
+      }
+      for (int share = 0; share < grid_.shares(); ++share) {
+        Candidate next = from_;
+        next.classes[c].share = share;
+        if (Try(next)) return true;
       }
     }
     return false;
@@ -103,6 +103,38 @@ class Step {
         --next.classes[from].count;
         ++next.classes[to].count;
         if (from != to && next.classes[from].count >= 1 && Try(next)) return true;
+      }
+    }
+    return false;
+  }
+
+  // Other workers take over a class's stages up to one, or from one on: as many as may be added, or
+  // some of the class's own.
+  bool CutClass() {
+    if (from_.class_count == grid_.limits().classes) return false;
+    for (size_t c = 0; c < from_.used().size(); ++c) {
+      for (int stage = from_.classes[c].first; stage < from_.classes[c].last; ++stage) {
+        for (const bool early : {true, false}) {
+          if (CutBehind(stage, early, c)) return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  bool CutBehind(int stage, bool early, size_t index) {
+    Candidate next = from_;
+    Candidate::Class& left = next.classes[index];
+    Candidate::Class& others = next.classes[static_cast<size_t>(next.class_count++)];
+    others = left;
+    (early ? others.last : left.last) = stage;
+    (early ? left.first : others.first) = stage + 1;
+    for (others.share = 0; others.share < grid_.shares(); ++others.share) {
+      others.count = grid_.limits().clients - from_.clients();
+      left.count = from_.classes[index].count;
+      if (others.count > 0 && Try(next)) return true;
+      for (others.count = 1; --left.count > 0; ++others.count) {
+        if (Try(next)) return true;
       }
     }
     return false;

@@ -6,7 +6,6 @@
 namespace escan {
 
 void HostOptions::CountsChanged() {
-  SharesChanged();
   clients_ = candidate_.clients();
   for (ClassSet hosts = 1; hosts <= all(); ++hosts) {
     workers_[hosts] = 0;
@@ -14,7 +13,12 @@ void HostOptions::CountsChanged() {
       if (Has(hosts, c)) workers_[hosts] += candidate_.classes[c].count;
     }
   }
-  for (int stage = 0; stage < grid_.stages(); ++stage) {
+  SharesChanged(grid_.stages());
+}
+
+void HostOptions::SharesChanged(int unhosted) {
+  rows_ = {};
+  for (int stage = 0; stage < unhosted; ++stage) {
     const auto i = static_cast<size_t>(stage);
     constexpr double kInfinite = std::numeric_limits<double>::infinity();
     SampleCost here{.worker = kInfinite, .device = kInfinite};
@@ -31,16 +35,14 @@ void HostOptions::CountsChanged() {
   }
 }
 
-const StageOptionRow& HostOptions::Row(int stage, ClassSet hosts) {
-  const StageOptionRow*& row = rows_[static_cast<size_t>(stage)][hosts];
-  if (row == nullptr) {
-    std::array<int, kMostClasses> shares{};
-    size_t count = 0;
-    for (size_t c = 0; c < candidate_.used().size(); ++c) {
-      if (Has(hosts, c)) shares[count++] = candidate_.classes[c].share;
-    }
-    row = &options_.Row(stage, {shares.data(), count}, workers_[hosts]);
+const StageOptionRow& HostOptions::FindRow(int stage, ClassSet hosts) {
+  std::array<int, kMostClasses> shares{};
+  size_t count = 0;
+  for (size_t c = 0; c < candidate_.used().size(); ++c) {
+    if (Has(hosts, c)) shares[count++] = candidate_.classes[c].share;
   }
+  const StageOptionRow*& row = rows_[static_cast<size_t>(stage)][hosts];
+  row = &options_.Row(stage, {shares.data(), count}, workers_[hosts]);
   return *row;
 }
 
@@ -66,10 +68,6 @@ double HostOptions::MeanDeviceTime(int stage, ClassSet hosts, Time time) const {
     if (Has(hosts, c)) sum += workers.count * time(workers.share);
   }
   return grid_.reach(stage) * sum.count() / workers_[hosts];
-}
-
-double HostOptions::Unbatched(int stage, ClassSet hosts) {
-  return hosts == 0 ? 0 : grid_.reach(stage) * Row(stage, hosts).slowest.front();
 }
 
 }  // namespace escan

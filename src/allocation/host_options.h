@@ -18,20 +18,22 @@ class HostOptions {
   HostOptions(const SearchGrid& grid, StageOptions* options, const Candidate& candidate)
       : grid_(grid), options_(*options), candidate_(candidate) {}
 
-  // To be called when the candidate's classes or counts have changed, and when shares have.
+  // To be called when the candidate's classes or counts have changed, and when shares have while
+  // the first so many stages have no hosts.
   void CountsChanged();
-  void SharesChanged() { rows_ = {}; }
+  void SharesChanged(int unhosted);
 
   ClassSet all() const { return (1u << candidate_.class_count) - 1; }
   int workers(ClassSet hosts) const { return workers_[hosts]; }
-  const StageOptionRow& Row(int stage, ClassSet hosts);
+  const StageOptionRow& Row(int stage, ClassSet hosts) {
+    const StageOptionRow* row = rows_[static_cast<size_t>(stage)][hosts];
+    return row != nullptr ? *row : FindRow(stage, hosts);
+  }
   SampleCost LeastCost(int stage, ClassSet hosts);
   // With the hosts' mean time of the device.
   SampleCost Cost(int stage, ClassSet hosts, const StageOption& option) const;
-  // Seconds of the stage's hosts of these classes by a sample that arrives, unbatched.
-  double Unbatched(int stage, ClassSet hosts);
 
-  // What the first `stages` add at least, whatever is chosen for the others.
+  // What the first `stages` add at least while they have no hosts.
   struct Least {
     double most_dense = 0;  // the device's time by a worker's time, of a stage
     SampleCost cost;
@@ -40,6 +42,7 @@ class HostOptions {
   const Least& least(int stages) const { return least_[static_cast<size_t>(stages)]; }
 
  private:
+  const StageOptionRow& FindRow(int stage, ClassSet hosts);
   // `time(share)` is a class's.
   template <typename Time>
   double MeanDeviceTime(int stage, ClassSet hosts, Time time) const;

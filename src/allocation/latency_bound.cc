@@ -11,70 +11,68 @@ constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
-double LatencyBound::OfFirst(int stages, const SearchChoice& choice) const {
-  double sum = 0;
-  for (int stage = 0; stage < std::min(stages, static_cast<int>(late_.counted())); ++stage) {
-    const ClassSet chosen = choice.stages[static_cast<size_t>(stage)].hosts;
-    if (chosen != 0) {
-      sum += Least(stage, chosen, choice);
-      continue;
-    }
-    double least = kInfinite;
-    for (ClassSet hosts = 1; hosts <= options_.all(); ++hosts) {
-      if ((hosts & choice.ended) == 0) least = std::min(least, Least(stage, hosts, choice));
-    }
-    sum += least;
-  }
-  return sum;
+double LatencyBound::Known::With(const StageOption& option) const {
+  const double step = row.slowest[std::min(size, option.bucket)];
+  const double waits = std::max(step, longest) * (residual + option.group * queue) + behind;
+  return option.delay + slowdown * (option.steps * step + waits);
 }
 
-double LatencyBound::Least(int stage, ClassSet hosts, const SearchChoice& choice) const {
-  const int workers = options_.workers(hosts);
-  const double busy = contest_.rate() * choice.slowdown * Offered(stage, hosts, choice) / workers;
-  const WaitBounds::Residual& residual = waits_.ResidualAt(stage, workers, busy);
-  const double queue = waits_.QueueAt(stage, workers, choice.use, choice.log_use);
-  const double longest = Longest(hosts, choice);
-  const double behind = residual.of_one * LongestBehind(hosts, choice);
-  const StageOptionRow& row = options_.Row(stage, hosts);
-  const size_t size = row.SizeAt(choice.slowdown);
-  double least = kInfinite;
-  for (const StageOption& option : row.options) {
-    const double step = row.slowest[std::min(size, option.bucket)];
-    const double waits =
-        std::max(step, longest) * (residual.of_any + option.group * queue) + behind;
-    least = std::min(least, option.delay + choice.slowdown * (option.steps * step + waits));
+// Of limits that hold what gathers the largest is best, but for single rows, which need no delay.
+double LatencyBound::Known::Least() const {
+  double least = With(row.options.back());
+  for (size_t bucket = 0; bucket < std::max<size_t>(size, 1); ++bucket) {
+    least = std::min(least, With(row.options[bucket]));
   }
   return least;
 }
 
-double LatencyBound::OfLast(int stage, const SearchChoice& choice) const {
-  double delays = 0;
-  double steps = 0;
-  for (int i = stage; i < static_cast<int>(late_.counted()); ++i) {
-    const SearchChoice::Stage& chosen = choice.stages[static_cast<size_t>(i)];
-    const int workers = options_.workers(chosen.hosts);
-    const double busy = contest_.rate() * choice.slowdown * chosen.offered / workers;
-    const WaitBounds::Residual& residual = waits_.ResidualAt(i, workers, busy);
-    const double queue = waits_.QueueAt(i, workers, choice.use, choice.log_use);
-    delays += chosen.option->delay;
-    const StageOptionRow& row = options_.Row(i, chosen.hosts);
-    const size_t size = std::min(row.SizeAt(choice.slowdown), chosen.option->bucket);
-    steps += chosen.option->steps * row.slowest[size] +
-             Longest(chosen.hosts, choice) * (residual.of_any + chosen.option->group * queue) +
-             LongestBehind(chosen.hosts, choice) * residual.of_one;
-  }
-  return delays + choice.slowdown * steps;
+double LatencyBound::Of(const SearchChoice& choice) const {
+  double sum = 0;
+  for (int stage = 0; stage < counted(); ++stage) sum += At(stage, choice);
+  return sum;
 }
 
-// To its hosts, by the stages whose hosts are chosen.
-double LatencyBound::Offered(int stage, ClassSet hosts, const SearchChoice& choice) const {
-  const SearchChoice::Stage& chosen = choice.stages[static_cast<size_t>(stage)];
-  if (chosen.hosts != 0) return chosen.offered;
-  double offered = options_.Unbatched(stage, hosts);
-  for (int other = stage + 1; other < grid_.stages(); ++other) {
-    offered += options_.Unbatched(other, choice.stages[static_cast<size_t>(other)].hosts & hosts);
+double LatencyBound::OfOthers(int stage, const SearchChoice& choice) const {
+  double sum = 0;
+  for (int other = 0; other < counted(); ++other) {
+    if (other != stage) sum += At(other, choice);
   }
-  return offered;
+  return sum;
+}
+
+double LatencyBound::With(int stage, const StageOption& option, const SearchChoice& choice) const {
+  if (stage >= counted()) return 0;
+  return KnownOf(stage, choice.stages[static_cast<size_t>(stage)].hosts, choice).With(option);
+}
+
+double LatencyBound::At(int stage, const SearchChoice& choice) const {
+  const SearchChoice::Stage& chosen = choice.stages[static_cast<size_t>(stage)];
+  if (chosen.option != nullptr) return With(stage, *chosen.option, choice);
+  if (chosen.hosts != 0) return KnownOf(stage, chosen.hosts, choice).Least();
+  double least = kInfinite;
+  for (ClassSet hosts = 1; hosts <= options_.all(); ++hosts) {
+    if ((hosts & choice.ended) != 0) continue;
+    least = std::min(least, KnownOf(stage, hosts, choice).Least());
+  }
+  return least;
+}
+
+LatencyBound::Known LatencyBound::KnownOf(int stage, ClassSet hosts,
+                                          const SearchChoice& choice) const {
+  const StageOptionRow& row = options_.Row(stage, hosts);
+  const int workers = options_.workers(hosts);
+  const bool added = stage >= choice.unhosted;
+  const double offered =
+      choice.offered[hosts] + (added ? 0 : grid_.reach(stage) * row.slowest.front());
+  const double busy = contest_.rate() * choice.slowdown * offered / workers;
+  const WaitBounds::Residual& residual = waits_.ResidualAt(stage, workers, busy);
+  return {.row = row,
+          .size = row.SizeAt(choice.slowdown),
+          .slowdown = choice.slowdown,
+          .longest = Longest(hosts, choice),
+          .behind = residual.of_one * LongestBehind(hosts, choice),
+          .residual = residual.of_any,
+          .queue = waits_.QueueAt(stage, workers, choice.use, choice.log_use)};
 }
 
 double LatencyBound::Longest(ClassSet hosts, const SearchChoice& choice) const {

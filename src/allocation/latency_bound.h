@@ -20,17 +20,34 @@ class LatencyBound {
                HostOptions* options)
       : grid_(grid), contest_(contest), late_(late), waits_(late), options_(*options) {}
 
-  // Seconds, of the first `stages`, whatever their batch limits are.
-  double OfFirst(int stages, const SearchChoice& choice) const;
-  // Of the stages from one on, whose batch limits are chosen.
-  double OfLast(int stage, const SearchChoice& choice) const;
+  // Seconds. A stage whose batch limit or hosts are not chosen counts with the best ones.
+  double Of(const SearchChoice& choice) const;
+  // The part of all stages but one, which has hosts, and that one's part with a batch limit.
+  double OfOthers(int stage, const SearchChoice& choice) const;
+  double With(int stage, const StageOption& option, const SearchChoice& choice) const;
 
  private:
-  double Least(int stage, ClassSet hosts, const SearchChoice& choice) const;
-  double Offered(int stage, ClassSet hosts, const SearchChoice& choice) const;
+  // What a stage costs, whatever its batch limit is; in seconds and in parts of a step.
+  struct Known {
+    const StageOptionRow& row;
+    size_t size = 0;      // bucket of its batches, if the limit is not less
+    double slowdown = 1;  // of steps
+    double longest = 0;   // step that its hosts run
+    double behind = 0;    // wait for a batch ahead at the worker
+    double residual = 0;
+    double queue = 0;
+
+    double With(const StageOption& option) const;
+    double Least() const;
+  };
+
+  double At(int stage, const SearchChoice& choice) const;
+  Known KnownOf(int stage, ClassSet hosts, const SearchChoice& choice) const;
   double Longest(ClassSet hosts, const SearchChoice& choice) const;
   // Of hosts that are known to hold a second batch.
   double LongestBehind(ClassSet hosts, const SearchChoice& choice) const;
+
+  int counted() const { return static_cast<int>(late_.counted()); }
 
   const SearchGrid& grid_;
   const Contest& contest_;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <limits>
 
 #include "allocation/capacity_bound.h"
 #include "allocation/search_grid.h"
@@ -21,7 +22,6 @@ inline bool Has(ClassSet classes, size_t index) { return (classes >> index & 1) 
 struct SearchChoice {
   struct Stage {
     ClassSet hosts = 0;  // none: not chosen
-    double offered = 0;  // to its hosts, unbatched, by a sample that arrives: seconds
     const StageOption* option = nullptr;
     SampleCost cost;  // of the option, or at least
   };
@@ -35,11 +35,12 @@ struct SearchChoice {
   std::array<double, kClassSets> only{};          // workers' time of those that only these host
   std::array<double, kMostClasses> own_device{};  // the device's time, by one worker of the class
   std::array<double, kMostClasses> longest{};     // step, seconds, of all stages with hosts
+  std::array<double, kClassSets> offered{};       // to these, by all stages with hosts, unbatched
   UnbatchedLoads unbatched;                       // of all stages with hosts
   double crowded = 1;                             // the slowdown by those
   double slowdown = 1;                            // of steps, at least
   double use = 0;                                 // of the capacity, at least, and its logarithm
-  double log_use = 0;
+  double log_use = -std::numeric_limits<double>::infinity();
 };
 
 }  // namespace escan

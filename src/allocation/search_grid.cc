@@ -48,7 +48,7 @@ SearchGrid::SearchGrid(const StepCosts& costs, const Workload& workload, const S
       longest_.push_back(steps.back());
       AddAlone(costs, stage, share);
     }
-    AddAnyShare(stage);
+    for (int share = shares() - 2; share >= 0; --share) AddAnyFrom(stage, share);
   }
   for (int clients = 1; clients <= kMostClients; ++clients) {
     for (const std::vector<Seconds>& times : device_[Index(clients)]) {
@@ -80,34 +80,30 @@ void SearchGrid::AddAlone(const StepCosts& costs, int stage, int share) {
   }
 }
 
-void SearchGrid::AddAnyShare(int stage) {
-  for (Table* table : {&steps_, &unhurried_, &overlapped_}) AddLeast(stage, table);
-  longest_.push_back(*std::max_element(longest_.end() - shares(), longest_.end()));
+// Of the share and of all larger ones, which are in the tables.
+void SearchGrid::AddAnyFrom(int stage, int share) {
+  const int larger = any_from(share + 1);
+  for (Table* table : {&steps_, &unhurried_, &overlapped_}) AddLeast(stage, share, table);
+  longest_.push_back(std::max(longest_[Place(stage, share)], longest_[Place(stage, larger)]));
   for (int clients = 1; clients <= kMostClients; ++clients) {
-    AddLeast(stage, &device_[Index(clients)]);
-    AddLeast(stage, &devices_alone_[Index(clients)]);
-    std::vector<Alone>& alone = least_alone_[Index(clients)];
-    Alone any = alone[Place(stage, 0)];
-    for (int share = 1; share < shares(); ++share) {
-      const Alone& one = alone[Place(stage, share)];
-      any = {.step = std::max(any.step, one.step),
-             .device = std::min(any.device, one.device),
-             .largest_worker = std::max(any.largest_worker, one.largest_worker),
-             .largest_device = std::min(any.largest_device, one.largest_device),
-             .load = std::min(any.load, one.load)};
-    }
-    alone.push_back(any);
+    AddLeast(stage, share, &device_[Index(clients)]);
+    AddLeast(stage, share, &devices_alone_[Index(clients)]);
+    const Alone& one = least_alone(stage, share, clients);
+    const Alone& other = least_alone(stage, larger, clients);
+    const Alone least{.step = std::max(one.step, other.step),
+                      .device = std::min(one.device, other.device),
+                      .largest_worker = std::max(one.largest_worker, other.largest_worker),
+                      .largest_device = std::min(one.largest_device, other.largest_device),
+                      .load = std::min(one.load, other.load)};
+    least_alone_[Index(clients)].push_back(least);
   }
 }
 
-// By bucket: of the stage's shares, which are the table's last.
-void SearchGrid::AddLeast(int stage, Table* table) const {
-  std::vector<Seconds> least = table->at(Place(stage, 0));
-  for (int share = 1; share < shares(); ++share) {
-    const std::vector<Seconds>& one = table->at(Place(stage, share));
-    std::ranges::transform(least, one, least.begin(),
-                           [](Seconds a, Seconds b) { return std::min(a, b); });
-  }
+// By bucket.
+void SearchGrid::AddLeast(int stage, int share, Table* table) const {
+  std::vector<Seconds> least = table->at(Place(stage, share));
+  std::ranges::transform(least, table->at(Place(stage, any_from(share + 1))), least.begin(),
+                         [](Seconds a, Seconds b) { return std::min(a, b); });
   table->push_back(std::move(least));
 }
 

@@ -57,8 +57,12 @@ class SearchGrid {
 
   int stages() const { return static_cast<int>(buckets_.size()); }
   int shares() const { return static_cast<int>(profile_.thread_percents.size()); }
-  // In place of a share that is not chosen: what follows is then the least of all shares.
-  int any_share() const { return shares(); }
+  // In place of a share that is not chosen yet: that one or any larger one. What follows is then
+  // the least of those.
+  int any_from(int share) const { return 2 * shares() - 2 - share; }  // of the largest: itself
+  int any_share() const { return any_from(0); }
+  bool is_open(int share) const { return share >= shares(); }
+  int smallest(int share) const { return is_open(share) ? any_from(share) : share; }
   int buckets(int stage) const { return static_cast<int>(buckets_[Index(stage)].size()); }
   // The first `bucket` + 1 sizes of batches.
   std::span<const int> rows(int stage, int bucket) const {
@@ -105,7 +109,7 @@ class SearchGrid {
   // 2 where each step of the class is short: then the time around a step counts. A second batch at
   // a worker whose steps are long would only wait there, where no other worker can take it.
   int Credits(const Candidate::Class& workers) const;
-  // Even at the largest bucket; with any_share(): at every share.
+  // Even at the largest bucket; if the share is open: at every one.
   bool IsShort(int stage, int share) const { return longest_[Place(stage, share)] <= kShortStep; }
   // Zero for single rows; else a quarter of the shortest step, which adds little to the latency.
   Duration MaxDelay(int stage, int bucket) const;
@@ -124,10 +128,10 @@ class SearchGrid {
   using Table = std::vector<std::vector<Seconds>>;  // by stage and share, then by bucket
 
   void AddAlone(const StepCosts& costs, int stage, int share);
-  void AddAnyShare(int stage);
-  void AddLeast(int stage, Table* table) const;
+  void AddAnyFrom(int stage, int share);
+  void AddLeast(int stage, int share, Table* table) const;
   static size_t Index(int index) { return static_cast<size_t>(index); }
-  size_t Place(int stage, int share) const { return Index(stage * (shares() + 1) + share); }
+  size_t Place(int stage, int share) const { return Index(stage * (any_share() + 1) + share); }
   std::span<const Seconds> At(const Table& table, int stage, int share) const {
     return table[Place(stage, share)];
   }

@@ -38,7 +38,7 @@ double UnbatchedLoads::LoadAtLeast(const SearchGrid& grid, const Hosting& hostin
 }
 
 double UnbatchedLoads::SlowdownAtLeast(const SearchGrid& grid, const Hosting& hosting, double rate,
-                                       double crowding) const {
+                                       double crowding, const SlowdownBound& slowdown) const {
   std::array<DeviceDemand, kMostClasses> demands{};
   size_t count = 0;
   for (size_t c = 0; c < hosting.candidate.used().size(); ++c) {
@@ -46,7 +46,7 @@ double UnbatchedLoads::SlowdownAtLeast(const SearchGrid& grid, const Hosting& ho
     demands[count++] = {.asked = rate * classes_[c].device,
                         .most = hosting.candidate.classes[c].count * LoadAtLeast(grid, hosting, c)};
   }
-  return Slowdown({demands.data(), count}, crowding, grid.profile().knee);
+  return slowdown.Of({demands.data(), count}, crowding);
 }
 
 }  // namespace escan

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "allocation/search_grid.h"
+#include "allocation/slowdown_bound.h"
 
 namespace escan {
 
@@ -24,7 +25,7 @@ class UnbatchedLoads {
     double use = 0;      // of the capacity, at least
   };
   double SlowdownAtLeast(const SearchGrid& grid, const Hosting& hosting, double rate,
-                         double crowding) const;
+                         double crowding, const SlowdownBound& slowdown) const;
 
   // Whether all steps of the class are short, see SearchGrid::Credits.
   bool is_short(size_t index) const { return classes_[index].is_short; }

@@ -1,7 +1,5 @@
 #include "allocation/wait_bounds.h"
 
-#include <algorithm>
-
 #include "allocation/queueing.h"
 
 namespace escan {
@@ -18,16 +16,6 @@ WaitBounds::WaitBounds(const LateParts& late) : late_(late) {
       }
     }
   }
-}
-
-const WaitBounds::Residual& WaitBounds::ResidualAt(int stage, int hosts, double use) const {
-  return residuals_[Index(stage, hosts, static_cast<size_t>(std::min(use, 1.0) * kPlaces))];
-}
-
-double WaitBounds::QueueAt(int stage, int hosts, double use, double log_use) const {
-  const double excess =
-      busy_exponents_[static_cast<size_t>(hosts)] * log_use - late_.Log(static_cast<size_t>(stage));
-  return excess > 0 ? excess / (2 * hosts * (1 - use)) : 0.0;
 }
 
 }  // namespace escan

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <vector>
@@ -21,10 +22,16 @@ class WaitBounds {
     double of_one = 0;  // until the one is free that the batch was given to
   };
   // At a stage that the p99 counts; the hosts are busy for the part `use` of the time unbatched.
-  const Residual& ResidualAt(int stage, int hosts, double use) const;
+  const Residual& ResidualAt(int stage, int hosts, double use) const {
+    return residuals_[Index(stage, hosts, static_cast<size_t>(std::min(use, 1.0) * kPlaces))];
+  }
 
   // QueueWait, given the use of the capacity and its logarithm.
-  double QueueAt(int stage, int hosts, double use, double log_use) const;
+  double QueueAt(int stage, int hosts, double use, double log_use) const {
+    const double excess = busy_exponents_[static_cast<size_t>(hosts)] * log_use -
+                          late_.Log(static_cast<size_t>(stage));
+    return excess > 0 ? excess / (2 * hosts * (1 - use)) : 0.0;
+  }
 
  private:
   static constexpr size_t kPlaces = 64;  // of the use: the next lower one is looked up
