@@ -26,18 +26,23 @@ LoadRun::LoadRun(const RowChunks& chunks, const LoadLimits& limits, const Pace& 
       difficulties_(difficulties),
       transport_(transport),
       workload_(chunks, limits, exits) {
+  if (const auto* open = std::get_if<OpenLoop>(&pace_)) {
+    schedule_.emplace(open->arrivals, open->rate, open->seed);
+  }
   for (int i = 0; i < transport->lanes(); ++i) lanes_.push_back(std::make_unique<Lane>());
   transport->SetListener(this);
 }
 
-LoadRun::~LoadRun() {
-  if (sender_.joinable()) sender_.join();
-}
+LoadRun::~LoadRun() { JoinSenders(); }
 
 void LoadRun::Start() {
   start_ = Clock::now();
   if (const auto* open = std::get_if<OpenLoop>(&pace_)) {
-    sender_ = std::thread([this, open] { SendOnSchedule(*open); });
+    active_ = transport_->lanes();
+    for (int i = 0; i < transport_->lanes(); ++i) {
+      Sender* sender = senders_.emplace_back(std::make_unique<Sender>()).get();
+      sender->thread = std::thread([this, open, sender] { SendOnSchedule(*open, sender); });
+    }
     return;
   }
   const int concurrency = std::get<ClosedLoop>(pace_).concurrency;
@@ -73,13 +78,17 @@ RunProgress LoadRun::progress() const {
 }
 
 Outcome LoadRun::Finish() {
-  if (sender_.joinable()) sender_.join();
+  JoinSenders();
   Outcome outcome{.tally = {},
                   .not_sent = {.outstanding = not_sent_outstanding_, .late = not_sent_late_},
-                  .lateness = std::move(lateness_),
+                  .lateness = {},
                   .schedule_span = workload_.measured_span(),
                   .interrupted = workload_.stopped_early() && !gave_up_,
                   .gave_up = gave_up_};
+  for (const std::unique_ptr<Sender>& sender : senders_) {
+    outcome.lateness.insert(outcome.lateness.end(), sender->lateness.begin(),
+                            sender->lateness.end());
+  }
   outcome.elapsed = outcome.schedule_span;
   const std::optional<Duration> measurement_start = workload_.measurement_start();
   if (!measurement_start) return outcome;
@@ -143,40 +152,56 @@ std::optional<Ticket> LoadRun::Take(Duration at) {
 bool LoadRun::SendNext(int connection) {
   const TimePoint now = Clock::now();
   const std::optional<Ticket> ticket = Take(now - start_);
-  if (ticket) Send({.ticket = *ticket, .connection = connection, .due = now});
-  return ticket.has_value();
+  if (!ticket) return false;
+  in_flight_.fetch_add(1, std::memory_order_relaxed);
+  Send({.ticket = *ticket, .connection = connection, .due = now});
+  return true;
 }
 
 void LoadRun::Send(const OutgoingRequest& request) {
   active_.fetch_add(1, std::memory_order_relaxed);
-  in_flight_.fetch_add(1, std::memory_order_relaxed);
   transport_->Send(request);
 }
 
-void LoadRun::SendOnSchedule(const OpenLoop& pace) {
+void LoadRun::SendOnSchedule(const OpenLoop& pace, Sender* sender) {
   prctl(PR_SET_TIMERSLACK, 1UL);  // nanoseconds; by default a sleep is 50 us longer than asked for
-  ArrivalSchedule schedule(pace.arrivals, pace.rate, pace.seed);
-  const int connections = transport_->connections();
-  for (int connection = 0;; connection = (connection + 1) % connections) {
-    const Duration at = schedule.Next();
-    const std::optional<Ticket> ticket = Take(at);
-    if (!ticket || !SleepUntil(start_ + at)) break;
-    SendOrRefuse(pace, {.ticket = *ticket, .connection = connection, .due = start_ + at});
+  while (const std::optional<OutgoingRequest> request = TakeScheduled()) {
+    if (!SleepUntil(request->due)) break;
+    SendOrRefuse(pace, *request, sender);
   }
   Release();
 }
 
-void LoadRun::SendOrRefuse(const OpenLoop& pace, const OutgoingRequest& request) {
+std::optional<OutgoingRequest> LoadRun::TakeScheduled() {
+  MutexLock lock(schedule_mutex_);
+  const Duration at = schedule_->Next();
+  const std::optional<Ticket> ticket = Take(at);
+  if (!ticket) return std::nullopt;
+  const int connection = next_connection_;
+  next_connection_ = (connection + 1) % transport_->connections();
+  return OutgoingRequest{.ticket = *ticket, .connection = connection, .due = start_ + at};
+}
+
+void LoadRun::SendOrRefuse(const OpenLoop& pace, const OutgoingRequest& request, Sender* sender) {
   const Duration lateness = Clock::now() - request.due;
   const bool measured = request.ticket.measured;
   const bool late = lateness > pace.max_lateness;
-  if (late || in_flight_.load(std::memory_order_relaxed) >= pace.max_outstanding) {
+  const bool full =
+      in_flight_.fetch_add(1, std::memory_order_relaxed) >= pace.max_outstanding && !late;
+  if (late || full) {
+    in_flight_.fetch_sub(1, std::memory_order_relaxed);
     (late ? not_sent_late_ : not_sent_outstanding_) += measured;
     if (measured && miss_limit_) CountMiss();
     return;
   }
-  if (measured) lateness_.push_back(lateness);
+  if (measured) sender->lateness.push_back(lateness);
   Send(request);
+}
+
+void LoadRun::JoinSenders() {
+  for (const std::unique_ptr<Sender>& sender : senders_) {
+    if (sender->thread.joinable()) sender->thread.join();
+  }
 }
 
 bool LoadRun::SleepUntil(TimePoint due) {

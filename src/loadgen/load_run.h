@@ -66,8 +66,9 @@ struct RunProgress {
 };
 
 // One run of load against a transport. Latency counts from the time at which a request was due: in
-// an open loop the scheduled one. An open loop has a sending thread of its own; a closed one sends
-// from the transport's threads.
+// an open loop the scheduled one. An open loop has as many sending threads of its own as the
+// transport has lanes, because to send a large request takes a while; a closed one sends from the
+// transport's threads.
 //
 // Owned by main, used by one thread. Start() once; Finish() after WaitUntil() said true, and only
 // then the end of its life.
@@ -101,16 +102,25 @@ class LoadRun : private AnswerListener {
     TimePoint last_answer{};
   };
 
+  // What one sending thread of an open loop fills.
+  struct Sender {
+    std::thread thread;
+    std::vector<Duration> lateness;
+  };
+
   void OnAnswer(int lane, const OutgoingRequest& request, const absl::Status& status,
                 const AnswerTensors& tensors) override;
   std::optional<Ticket> Take(Duration at);
-  void SendOnSchedule(const OpenLoop& pace);
-  void SendOrRefuse(const OpenLoop& pace, const OutgoingRequest& request);
+  void SendOnSchedule(const OpenLoop& pace, Sender* sender);
+  // The next request of the schedule; nullopt when the run is over.
+  std::optional<OutgoingRequest> TakeScheduled() ESCAN_EXCLUDES(schedule_mutex_);
+  void SendOrRefuse(const OpenLoop& pace, const OutgoingRequest& request, Sender* sender);
   bool SleepUntil(TimePoint due) ESCAN_EXCLUDES(mutex_);
   bool SendNext(int connection);
   void Send(const OutgoingRequest& request);
   AnsweredRequest Describe(const OutgoingRequest& request, Duration latency) const;
   void CountMiss();
+  void JoinSenders();
   void Release() ESCAN_EXCLUDES(mutex_);
 
   const Pace pace_;
@@ -125,7 +135,7 @@ class LoadRun : private AnswerListener {
   // Written by the thread that takes the first measured request.
   std::atomic<int64_t> cpu_at_start_ns_{0};
 
-  // Requests under way, and one for whoever may still send; the run is over at 0.
+  // Requests under way, and one for each thread that may still send; the run is over at 0.
   std::atomic<int64_t> active_{1};
   std::atomic<int64_t> in_flight_{0};
   std::atomic<int64_t> answered_{0};
@@ -136,14 +146,17 @@ class LoadRun : private AnswerListener {
 
   std::atomic<int64_t> not_sent_outstanding_{0};
   std::atomic<int64_t> not_sent_late_{0};
-  std::vector<Duration> lateness_;  // the sending thread's own until it ended
+
+  Mutex schedule_mutex_;
+  std::optional<ArrivalSchedule> schedule_ ESCAN_GUARDED_BY(schedule_mutex_);
+  int next_connection_ ESCAN_GUARDED_BY(schedule_mutex_) = 0;
 
   Mutex mutex_;
   CondVar changed_;
   bool stopping_ ESCAN_GUARDED_BY(mutex_) = false;
   bool over_ ESCAN_GUARDED_BY(mutex_) = false;
 
-  std::thread sender_;
+  std::vector<std::unique_ptr<Sender>> senders_;
 };
 
 }  // namespace escan::loadgen

@@ -112,7 +112,8 @@ class CommandLine {
         ->type_name("N")
         ->check(CLI::Range(1, 1024))
         ->group(group);
-    app_.add_option("--threads", server.threads, "Threads that receive answers")
+    app_.add_option("--threads", server.threads,
+                    "Threads that receive answers, and as many that send in an open loop")
         ->type_name("N")
         ->check(CLI::Range(1, 256))
         ->group(group);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <vector>
@@ -21,15 +23,17 @@ class FakeTransport : public Transport {
  public:
   using OnSend = std::function<void(AnswerListener&, const OutgoingRequest&)>;
 
-  explicit FakeTransport(OnSend on_send) : on_send_(std::move(on_send)) {}
+  explicit FakeTransport(OnSend on_send, int lanes = 1)
+      : on_send_(std::move(on_send)), lanes_(lanes) {}
 
   int connections() const override { return 2; }
-  int lanes() const override { return 1; }
+  int lanes() const override { return lanes_; }
   void SetListener(AnswerListener* listener) override { listener_ = listener; }
   void Send(const OutgoingRequest& request) override { on_send_(*listener_, request); }
 
  private:
   const OnSend on_send_;
+  const int lanes_;
   AnswerListener* listener_ = nullptr;
 };
 
@@ -117,6 +121,34 @@ TEST(OpenLoop, SendsNoMoreThanTheOutstandingLimitAndCountsTheRest) {
   const Outcome outcome = run.Finish();
   EXPECT_EQ(outcome.tally.succeeded(), 3);
   EXPECT_EQ(outcome.not_sent.outstanding, 7);
+}
+
+TEST(OpenLoop, SendsOneRequestWhileAnotherIsBeingSent) {
+  // Each sending ends only when three are under way, so one thread could not send any but the
+  // first.
+  constexpr int kLanes = 3;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<OutgoingRequest> sent;
+  FakeTransport transport(
+      [&](AnswerListener& listener, const OutgoingRequest& request) {
+        std::unique_lock lock(mutex);
+        sent.push_back(request);
+        const size_t turn = (sent.size() + kLanes - 1) / kLanes * kLanes;
+        changed.notify_all();
+        changed.wait(lock, [&] { return sent.size() >= turn; });
+        Answer(listener, request);
+      },
+      kLanes);
+  LoadRun run(kOneRow, {.requests = 12}, ConstantRate(10000), {}, &transport);
+  const Outcome outcome = RunToItsEnd(run);
+  EXPECT_EQ(outcome.tally.succeeded(), 12);
+  EXPECT_EQ(outcome.lateness.size(), 12u);
+  std::ranges::sort(sent, {}, &OutgoingRequest::due);
+  for (size_t i = 0; i < sent.size(); ++i) {
+    EXPECT_EQ(sent[i].ticket.request, static_cast<int64_t>(i));
+    EXPECT_EQ(sent[i].connection, static_cast<int>(i % 2));
+  }
 }
 
 TEST(OpenLoop, EndsAtItsLimitOfMisses) {
