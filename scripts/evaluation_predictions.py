@@ -1,7 +1,6 @@
 """The profile of a cascade, and what is predicted from it beside what is measured."""
 
 import json
-import os
 import signal
 import subprocess
 import tempfile
@@ -14,7 +13,7 @@ from evaluation_bench import (
     records_of,
     run_program,
 )
-from measuring import Failed, Records, TimeOver, child_on
+from measuring import Failed, Records, TimeOver, child_on, halves_of_cores
 
 SIMULATED_PLANS = ("sequential", "pipeline", "replicas_6x30")
 LOADS = (0.5, 0.8)  # of each side's own closed-loop rate
@@ -25,12 +24,13 @@ def run_profile(arguments, budget):
     if arguments.profile.exists():
         return
     arguments.profile.parent.mkdir(parents=True, exist_ok=True)
+    server_cores, _ = halves_of_cores()  # as when it serves
     with tempfile.TemporaryDirectory(prefix="escan-evaluate-") as work:
         process = subprocess.Popen([
             arguments.bin / "escand", "--listen", "127.0.0.1:0", "--metrics", "off",
             "--config", arguments.folder / arguments.cascade / "escand.yaml",
             "--admin", f"unix:{work}/admin.sock", "--write-profile", arguments.profile,
-        ], stdin=subprocess.DEVNULL, preexec_fn=child_on(os.sched_getaffinity(0)))
+        ], stdin=subprocess.DEVNULL, preexec_fn=child_on(server_cores))
         try:
             if process.wait(max(1.0, budget.left())) != 0:
                 raise Failed(f"escand --write-profile ended with status {process.returncode}")

@@ -12,13 +12,19 @@ bool InEffectHolds(const PlanQuery& query) {
   return figures.ok() && Holds(*figures, query.workload);
 }
 
+// By the model, or by the simulator.
+bool NoneKeepsObjective(const absl::StatusOr<ChosenPlan>& chosen) {
+  if (!chosen.ok()) return absl::IsFailedPrecondition(chosen.status());
+  return chosen->allocation.goal == Goal::kGoodput && chosen->figures.front().goodput == 0;
+}
+
 }  // namespace
 
 absl::StatusOr<FoundPlan> FindPlan(const PlanQuery& query, bool saturated) {
   PlanQuery asked = query;
   if (saturated && InEffectHolds(asked)) asked.workload.rate.reset();
   absl::StatusOr<ChosenPlan> chosen = ChoosePlan(asked);
-  if (absl::IsFailedPrecondition(chosen.status()) && asked.workload.objective) {
+  if (asked.workload.objective && NoneKeepsObjective(chosen)) {
     asked.workload.objective.reset();
     chosen = ChoosePlan(asked);
   }

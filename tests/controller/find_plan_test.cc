@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "allocation/flat_profile.h"
+#include "allocation/plan_search.h"
 #include "allocation/prediction.h"
 #include "controller/plan_controller.h"
 
@@ -165,6 +166,15 @@ TEST_F(FindPlanTest, LeavesOutAnObjectiveThatNoPlanKeeps) {
   EXPECT_FALSE(found.workload.objective.has_value());
   EXPECT_TRUE(Holds(found.figures, found.workload));
   EXPECT_TRUE(Holds(*found.in_effect, found.workload)) << "simulated without it, too";
+}
+
+TEST_F(FindPlanTest, LeavesOutAnObjectiveThatOnlyTheModelKeeps) {
+  workload_.rows_per_request = 16;
+  workload_.objective = Seconds(9e-3);
+  ASSERT_TRUE(SearchPlan(StepCosts(profile_), workload_, 1, {.clients = 4}).ok());
+  const FoundPlan found = Find();
+  EXPECT_FALSE(found.workload.objective.has_value());
+  EXPECT_GT(found.figures.goodput, 0);
 }
 
 }  // namespace
