@@ -57,6 +57,7 @@ void ControlLoop::Start() {
 }
 
 void ControlLoop::Stop() {
+  search_is_cancelled_ = true;
   MutexLock lock(mutex_);
   stopping_ = true;
   wake_.NotifyAll();
@@ -107,7 +108,8 @@ PlanDecision ControlLoop::Decide(Entry& entry, const EngineStatus& status,
                                                    .workload = request.workload,
                                                    .devices = entry.cascade.devices,
                                                    .limits = LimitsBeside(others),
-                                                   .in_effect = &status.plan},
+                                                   .in_effect = &status.plan,
+                                                   .cancelled = &search_is_cancelled_},
                                                   request.saturated);
   decision.search_time = Clock::now() - decision.time;
   if (!found.ok()) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -99,6 +100,7 @@ class ControlLoop {
   mutable Mutex mutex_;                                // guards what else is in the entries
   CondVar wake_;
   bool stopping_ ESCAN_GUARDED_BY(mutex_) = false;
+  std::atomic<bool> search_is_cancelled_ = false;
   std::thread thread_;
 };
 

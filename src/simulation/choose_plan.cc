@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "allocation/worker_count.h"
 #include "simulation/plan_climb.h"
 
 namespace escan {
@@ -54,6 +55,7 @@ class Choice {
   absl::Status Simulate(std::vector<PlannedPlan> plans) {
     double best = 0;
     for (PlannedPlan& planned : plans) {
+      if (query_.IsCancelled()) return absl::CancelledError(kCancelled);
       const absl::StatusOr<SimulatedFigures> figures =
           SimulatePlan(query_.SystemWith(planned.plan), query_.workload, goal_, best);
       if (!figures.ok()) return figures.status();
@@ -63,7 +65,8 @@ class Choice {
     return absl::OkStatus();
   }
 
-  // Adds what the simulator prefers, if it is not even the best that misses the workload.
+  // Adds what the simulator prefers. Not where even the best does not hold the workload: then plans
+  // for the highest rate take their place.
   absl::Status Climb() {
     if (goal_ == Goal::kLatency && !Holds(order_.front().figures, query_.workload)) {
       return absl::OkStatus();
@@ -97,19 +100,14 @@ class Choice {
   }
 
  private:
-  static int Clients(const Plan& plan) {
-    int clients = 0;
-    for (const WorkerGroup& group : plan.workers) clients += group.count;
-    return clients;
-  }
-
   // Of those that do about as well as the best the one of the fewest workers.
   std::vector<Judged>::iterator Simplest() {
     auto simplest = order_.begin();
     for (auto it = order_.begin(); it != order_.end(); ++it) {
       const bool as_good =
           !IsBetter(goal_, query_.workload, order_.front().figures, it->figures, kAboutEqual);
-      if (as_good && Clients(it->planned.plan) < Clients(simplest->planned.plan)) simplest = it;
+      const int workers = WorkerCount(it->planned.plan);
+      if (as_good && workers < WorkerCount(simplest->planned.plan)) simplest = it;
     }
     return simplest;
   }

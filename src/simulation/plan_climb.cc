@@ -16,7 +16,6 @@ namespace {
 
 constexpr size_t kMostTried = 192;    // variants, of all plans of one climb
 constexpr double kModelError = 1.25;  // by which the model's capacity may be too low
-constexpr double kWorthMore = 0.02;   // of one start than of another: what goodputs are known to
 constexpr int kLimits = 4;            // about so many different batch limits
 
 // Numbers of equal workers, of which those in between are variants.
@@ -42,7 +41,7 @@ absl::StatusOr<std::optional<SimulatedPlan>> PlanClimb::BestSimple(
   AddPipelines(grid, &plans);
   std::optional<SimulatedPlan> best;
   for (const Plan& plan : plans) {
-    auto better = Try(plan, kWorthMore, best ? best->figures : least);
+    auto better = Try(plan, kGoodputResolution, best ? best->figures : least);
     if (!better.ok()) return better.status();
     if (better->has_value()) best = *std::move(better);
   }
@@ -97,7 +96,8 @@ absl::StatusOr<SimulatedPlan> PlanClimb::Climb(SimulatedPlan best) const {
   while (std::exchange(climbs, false)) {
     for (const PlanVariant& variant :
          VariantsOf(best.plan, costs_, query_.devices, query_.limits)) {
-      if (tried.size() > kMostTried || std::ranges::count(tried, variant.plan) > 0) continue;
+      if (tried.size() > kMostTried) return best;
+      if (std::ranges::count(tried, variant.plan) > 0) continue;
       tried.push_back(variant.plan);
       auto better = Try(variant.plan, variant.gain, best.figures);
       if (!better.ok()) return better.status();
@@ -113,6 +113,7 @@ absl::StatusOr<SimulatedPlan> PlanClimb::Climb(SimulatedPlan best) const {
 // Nothing where it is not better by so much.
 absl::StatusOr<std::optional<SimulatedPlan>> PlanClimb::Try(const Plan& plan, double gain,
                                                             const SimulatedFigures& best) const {
+  if (query_.IsCancelled()) return absl::CancelledError(kCancelled);
   if (!MayBeBetter(plan, best)) return std::nullopt;
   const absl::StatusOr<bool> worth = IsWorthMore(plan, gain, best);
   if (!worth.ok()) return worth.status();

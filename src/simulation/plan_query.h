@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+
 #include "allocation/search_grid.h"
 #include "allocation/workload.h"
 #include "escan/cascade.h"
@@ -9,6 +11,8 @@
 
 namespace escan {
 
+inline constexpr char kCancelled[] = "the search for a plan was cancelled";
+
 // What a plan is asked for. What it refers to outlives the search.
 struct PlanQuery {
   const Profile& profile;
@@ -17,6 +21,11 @@ struct PlanQuery {
   int devices = 1;
   SearchLimits limits{};
   const Plan* in_effect = nullptr;  // any valid plan, to compare with; null: none
+  // Set by another thread when nobody waits for the answer any more; looked at before each plan is
+  // simulated. Null: never.
+  const std::atomic<bool>* cancelled = nullptr;
+
+  bool IsCancelled() const { return cancelled != nullptr && *cancelled; }
 
   SimulatedSystem SystemWith(const Plan& plan) const {
     return {.cascade = cascade, .plan = plan, .profile = profile};

@@ -5,20 +5,13 @@
 #include <utility>
 
 #include "allocation/memory.h"
+#include "allocation/worker_count.h"
+#include "simulation/simulated_figures.h"
 
 namespace escan {
 namespace {
 
-constexpr double kWorthAChange = 0.02;  // what goodputs are known to
 constexpr double kWorthAWorker = 0.05;
-
-int ClientsOf(const Plan& plan, int device) {
-  int clients = 0;
-  for (const WorkerGroup& group : plan.workers) {
-    if (group.device == device) clients += group.count;
-  }
-  return clients;
-}
 
 // Collects plans that differ from `plan_` and are allowed, each once.
 class Variants {
@@ -32,7 +25,8 @@ class Variants {
 
   std::vector<PlanVariant> All() {
     for (size_t group = 0; group < groups_; ++group) {
-      AddGroups(group, kWorthAChange, [](WorkerGroup* g) { g->credits = g->credits > 1 ? 1 : 2; });
+      AddGroups(group, kGoodputResolution,
+                [](WorkerGroup* g) { g->credits = g->credits > 1 ? 1 : 2; });
     }
     for (const auto next : {&Smaller, &Larger}) {
       AddLimits(0, plan_.stages.size(), next);
@@ -40,7 +34,7 @@ class Variants {
         AddLimits(stage, stage + 1, next);
       }
       for (size_t group = 0; group < groups_; ++group) {
-        AddGroups(group, kWorthAChange, [&](WorkerGroup* g) {
+        AddGroups(group, kGoodputResolution, [&](WorkerGroup* g) {
           g->thread_percent = next(profile_.thread_percents, g->thread_percent);
         });
       }
@@ -68,13 +62,14 @@ class Variants {
       change(&plan.workers[place]);
     }
     const bool empty = plan.workers[group].count < 1;
-    const int device = plan.workers[group].device;
-    const bool larger = ClientsOf(plan, device) > ClientsOf(plan_, device);
-    if (!empty && (!larger || HasRoom(plan, device))) Add(std::move(plan), gain);
+    const bool larger = plan.workers[group].count > plan_.workers[group].count;
+    if (!empty && (!larger || HasRoom(plan, plan.workers[group].device))) {
+      Add(std::move(plan), gain);
+    }
   }
 
   bool HasRoom(const Plan& plan, int device) const {
-    return ClientsOf(plan, device) <= limits_.clients &&
+    return WorkerCount(plan, device) <= limits_.clients &&
            Fits(profile_, DeviceMemory(profile_, plan, device));
   }
 
@@ -96,7 +91,7 @@ class Variants {
       policy.max_batch = next(profile_.stages[stage].buckets, policy.max_batch);
       if (policy.max_batch == 1) policy.max_delay = Duration::zero();
     }
-    Add(std::move(plan), kWorthAChange);
+    Add(std::move(plan), kGoodputResolution);
   }
 
   void AddDelays(size_t begin, size_t end, Duration delay) {
@@ -105,7 +100,7 @@ class Variants {
       StagePolicy& policy = plan.stages[stage];
       if (policy.max_batch > 1) policy.max_delay = delay;
     }
-    Add(std::move(plan), kWorthAChange);
+    Add(std::move(plan), kGoodputResolution);
   }
 
   // Of the whole device, in batches up to the limits.

@@ -13,7 +13,6 @@ namespace {
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 constexpr double kMostLost = 0.01;       // of the requests: the p99 would be one of these
 constexpr double kAbove = 1.05;          // times the capacity, which no goodput exceeds
-constexpr double kResolution = 0.02;     // of a goodput: less than what is worth a change of plans
 constexpr double kMoreThanLeast = 1e-3;  // by which a plan beats another one's goodput
 constexpr int kMostTries = 8;            // of rates, for one goodput
 
@@ -140,7 +139,8 @@ absl::Status FindGoodput(const Trial& trial, const Workload& workload, double le
   double missed = figures->capacity * kAbove;
   if (workload.rate && kept == 0) missed = std::min(missed, *workload.rate);
   double rate = kept < least ? to_beat : (kept + missed) / 2;
-  for (int i = 0; i < kMostTries && missed > std::max(kept * (1 + kResolution), to_beat); ++i) {
+  for (int i = 0; i < kMostTries && missed > std::max(kept * (1 + kGoodputResolution), to_beat);
+       ++i) {
     const absl::StatusOr<Trial::Result> result = trial.WhetherKeptAt(rate);
     if (!result.ok()) return result.status();
     if (!workload.rate && result->keeps_objective) figures->p99 = result->p99;

@@ -10,13 +10,16 @@
 
 namespace escan {
 
+// The part of a goodput to which it is found: less is no difference between plans.
+inline constexpr double kGoodputResolution = 0.02;
+
 // What the simulator makes of a plan under a workload. As they stand, those of a plan that serves
 // nothing.
 struct SimulatedFigures {
   double capacity = 0;  // samples per second that a closed loop gets which keeps all workers busy
   // The highest rate, in samples per second, that was found to keep the objective, 0 if none was.
-  // Goal::kLatency looks at the workload's rate only. Goal::kGoodput looks for it, to 2 %; without
-  // an objective it is the capacity.
+  // Goal::kLatency looks at the workload's rate only. Goal::kGoodput looks for it
+  // (kGoodputResolution); without an objective it is the capacity.
   double goodput = 0;
   // Of the requests at the workload's rate; without one, at the goodput. Infinite if more than 1 %
   // of them were not served, or no goodput was found.

@@ -65,6 +65,7 @@ class ControlLoopTest : public testing::Test {
     searched_.push_back(query.workload);
     saturated_ = saturated;
     limits_ = query.limits;
+    if (during_search_) during_search_(query);
     if (!found_.ok()) return found_.status();
     return FoundPlan{.plan = *found_,
                      .figures = FiguresOf(*found_, query.workload),
@@ -93,6 +94,7 @@ class ControlLoopTest : public testing::Test {
   std::optional<Workload> found_for_;  // where it is not what was asked for
   absl::Status can_change_;
   std::function<void()> during_change_;
+  std::function<void(const PlanQuery&)> during_search_;
   DeviceUse others_;
   std::vector<Workload> searched_;
   bool saturated_ = false;
@@ -242,6 +244,19 @@ TEST_F(ControlLoopTest, KeepsTheLastDecisions) {
   }
   EXPECT_THAT(Loop().History("digits"), SizeIs(64));
   EXPECT_EQ(Loop().counts("digits")[static_cast<size_t>(PlanAction::kKept)], 70u);
+}
+
+TEST_F(ControlLoopTest, StoppedItCancelsItsSearchAndChangesNothing) {
+  const Plan before = status_.plan;
+  bool cancelled = false;
+  during_search_ = [&](const PlanQuery& query) {
+    EXPECT_FALSE(query.IsCancelled());
+    Loop().Stop();
+    cancelled = query.IsCancelled();
+  };
+  Loop().LookAtAll();
+  EXPECT_TRUE(cancelled);
+  EXPECT_EQ(status_.plan, before);
 }
 
 TEST_F(ControlLoopTest, LooksOnItsOwnThreadUntilItIsStopped) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "allocation/flat_profile.h"
+#include "allocation/worker_count.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/test_daemon.h"
@@ -37,17 +38,11 @@ Config AutomaticConfig(const TestFolder& folder) {
   return config;
 }
 
-int WorkersOf(const Plan& plan) {
-  int workers = 0;
-  for (const WorkerGroup& group : plan.workers) workers += group.count;
-  return workers;
-}
-
 TEST(FirstPlans, AreTheBestOnesForWhatIsKnown) {
   const TestFolder folder;
   Config config = AutomaticConfig(folder);
   SetFirstPlans({{"test", TwoShares()}}, &config);
-  EXPECT_EQ(WorkersOf(config.cascades.front().plan), 2);
+  EXPECT_EQ(WorkerCount(config.cascades.front().plan), 2);
 }
 
 TEST(FirstPlans, LeaveWhatWasChosenOrHasNoProfile) {
@@ -73,10 +68,10 @@ TEST(FirstPlans, OfSeveralCascadesHaveEqualPartsOfTheDevice) {
   Profile roomy = TwoShares();
   roomy.device_memory_bytes = 0;  // no bound
   SetFirstPlans({{"test", roomy}}, &config);
-  EXPECT_GT(WorkersOf(config.cascades.front().plan), 6) << "the other's plan is a fixed one";
+  EXPECT_GT(WorkerCount(config.cascades.front().plan), 6) << "the other's plan is a fixed one";
   SetFirstPlans({{"test", roomy}, {"other", roomy}}, &config);
-  EXPECT_LE(WorkersOf(config.cascades.front().plan), 6);
-  EXPECT_LE(WorkersOf(config.cascades.back().plan), 6);
+  EXPECT_LE(WorkerCount(config.cascades.front().plan), 6);
+  EXPECT_LE(WorkerCount(config.cascades.back().plan), 6);
 }
 
 TEST(FirstPlans, HaveWholeGpusOnlyWithoutMps) {

@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <vector>
 
+#include "allocation/worker_count.h"
 #include "simulation/plan_query_fixture.h"
 
 namespace escan {
@@ -29,12 +31,6 @@ class ChoosePlanTest : public PlanQueryTest {
                        .samples = 50'000,
                        .warmup_samples = 2'000,
                        .exits = ExitRatios({0.5})});
-  }
-
-  static int Workers(const Plan& plan) {
-    int workers = 0;
-    for (const WorkerGroup& group : plan.workers) workers += group.count;
-    return workers;
   }
 };
 
@@ -105,7 +101,7 @@ TEST_F(ChoosePlanTest, PrefersFewerWorkersThatDoAboutAsWell) {
     const ChosenPlan chosen = Choose();
     for (size_t i = 1; i < chosen.figures.size(); ++i) {
       if (chosen.figures[i].goodput < chosen.figures.front().goodput) continue;
-      EXPECT_GE(Workers(chosen.planned(i).plan), Workers(chosen.allocation.best.plan));
+      EXPECT_GE(WorkerCount(chosen.planned(i).plan), WorkerCount(chosen.allocation.best.plan));
     }
   }
 }
@@ -121,6 +117,13 @@ TEST_F(ChoosePlanTest, CountsRequestsThatAreNotServedAsLate) {
   const ChosenPlan chosen = Choose();
   EXPECT_FALSE(Holds(chosen.figures.front(), workload_));
   EXPECT_TRUE(std::isinf(chosen.figures.front().p99.count()));
+}
+
+TEST_F(ChoosePlanTest, EndsWhenItIsCancelled) {
+  const std::atomic<bool> cancelled = true;
+  PlanQuery query = Query();
+  query.cancelled = &cancelled;
+  EXPECT_EQ(ChoosePlan(query).status().code(), absl::StatusCode::kCancelled);
 }
 
 TEST_F(ChoosePlanTest, SaysWhatDoesNotSuitTheCascade) {

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "allocation/worker_count.h"
 #include "simulation/system_under_test.h"
 
 namespace escan {
@@ -128,8 +129,7 @@ TEST_F(PlanVariantsTest, OfSingleRowsHaveNoDelay) {
 
 TEST_F(PlanVariantsTest, AskMoreOfAnotherWorker) {
   for (const PlanVariant& variant : VariantsOf(plan_, StepCosts(system_.profile), 1, {})) {
-    int workers = 0;
-    for (const WorkerGroup& group : variant.plan.workers) workers += group.count;
+    const int workers = WorkerCount(variant.plan);
     EXPECT_EQ(variant.gain, workers > 3 ? 0.05 : workers < 3 ? 0 : 0.02);
   }
 }
