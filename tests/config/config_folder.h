@@ -60,4 +60,17 @@ inline std::string TwoStages(const std::string& more = "") {
 )" + more;
 }
 
+inline Config MustLoad(const ConfigFolder& folder, const std::string& yaml) {
+  absl::StatusOr<Config> config = folder.Load(yaml);
+  EXPECT_TRUE(config.ok()) << config.status();
+  return config.ok() ? *std::move(config) : Config();
+}
+
+// The only cascade of a configuration.
+inline CascadeConfig MustLoadCascade(const ConfigFolder& folder, const std::string& yaml) {
+  Config config = MustLoad(folder, yaml);
+  EXPECT_EQ(config.cascades.size(), 1u);
+  return config.cascades.empty() ? CascadeConfig() : config.cascades.front();
+}
+
 }  // namespace escan

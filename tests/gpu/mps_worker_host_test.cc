@@ -8,74 +8,17 @@
 #include <memory>
 #include <utility>
 
-#include "gpu/mps_fixture.h"
+#include "gpu/mps_worker_host_fixture.h"
 
 namespace escan {
 namespace {
 
-using ::testing::AllOf;
-using ::testing::Contains;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-using ::testing::SizeIs;
 using ::testing::StartsWith;
-using Mode = MpsConfig::Mode;
-
-std::string Text(const absl::Status& status) { return std::string(status.message()); }
-
-constexpr WorkerGroup OnCpu() { return {.device = 0}; }
-WorkerGroup OnGpu(int percent = 100) { return {.device = 1, .thread_percent = percent}; }
-
-// Workers are real processes; the daemon and its clients are what `folder_` says.
-class MpsWorkerHostTest : public WorkerProcessTest {
- protected:
-  absl::StatusOr<std::unique_ptr<MpsWorkerHost>> TryStart(Mode mode) {
-    MpsWorkerHost::Options options;
-    options.devices = {Device{}, {Device::Kind::kGpu, "H100", "GPU-a", 132, 1}};
-    options.mps.mode = mode;
-    options.mps.directory = mode == Mode::kExternal ? folder_.directories().pipe : folder_.path();
-    options.cpu_command = {.program = "/bin/cpu", .arguments = {"x"}, .environment = {"A=1"}};
-    options.gpu_command = {.program = "/bin/gpu", .arguments = {"y"}, .environment = {"B=2"}};
-    options.control_program = FAKE_MPS_CONTROL;
-    options.times = times_;
-    return MpsWorkerHost::Start(std::move(options));
-  }
-  void Start(Mode mode) {
-    auto host = TryStart(mode);
-    ASSERT_TRUE(host.ok()) << host.status();
-    host_ = *std::move(host);
-  }
-
-  std::future<absl::Status> Verify(const WorkerProcess& process, const WorkerGroup& role,
-                                   int multiprocessors) {
-    auto promise = std::make_shared<std::promise<absl::Status>>();
-    host_->Verify(process, role, multiprocessors,
-                  [promise](absl::Status status) { promise->set_value(std::move(status)); });
-    return promise->get_future();
-  }
-
-  pid_t DaemonPid() const {
-    pid_t pid = 0;
-    std::ifstream(folder_.directories().pipe / "nvidia-cuda-mps-control.pid") >> pid;
-    return pid;
-  }
-
-  bool WasToldToTerminate(const WorkerProcess& process) const {
-    const std::string end = " " + std::to_string(process.pid()) + " alive";
-    for (const std::string& command : folder_.Commands()) {
-      if (command.starts_with("terminate_client ") && command.ends_with(end)) return true;
-    }
-    return false;
-  }
-
-  const MpsFolder folder_;
-  MpsTimes times_ = TestTimes();
-  std::unique_ptr<MpsWorkerHost> host_;
-};
-
 // --- what is executed
 
 TEST_F(MpsWorkerHostTest, RunsACpuWorkerAsItIs) {
@@ -226,106 +169,6 @@ TEST_F(MpsWorkerHostTest, EndsInOrderWhatIsStillToBeEndedWhenItIsDestroyed) {
   EXPECT_EQ(AwaitExit(process).value, SIGKILL);
   EXPECT_TRUE(WasToldToTerminate(process));
   EXPECT_EQ(folder_.Commands().back(), "quit");
-}
-
-// --- whether one has its share
-
-TEST_F(MpsWorkerHostTest, AcceptsAListedClientWithItsShare) {
-  Start(Mode::kManaged);
-  const WorkerProcess process = SpawnReady("good");
-  folder_.SetClients({1, process.pid()});
-  const absl::Status status = Verify(process, OnGpu(30), 38).get();
-  EXPECT_TRUE(status.ok()) << status;
-}
-
-TEST_F(MpsWorkerHostTest, WaitsForTheListOfClients) {
-  times_.listing = std::chrono::seconds(60);
-  Start(Mode::kManaged);
-  const WorkerProcess process = SpawnReady("good");
-  folder_.SetClients({1});
-  auto verified = Verify(process, OnGpu(), 132);
-  Await([&] {
-    for (const std::string& command : folder_.Commands()) {
-      if (command.starts_with("get_client_list")) return true;
-    }
-    return false;
-  });
-  folder_.SetClients({1, process.pid()});
-  EXPECT_TRUE(verified.get().ok());
-}
-
-TEST_F(MpsWorkerHostTest, RefusesAWorkerWithoutMps) {
-  Start(Mode::kManaged);
-  const WorkerProcess process = SpawnReady("good");
-  folder_.SetClients({1, 2});
-  for (const auto& [percent, seen] : {std::pair{100, 132}, {50, 66}}) {
-    const absl::Status status = Verify(process, OnGpu(percent), seen).get();
-    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-    EXPECT_EQ(Text(status), "process " + std::to_string(process.pid()) +
-                                " is no client of the MPS control daemon in " +
-                                folder_.directories().pipe.string() +
-                                " (its clients: 1,2): the worker runs without MPS");
-  }
-}
-
-TEST_F(MpsWorkerHostTest, RefusesAWorkerWithAnotherShare) {
-  Start(Mode::kManaged);
-  const WorkerProcess process = SpawnReady("good");
-  folder_.SetClients({process.pid()});
-  EXPECT_THAT(Text(Verify(process, OnGpu(50), 132).get()),
-              AllOf(HasSubstr("sees 132 of the GPU's 132 multiprocessors, expected about 66"),
-                    HasSubstr("runs without MPS")));
-  EXPECT_THAT(Text(Verify(process, OnGpu(50), 38).get()), HasSubstr("sees 38 of the GPU's 132"));
-  EXPECT_EQ(Text(Verify(process, OnGpu(50), 0).get()), "the worker does not see its GPU");
-}
-
-TEST_F(MpsWorkerHostTest, AcceptsAShareThatAnotherContainersDaemonCannotList) {
-  const ChildProcess daemon = folder_.StartDaemon();
-  Start(Mode::kExternal);
-  const WorkerProcess process = SpawnReady("good");
-  folder_.SetClients({7});
-  EXPECT_TRUE(Verify(process, OnGpu(50), 66).get().ok());
-  EXPECT_THAT(Text(Verify(process, OnGpu(100), 132).get()), HasSubstr("runs without MPS"));
-  folder_.SetClients({});
-  EXPECT_THAT(Text(Verify(process, OnGpu(50), 66).get()), HasSubstr("(its clients: none)"));
-}
-
-TEST_F(MpsWorkerHostTest, RequiresAnExternalDaemonToListAllOnceItListsOne) {
-  const ChildProcess daemon = folder_.StartDaemon();
-  Start(Mode::kExternal);
-  const WorkerProcess listed = SpawnReady("good");
-  const WorkerProcess unlisted = SpawnReady("good");
-  folder_.SetClients({listed.pid()});
-  EXPECT_TRUE(Verify(listed, OnGpu(50), 66).get().ok());
-  EXPECT_THAT(Text(Verify(unlisted, OnGpu(50), 66).get()), HasSubstr("runs without MPS"));
-}
-
-TEST_F(MpsWorkerHostTest, ExpectsTheWholeGpuWithoutMps) {
-  Start(Mode::kOff);
-  const WorkerProcess process = SpawnReady("good");
-  EXPECT_TRUE(Verify(process, OnGpu(), 132).get().ok());
-  EXPECT_THAT(Text(Verify(process, OnGpu(), 66).get()),
-              AllOf(HasSubstr("sees 66 of the GPU's 132"), HasSubstr("although MPS is off")));
-  EXPECT_TRUE(Verify(process, OnCpu(), 0).get().ok());
-}
-
-TEST_F(MpsWorkerHostTest, CannotVerifyWithoutADaemon) {
-  Start(Mode::kManaged);
-  const WorkerProcess process = SpawnReady("good");
-  folder_.SetMode("fail");
-  ::kill(DaemonPid(), SIGKILL);
-  Await([&] { return !host_->Status().running; });
-  EXPECT_EQ(Verify(process, OnGpu(), 132).get().code(), absl::StatusCode::kUnavailable);
-}
-
-TEST_F(MpsWorkerHostTest, AnswersEveryVerificationWhenItIsDestroyed) {
-  times_.listing = std::chrono::seconds(60);
-  Start(Mode::kManaged);
-  const WorkerProcess process = SpawnReady("good");
-  std::vector<std::future<absl::Status>> verified;
-  for (int i = 0; i < 3; ++i) verified.push_back(Verify(process, OnGpu(), 132));
-  host_.reset();
-  for (auto& status : verified) EXPECT_EQ(status.get().code(), absl::StatusCode::kCancelled);
 }
 
 // --- the daemon's life
