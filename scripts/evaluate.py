@@ -22,7 +22,7 @@ from measuring import ROWS_OF_A_REQUEST, TIME_OVER, Budget, Failed, TimeOver, en
 COMMANDS = {
     "profile": (run_profile, "measures the cascade's profile"),
     "grid": (run_grid, "goodput of plans at exit ratios and latency objectives"),
-    "model": (run_model, "predicted rates beside those in RESULTS/plans_CASCADE.json"),
+    "model": (run_model, "predicted rates of all plans beside measured ones, without gRPC"),
     "simulator": (run_simulator, "simulated latencies beside measured ones"),
     "drift": (run_drift, "the allocation of a daemon while exit ratios change"),
     "replan": (run_replan, "changes of plan under load"),
@@ -33,6 +33,10 @@ NEEDS_PROFILE = ("grid", "model", "simulator", "drift")
 
 def parse_ratios(text):
     return [float(ratio) for ratio in text.split(",")]
+
+
+def parse_limits(text):
+    return [int(limit) for limit in text.split(",")]
 
 
 def parse_plans(text):
@@ -49,7 +53,7 @@ def add_times(parser):
     group.add_argument("--max-seconds", type=float, default=540, help="of this run [540]")
     group.add_argument("--repeats", type=int, default=1, help="of the grid's sweeps")
     group.add_argument("--probe-seconds", type=float, default=2.0, help="of one rate of a sweep")
-    group.add_argument("--sweep-seconds", type=float, default=30.0, help="at most")
+    group.add_argument("--sweep-seconds", type=float, default=40.0, help="at most")
     group.add_argument("--closed-loop-seconds", type=float, default=1.5)
     group.add_argument("--still-seconds", type=float, default=8.0,
                        help="of a steady load: simulator, replan")
@@ -78,6 +82,8 @@ def add_measurement(commands, name, text):
                         [0.3, 0.5, 0.8], help="exit ratios of all stages but the last")
     parser.add_argument("--plans", type=parse_plans, default=PLANS,
                         help=f"of the grid [{','.join(PLANS)}]")
+    parser.add_argument("--limits", type=parse_limits, default=[16, 32, 64],
+                        help="on batches, of all plans: model [16,32,64]")
     parser.add_argument("--in-flight", type=int, default=512, help="samples in a closed loop [512]")
     parser.add_argument("--rate", type=float, help="samples per second: drift")
     add_times(parser)
@@ -85,7 +91,7 @@ def add_measurement(commands, name, text):
 
 def add_all(commands):
     parser = commands.add_parser(
-        "all", help="all of that but model, for several cascades, on all GPUs side by side",
+        "all", help="all of that, for several cascades, on all GPUs side by side",
         description="Further options go to each command.")
     parser.add_argument("--cascades", type=lambda text: text.split(","), required=True,
                         help="their folders in --folder, the one that takes longest first")

@@ -11,7 +11,8 @@ from measuring import Escand, Failed, Records, halves_of_cores, request_flags, s
 
 FIXED_PLANS = ("all_parallel", "sequential", "pipeline", "replicas_6x30")
 ALLOCATED = "allocated"
-OBJECTIVES = {"tight": 3.0, "loose": 10.0}  # times an unbatched pass
+# Times an unbatched pass. The loose one is searched first: it is nearer to where a search begins.
+OBJECTIVES = {"loose": 10.0, "tight": 3.0}
 START_PART = 0.8  # of the closed loop's rate: where a search begins
 UNBATCHED_SECONDS = 2.0
 SIMULATED_REQUESTS = 50_000

@@ -92,7 +92,7 @@ class Grid:
                 plan_text=text,
                 simulated_samples_per_s=(expected or {}).get(objective),
                 closed_loop_samples_per_s=closed_loop * self.arguments.rows,
-                probes=len(report["probes"]),
+                probes=[probe_figures(probe) for probe in report["probes"]],
                 generator_was_late=any(probe["generator_was_late"] for probe in report["probes"]),
                 seconds=report["elapsed_s"],
                 **found,
@@ -100,6 +100,16 @@ class Grid:
             print(f"  {plan}, exit ratio {ratio:g}, {objective} (p99 {found['p99_ms']:g} ms): "
                   f"{found['goodput_samples_per_s']:,.0f} samples/s, {len(report['probes'])} probes "
                   f"in {report['elapsed_s']:.0f} s", flush=True)
+
+
+def probe_figures(probe):
+    """Returns what tells why a rate was kept or missed."""
+    level = probe["service_level"]
+    return {"rate_requests_per_s": probe["rate_requests_per_s"],
+            "kept": [objective["kept"] for objective in level["objectives"]],
+            "p99_ms": level["p99_with_misses_ms"], "steady": level["steady"],
+            "lateness_p99_ms": (probe["send_lateness_ms"] or {}).get("p99"),
+            "generator_cpu_s": probe["generator_cpu_s"]}
 
 
 def run_grid(arguments, budget):

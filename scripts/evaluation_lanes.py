@@ -36,6 +36,7 @@ def jobs_of(cascade, plans):
     others = [plan for plan in plans if plan not in (BASE_PLAN, ALLOCATED)]
     sweeps = [grid(plan) for plan in (BASE_PLAN, ALLOCATED, *others) if plan in plans]
     return [job("profile"), *sweeps,
+            job("model", after=["profile"]),
             job("simulator", after=[f"grid_{BASE_PLAN}"]),
             job("drift", after=[f"grid_{plan}" for plan in plans]),
             job("replan")]

@@ -1,6 +1,8 @@
 """The profile of a cascade, and what is predicted from it beside what is measured."""
 
 import json
+import os
+import pathlib
 import signal
 import subprocess
 import tempfile
@@ -15,6 +17,8 @@ from evaluation_bench import (
 )
 from measuring import Failed, Records, TimeOver, child_on, halves_of_cores
 
+BENCHMARK = "escan-cascade-benchmark"
+WARM_UP_PART = 1 / 3  # of a closed loop
 SIMULATED_PLANS = ("sequential", "pipeline", "replicas_6x30")
 LOADS = (0.5, 0.8)  # of each side's own closed-loop rate
 ALONE = "only "  # begins the name of a plan that is one stage
@@ -24,31 +28,35 @@ def run_profile(arguments, budget):
     if arguments.profile.exists():
         return
     arguments.profile.parent.mkdir(parents=True, exist_ok=True)
-    server_cores, _ = halves_of_cores()  # as when it serves
     with tempfile.TemporaryDirectory(prefix="escan-evaluate-") as work:
-        process = subprocess.Popen([
+        run_resumable([
             arguments.bin / "escand", "--listen", "127.0.0.1:0", "--metrics", "off",
             "--config", arguments.folder / arguments.cascade / "escand.yaml",
             "--admin", f"unix:{work}/admin.sock", "--write-profile", arguments.profile,
-        ], stdin=subprocess.DEVNULL, preexec_fn=child_on(server_cores))
-        try:
-            if process.wait(max(1.0, budget.left())) != 0:
-                raise Failed(f"escand --write-profile ended with status {process.returncode}")
-        except subprocess.TimeoutExpired:
-            raise TimeOver("the profile is not complete") from None
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)  # what is measured is kept
-                process.wait()
+        ], budget, "the profile")
 
 
-def run_model(arguments, _):
-    """Compares the predicted rates with those that escan-cascade-benchmark measured."""
+def run_resumable(command, budget, what, variables=None):
+    """Runs a program that keeps what it measured, on the cores that serve."""
+    server_cores, _ = halves_of_cores()
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, preexec_fn=child_on(server_cores),
+        env={**os.environ, **(variables or {})})
+    try:
+        if process.wait(max(1.0, budget.left())) != 0:
+            raise Failed(f"{what}: {command[0]} ended with status {process.returncode}")
+    except subprocess.TimeoutExpired:
+        raise TimeOver(f"{what}: not complete") from None
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+
+
+def run_model(arguments, budget):
+    """Compares the predicted rates of all plans with those that escan-cascade-benchmark measures."""
     records = records_of(arguments, "model")
-    measured = Records(arguments.results / f"plans_{arguments.cascade}.json")
-    if not measured.all():
-        raise Failed(f"{measured.file}: no results of escan-cascade-benchmark")
-    for record in measured.all():
+    for record in measured_plans(arguments, budget):
         key = record["key"]
         if key["plan"].startswith(ALONE) or records.find(**key):
             continue
@@ -61,6 +69,35 @@ def run_model(arguments, _):
         ])
         records.add(key, predicted=json.loads(said.splitlines()[0]),
                     measured_samples_per_s=record["samples_per_second"])
+
+
+def measured_plans(arguments, budget):
+    """Returns the records of all plans of the cascade in a closed loop without gRPC."""
+    folder = arguments.folder / arguments.cascade
+    file = arguments.results / f"plans_{arguments.cascade}.json"
+    plans = sorted((folder / "plans").glob("*.yaml"))
+    seconds = arguments.closed_loop_seconds
+    ratios = [arguments.ratios[0]] * (stage_count(arguments.profile) - 1)
+    run_resumable([
+        benchmark_program(arguments.bin), "--config", folder / "escand.yaml",
+        "--plans", ",".join(str(plan) for plan in plans),
+        "--limits", ",".join(str(limit) for limit in arguments.limits),
+        "--exit-ratios", ",".join(f"{ratio:g}" for ratio in ratios), "--rows", str(arguments.rows),
+        "--warm-up", str(WARM_UP_PART * seconds), "--seconds", str(seconds), "--output", file,
+    ], budget, "the rates of all plans", {"ESCAN_BIN": str(arguments.bin)})
+    return Records(file).all()
+
+
+def stage_count(profile):
+    return len(json.loads(profile.read_text())["stages"])
+
+
+def benchmark_program(folder):
+    """In a package it lies beside the scripts, in a build with the other programs."""
+    for place in (folder, pathlib.Path(__file__).resolve().parent):
+        if (place / BENCHMARK).exists():
+            return place / BENCHMARK
+    raise Failed(f"{folder} has no {BENCHMARK}")
 
 
 def run_simulator(arguments, budget):

@@ -83,6 +83,41 @@ def gain_rows(cells):
                    f"{max(ratios):.2f}", f"{len(ratios)} of {len(pairs)}"]
 
 
+def print_gains(title, cells):
+    print_table(title, ["plan", "geometric mean", "least", "greatest", "cells"], gain_rows(cells))
+
+
+def as_good(cells):
+    """Of each cell, whether the allocation is as good as the best fixed plan: {cell: bool}."""
+    found = {}
+    for cell, plans in cells.items():
+        values = {plan: statistics.median(repetitions) for plan, repetitions in plans.items()}
+        best = max((plan for plan in FIXED_PLANS if plan in values), key=values.get, default=None)
+        if best is None or ALLOCATED not in values:
+            continue
+        noise = max([0.05, *(spread(plans[plan]) or 0 for plan in (ALLOCATED, best))])
+        found[cell] = values[ALLOCATED] >= (1 - noise) * values[best]
+    return found
+
+
+def print_overall(folder):
+    """Of all cascades together, for each device."""
+    by_device = {}
+    for cascade, records in results(folder, "grid"):
+        name, _, device = cascade.partition(" on ")
+        cells = by_device.setdefault(device, {})
+        for cell, plans in sweeps(records, "goodput_samples_per_s").items():
+            cells[(name, *cell)] = plans
+    for device, cells in by_device.items():
+        found = as_good(cells)
+        if not found:
+            continue
+        print_gains(f"Goodput of the allocation{f' on {device}' if device else ''}, as a multiple of "
+                    "fixed plans'", medians(cells))
+        print(f"\nAt least that of the best fixed plan, less the larger of 5 % and the spreads, in "
+              f"{sum(found.values())} of {len(found)} cells.")
+
+
 def print_grid(folder):
     for cascade, records in results(folder, "grid"):
         unbatched = [record["p50_ms"] for record in records if record["key"]["what"] == "unbatched"]
@@ -93,9 +128,8 @@ def print_grid(folder):
             ["exit ratio", "objective", ALLOCATED, *FIXED_PLANS, "allocated / best fixed",
              "spreads", "simulated / allocated"],
             grid_rows(records))
-        print_table(f"Goodput of the allocation of {cascade}, as a multiple of fixed plans'",
-                    ["plan", "geometric mean", "least", "greatest", "cells"],
-                    gain_rows(medians(sweeps(records, "goodput_samples_per_s"))))
+        print_gains(f"Goodput of the allocation of {cascade}, as a multiple of fixed plans'",
+                    medians(sweeps(records, "goodput_samples_per_s")))
         if unsettled(records):
             print("\n*: a search ended before it had a bracket to within its tolerance.")
         late = sum(record.get("generator_was_late", False) for record in records)
@@ -227,5 +261,5 @@ def print_replan(folder):
 
 
 def print_report(folder):
-    for section in (print_grid, print_model, print_simulator, print_drift, print_replan):
+    for section in (print_overall, print_grid, print_model, print_simulator, print_drift, print_replan):
         section(folder)

@@ -31,10 +31,12 @@ std::string Rate(double rate) {
 }
 
 std::string Workers(const Plan& plan, const Names& names) {
-  return absl::StrJoin(plan.workers, " + ", [&](std::string* out, const WorkerGroup& group) {
+  const auto describe = [&](std::string* out, const WorkerGroup& group) {
     absl::StrAppendFormat(out, "%d x %d%% [%s]", group.count, group.thread_percent,
                           HostedStages(group, names));
-  });
+  };
+  return absl::StrCat(absl::StrJoin(plan.workers, " + ", describe),
+                      plan.options.regroup ? "" : " not regrouped");
 }
 
 std::string Batches(const Plan& plan) {
@@ -58,6 +60,9 @@ void DescribeStages(const PlannedPlan& planned, const Names& names, std::string*
     absl::StrAppendFormat(text, "  stage %s: max_batch %d, max_delay %s, batches of about %.3g\n",
                           names[i], policy.max_batch, Milliseconds(policy.max_delay),
                           planned.prediction.expected_batch[i]);
+  }
+  if (!planned.plan.options.regroup) {
+    absl::StrAppend(text, "  batches stay on their worker to the end and are not regrouped\n");
   }
 }
 

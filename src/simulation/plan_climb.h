@@ -34,7 +34,8 @@ class PlanClimb {
       : query_(query), costs_(costs), goal_(goal) {}
 
   // The best of simple plans with one credit, each share and some batch limits: equal workers that
-  // host all stages, or one worker for each stage. Nothing if none is better than `least`.
+  // host all stages, with batches regrouped or not, or one worker for each stage. Nothing if none
+  // is better than `least`.
   absl::StatusOr<std::optional<SimulatedPlan>> BestSimple(const SimulatedFigures& least) const;
 
   // What the plan becomes when it is changed in one thing after the other (VariantsOf), as long as

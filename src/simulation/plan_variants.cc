@@ -28,6 +28,7 @@ class Variants {
       AddGroups(group, kGoodputResolution,
                 [](WorkerGroup* g) { g->credits = g->credits > 1 ? 1 : 2; });
     }
+    AddRegrouping();
     for (const auto next : {&Smaller, &Larger}) {
       AddLimits(0, plan_.stages.size(), next);
       for (size_t stage = 0; stage < plan_.stages.size(); ++stage) {
@@ -81,6 +82,20 @@ class Variants {
   static int Larger(const std::vector<int>& values, int value) {
     const auto above = std::ranges::upper_bound(values, value);
     return above == values.end() ? value : *above;
+  }
+
+  // Without regrouping a worker hosts all stages after its first, and none speculates.
+  void AddRegrouping() {
+    Plan plan = plan_;
+    plan.options.regroup = !plan.options.regroup;
+    const auto hosts_to_the_end = [&](const WorkerGroup& group) {
+      return group.stages.size() + static_cast<size_t>(group.stages.front()) == plan.stages.size();
+    };
+    if (!plan.options.regroup && (!std::ranges::all_of(plan.workers, hosts_to_the_end) ||
+                                  std::ranges::any_of(plan.stages, &StagePolicy::speculate))) {
+      return;
+    }
+    Add(std::move(plan), kGoodputResolution);
   }
 
   // Of the stages from `begin` to before `end`.

@@ -284,6 +284,20 @@ TEST(Explain, TellsThePlanItsBoundsAndTheRunnersUp) {
   EXPECT_THAT(text, HasSubstr("plans evaluated"));
 }
 
+TEST(Explain, SaysWhereBatchesAreNotRegrouped) {
+  const Profile profile = NothingToShare();
+  const Workload workload{.exit_ratios = {0.5, 0}};
+  absl::StatusOr<Allocation> found = SearchPlan(StepCosts(profile), workload);
+  ASSERT_TRUE(found.ok());
+  EXPECT_THAT(Explain(*found, workload, {"small", "large"}), Not(HasSubstr("not regrouped")));
+  found->best.plan.options.regroup = false;
+  found->runners_up.resize(1);
+  found->runners_up.front().plan.options.regroup = false;
+  const std::string text = Explain(*found, workload, {"small", "large"});
+  EXPECT_THAT(text, HasSubstr("stay on their worker to the end and are not regrouped\n"));
+  EXPECT_THAT(text, HasSubstr("] not regrouped, batches "));
+}
+
 TEST(Explain, SaysThatThereIsNoPlanForTheRate) {
   const Profile profile = NothingToShare();
   const Workload workload{.exit_ratios = {0.5, 0}, .rate = 1000, .objective = Seconds(1)};

@@ -90,7 +90,7 @@ class Evaluation(unittest.TestCase):
             self.assertGreater(line["closed_loop_samples_per_s"], 0)
         self.assertEqual(self.evaluate("grid", *ratios), "")
         report = self.report()
-        self.assertIn("### Goodput of idle on cpu, samples/s (tight ", report)
+        self.assertIn("### Goodput of idle on cpu, samples/s (loose ", report)
         self.assertRegex(report, r"\| 0.3 \| loose \| [\d,]+\*? \| [\d,]+\*? \|")
         self.assert_drift_is_measured_against_the_grid()
 
@@ -108,7 +108,7 @@ class Evaluation(unittest.TestCase):
         command = [sys.executable, EVALUATE, "all", "--cascades", "idle", "--bin", BIN, "--folder",
                    self.folder, "--results", results, *SHORT]
         # Of one exit ratio only: the drift then has nothing to compare with.
-        short = ["--ratios", "0.8", "--rate", "500", "--phase-seconds", "1"]
+        short = ["--limits", "8", "--ratios", "0.8", "--rate", "500", "--phase-seconds", "1"]
         done = subprocess.run([*command, *short, "--max-seconds", "0"], capture_output=True,
                               text=True, check=False)
         self.assertEqual(done.returncode, TIME_OVER, done.stderr)
@@ -120,8 +120,8 @@ class Evaluation(unittest.TestCase):
         self.assertIn("no goodput at exit ratio 0.3",
                       (results / "logs" / "drift_idle.log").read_text())
         self.assertEqual({file.name for file in results.glob("*_idle.json")},
-                         {f"{what}_idle.json" for what in ("profile", "grid", "simulator",
-                                                           "replan")})
+                         {f"{what}_idle.json" for what in ("profile", "grid", "model", "plans",
+                                                           "simulator", "replan")})
 
     def test_plan_changes_under_load_lose_nothing(self):
         self.evaluate("replan", "--ratios", "0", "--changes", "3")
@@ -137,9 +137,23 @@ class Evaluation(unittest.TestCase):
                          ["sequential", "pipeline", "replicas_6x30"])
         self.assertIn("### The simulator beside idle on cpu", self.report())
 
+    def test_predictions_stand_beside_measurements(self):
+        self.evaluate("model", "--limits", "1,8")
+        lines = self.lines("model")
+        self.assertEqual({(line["key"]["plan"], line["key"]["limit"]) for line in lines},
+                         {(plan, limit) for plan in PLANS for limit in (1, 8)})
+        for line in lines:
+            self.assertGreater(line["measured_samples_per_s"], 0)
+            self.assertGreater(line["predicted"]["simulated_rate"], 0)
+        self.evaluate("model", "--limits", "1,8")
+        self.assertEqual(self.lines("model"), lines)
+        report = self.report()
+        self.assertIn("### Predicted rates of idle on cpu, samples/s", report)
+        self.assertRegex(report, r"Error of the simulator: median [\d.,]+%, worst ")
+
     def test_a_mistake_is_one_line(self):
-        said = self.evaluate("model", status=1)
-        self.assertRegex(said, r"\Aevaluate.py: .*no results of escan-cascade-benchmark\n\Z")
+        said = self.evaluate("model", "--profile", "nowhere.json", status=1)
+        self.assertEqual(said, "evaluate.py: nowhere.json is not there: measure the profile first\n")
 
 
 if __name__ == "__main__":

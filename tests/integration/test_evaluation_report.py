@@ -59,11 +59,27 @@ class Report(InAFolder):
         self.assertIn("### Goodput of heavy on an imagined GPU, samples/s", report)
         self.assertIn("| 0.8 | tight | 800 |  | 100 | 0* |  | 8.00 of sequential |  |  |", report)
         self.assertIn("*: a search ended before", report)
-        self.assertIn("samples/s (tight 12.0 ms, loose 40.0 ms)", report)
+        self.assertIn("samples/s (loose 40.0 ms, tight 12.0 ms)", report)
         self.assertIn("| 0.3 | tight | 1,100 |  | 550 | 500 |  | 2.00 of sequential | 27% | 1.20 |",
                       report)
         self.assertIn("| sequential | 4.00 | 2.00 | 8.00 | 2 of 2 |", report)
         self.assertIn("| pipeline | 2.20 | 2.20 | 2.20 | 1 of 2 |", report)
+
+    def test_all_cascades_of_a_device_are_summed_up(self):
+        for cascade, allocated in (("heavy", 400), ("text", 94)):
+            self.write(f"grid_{cascade}.json",
+                       {"key": {"what": "unbatched", "device": "an imagined GPU"}, "p50_ms": 4.0},
+                       sweep("allocated", 0.3, "tight", allocated),
+                       sweep("sequential", 0.3, "tight", 100))
+        report = self.report()
+        self.assertIn("### Goodput of the allocation on an imagined GPU, as a multiple", report)
+        self.assertIn("| sequential | 1.94 | 0.94 | 4.00 | 2 of 2 |", report)
+        self.assertIn("less the larger of 5 % and the spreads, in 1 of 2 cells.", report)
+        # With the spread of repetitions it is as good.
+        with open(self.folder / "grid_text.json", "a", encoding="utf-8") as lines:
+            for repeat, goodput in ((1, 100), (2, 108)):
+                lines.write(json.dumps(sweep("sequential", 0.3, "tight", goodput, repeat)) + "\n")
+        self.assertIn("in 2 of 2 cells.", self.report())
 
     def test_predictions_have_errors_and_a_rank_correlation(self):
         self.write("model_heavy.json", *(
@@ -109,6 +125,7 @@ class Report(InAFolder):
         report = self.report()
         self.assertIn("| 0.3 | tight |  |  | 55 |", report)
         self.assertIn("| 0.3 | tight |  |  | 77 |", report)
+        self.assertNotIn("Goodput of the allocation on", report)
 
 
 # Notes when it ran and on which GPU, and ends with the status that it is given.

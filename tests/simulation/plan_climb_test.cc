@@ -89,7 +89,10 @@ TEST_F(PlanClimbTest, FindsTheBestOfSimplePlans) {
     for (StagePolicy& policy : other.stages) policy.max_batch = limit;
     for (const int count : {1, 2, 3, 4}) {
       other.workers = {{.count = count, .stages = {0, 1}}};
-      EXPECT_LE(Figures(other, Goal::kGoodput).goodput, found->figures.goodput * 1.04) << count;
+      for (const bool regroup : {false, true}) {
+        other.options.regroup = regroup;
+        EXPECT_LE(Figures(other, Goal::kGoodput).goodput, found->figures.goodput * 1.04) << count;
+      }
     }
     other.workers = {{.stages = {0}}, {.stages = {1}}};
     EXPECT_LE(Figures(other, Goal::kGoodput).goodput, found->figures.goodput * 1.04);
