@@ -162,20 +162,29 @@ def model_rows(records):
                  for bound in ("worker_bound", "device_bound", "bus_bound"))]
 
 
+def print_errors(records, of=""):
+    measured = [record["measured_samples_per_s"] for record in records]
+    for rate, whose in PREDICTED_RATES.items():
+        predicted = [record["predicted"][rate] for record in records]
+        errors = [abs(p / m - 1) for p, m in zip(predicted, measured)]
+        correlation = spearman(measured, predicted)
+        print(f"\nError of the {whose}{of}: median {statistics.median(errors):.1%}, "
+              f"worst {max(errors):.1%}"
+              + (f"; rank correlation {correlation:.2f}" if correlation is not None else "") + ".")
+
+
 def print_model(folder):
+    by_device = {}
     for cascade, records in results(folder, "model"):
         print_table(f"Predicted rates of {cascade}, samples/s",
                     ["plan", "batch limit", "measured", "predicted", "error", "simulated", "error",
                      "worker bound", "device bound", "bus bound"], model_rows(records))
-        measured = [record["measured_samples_per_s"] for record in records]
-        for rate, whose in PREDICTED_RATES.items():
-            predicted = [record["predicted"][rate] for record in records]
-            errors = [abs(p / m - 1) for p, m in zip(predicted, measured)]
-            correlation = spearman(measured, predicted)
-            print(f"\nError of the {whose}: median {statistics.median(errors):.1%}, "
-                  f"worst {max(errors):.1%}"
-                  + (f"; rank correlation {correlation:.2f}" if correlation is not None else "")
-                  + ".")
+        print_errors(records)
+        by_device.setdefault(records[0]["key"].get("device"), []).append(records)
+    for cascades in by_device.values():
+        if len(cascades) > 1:
+            records = sum(cascades, [])
+            print_errors(records, f" over all {len(records)} plans")
 
 
 def simulator_rows(records):

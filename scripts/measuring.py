@@ -134,6 +134,10 @@ class Server:
                 raise Failed(f"{self.process.args[0]}: {what} did not happen:\n{tail}")
             time.sleep(0.1)
 
+    def warnings(self):
+        """Returns what it warned of so far, a line each."""
+        return [line for line in self.log.read_text().splitlines() if " warn " in line]
+
     def address(self):
         """Waits until it listens, and returns where."""
         pattern = re.compile(r"\blistening address=(\S+)")
@@ -177,6 +181,9 @@ class Escand(Server):
 
     def status(self):
         return json.loads(self.ask("--json", "status").stdout)
+
+    def plan_history(self):
+        return json.loads(self.ask("--json", "plan", "history").stdout)["decisions"]
 
 
 class Records:

@@ -109,8 +109,7 @@ PlanDecision ControlLoop::Decide(Entry& entry, const EngineStatus& status,
                                                    .devices = entry.cascade.devices,
                                                    .limits = LimitsBeside(others),
                                                    .in_effect = &status.plan,
-                                                   .cancelled = &search_is_cancelled_},
-                                                  request.saturated);
+                                                   .cancelled = &search_is_cancelled_});
   decision.search_time = Clock::now() - decision.time;
   if (!found.ok()) {
     decision.action = PlanAction::kFailed;

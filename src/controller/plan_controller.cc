@@ -58,11 +58,12 @@ std::optional<PlanController::Request> PlanController::Look(const LoadEstimate& 
   from_estimates_ = true;
   thawed_ = false;
   retry_at_.reset();
-  if (load.saturated) retry_at_ = now + options_.retry;
-  Request request{.trigger = cause->trigger,
-                  .cause = std::move(cause->text),
-                  .workload = std::move(workload),
-                  .saturated = load.saturated};
+  if (load.saturated) {
+    retry_at_ = now + options_.retry;
+    workload.rate.reset();
+  }
+  Request request{
+      .trigger = cause->trigger, .cause = std::move(cause->text), .workload = std::move(workload)};
   for (const ExitEstimate& exits : load.exits) request.samples.push_back(exits.reached);
   return request;
 }

@@ -42,9 +42,10 @@ class PlanController {
   struct Request {
     SearchTrigger trigger = SearchTrigger::kFirstEstimates;
     std::string cause;
+    // Without a rate where requests are refused: clients that wait for answers offer no more than
+    // they get, so what they would send to a better plan is not known.
     Workload workload;
     std::vector<uint64_t> samples;  // behind the exit ratios
-    bool saturated = false;
   };
   // What to search a plan for, if anything. Call it about once a second, and search whenever it
   // asks: it then takes these estimates as considered.

@@ -96,6 +96,16 @@ class Report(InAFolder):
         self.assertIn("Error of the simulator: median 20.0%, worst 20.0%; rank correlation 1.00.",
                       report)
 
+    def test_predictions_of_all_cascades_are_summed_up(self):
+        for cascade, measured in (("heavy", 1000), ("text", 500)):
+            self.write(f"model_{cascade}.json", {
+                "key": {"plan": "a", "limit": 32}, "measured_samples_per_s": measured,
+                "predicted": {"rate": 1100, "simulated_rate": measured}})
+        report = self.report()
+        self.assertIn("Error of the model over all 2 plans: median 65.0%, worst 120.0%.", report)
+        self.assertIn("Error of the simulator over all 2 plans: median 0.0%, worst 0.0%; rank "
+                      "correlation 1.00.", report)
+
     def test_a_drift_is_a_table_and_a_plot(self):
         timeline = [{"within": [10 * second]} for second in range(5)]
         self.write("drift_heavy.json", {
