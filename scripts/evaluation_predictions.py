@@ -21,7 +21,6 @@ BENCHMARK = "escan-cascade-benchmark"
 WARM_UP_PART = 1 / 3  # of a closed loop
 SIMULATED_PLANS = ("sequential", "pipeline", "replicas_6x30")
 LOADS = (0.5, 0.8)  # of each side's own closed-loop rate
-ALONE = "only "  # begins the name of a plan that is one stage
 
 
 def run_profile(arguments, budget):
@@ -58,7 +57,7 @@ def run_model(arguments, budget):
     records = records_of(arguments, "model")
     for record in measured_plans(arguments, budget):
         key = record["key"]
-        if key["plan"].startswith(ALONE) or records.find(**key):
+        if records.find(**key):
             continue
         plan = arguments.folder / arguments.cascade / "plans" / f"{key['plan']}.yaml"
         said = run_program([
@@ -78,6 +77,7 @@ def measured_plans(arguments, budget):
     plans = sorted((folder / "plans").glob("*.yaml"))
     seconds = arguments.closed_loop_seconds
     ratios = [arguments.ratios[0]] * (stage_count(arguments.profile) - 1)
+    budget.need(MARGIN_SECONDS, "the rates of all plans")
     run_resumable([
         benchmark_program(arguments.bin), "--config", folder / "escand.yaml",
         "--plans", ",".join(str(plan) for plan in plans),
@@ -85,7 +85,9 @@ def measured_plans(arguments, budget):
         "--exit-ratios", ",".join(f"{ratio:g}" for ratio in ratios), "--rows", str(arguments.rows),
         "--warm-up", str(WARM_UP_PART * seconds), "--seconds", str(seconds), "--output", file,
     ], budget, "the rates of all plans", {"ESCAN_BIN": str(arguments.bin)})
-    return Records(file).all()
+    return [record for record in Records(file).all()
+            if record["key"]["exit_ratios"] == ratios and record["key"]["rows"] == arguments.rows
+            and record["key"]["limit"] in arguments.limits]
 
 
 def stage_count(profile):

@@ -136,7 +136,7 @@ class Server:
 
     def warnings(self):
         """Returns what it warned of so far, a line each."""
-        return [line for line in self.log.read_text().splitlines() if " warn " in line]
+        return [line for line in self.log.read_text().splitlines() if " warning " in line]
 
     def address(self):
         """Waits until it listens, and returns where."""

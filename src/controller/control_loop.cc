@@ -109,7 +109,8 @@ PlanDecision ControlLoop::Decide(Entry& entry, const EngineStatus& status,
                                                    .devices = entry.cascade.devices,
                                                    .limits = LimitsBeside(others),
                                                    .in_effect = &status.plan,
-                                                   .cancelled = &search_is_cancelled_});
+                                                   .cancelled = &search_is_cancelled_},
+                                                  request.saturated);
   decision.search_time = Clock::now() - decision.time;
   if (!found.ok()) {
     decision.action = PlanAction::kFailed;

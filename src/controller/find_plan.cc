@@ -5,6 +5,13 @@
 namespace escan {
 namespace {
 
+bool InEffectHolds(const PlanQuery& query) {
+  if (query.in_effect == nullptr || !query.workload.rate) return false;
+  const absl::StatusOr<SimulatedFigures> figures =
+      SimulatePlan(query.SystemWith(*query.in_effect), query.workload, Goal::kLatency);
+  return figures.ok() && Holds(*figures, query.workload);
+}
+
 // By the model, or by the simulator.
 bool NoneKeepsObjective(const absl::StatusOr<ChosenPlan>& chosen) {
   if (!chosen.ok()) return absl::IsFailedPrecondition(chosen.status());
@@ -13,8 +20,9 @@ bool NoneKeepsObjective(const absl::StatusOr<ChosenPlan>& chosen) {
 
 }  // namespace
 
-absl::StatusOr<FoundPlan> FindPlan(const PlanQuery& query) {
+absl::StatusOr<FoundPlan> FindPlan(const PlanQuery& query, bool saturated) {
   PlanQuery asked = query;
+  if (saturated && InEffectHolds(asked)) asked.workload.rate.reset();
   absl::StatusOr<ChosenPlan> chosen = ChoosePlan(asked);
   if (asked.workload.objective && NoneKeepsObjective(chosen)) {
     asked.workload.objective.reset();

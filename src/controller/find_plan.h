@@ -13,16 +13,20 @@ struct FoundPlan {
   Plan plan;
   SimulatedFigures figures;
   std::optional<SimulatedFigures> in_effect;  // of the query's plan in effect
-  Workload workload;  // that they are for: without the objective where no plan keeps it
+  // That they are for: without the objective where no plan keeps it, without the rate where that
+  // is not known.
+  Workload workload;
 };
 
-using PlanSearch = std::function<absl::StatusOr<FoundPlan>(const PlanQuery& query)>;
+using PlanSearch = std::function<absl::StatusOr<FoundPlan>(const PlanQuery& query, bool saturated)>;
 
 // The plan of ChoosePlan; where none keeps the objective even without load, the one with the
-// highest rate: then it is at least not late for want of capacity.
+// highest rate: then it is at least not late for want of capacity. `saturated`: requests are
+// refused. If the plan in effect holds the rate all the same, clients that wait for answers offer
+// no more than they get, so the rate is not known, and the highest is looked for.
 //
 // Errors are ChoosePlan's. Plain code; any thread; blocks for the searches and their simulations,
 // which may take seconds.
-absl::StatusOr<FoundPlan> FindPlan(const PlanQuery& query);
+absl::StatusOr<FoundPlan> FindPlan(const PlanQuery& query, bool saturated = false);
 
 }  // namespace escan

@@ -58,12 +58,11 @@ std::optional<PlanController::Request> PlanController::Look(const LoadEstimate& 
   from_estimates_ = true;
   thawed_ = false;
   retry_at_.reset();
-  if (load.saturated) {
-    retry_at_ = now + options_.retry;
-    workload.rate.reset();
-  }
-  Request request{
-      .trigger = cause->trigger, .cause = std::move(cause->text), .workload = std::move(workload)};
+  if (load.saturated) retry_at_ = now + options_.retry;
+  Request request{.trigger = cause->trigger,
+                  .cause = std::move(cause->text),
+                  .workload = std::move(workload),
+                  .saturated = load.saturated};
   for (const ExitEstimate& exits : load.exits) request.samples.push_back(exits.reached);
   return request;
 }
@@ -80,10 +79,15 @@ Workload PlanController::WorkloadOf(const LoadEstimate& load) const {
       workload.exit_ratios[i] = load.exits[i].ratio();
     }
   }
-  workload.rate = load.arrivals.samples_per_second;
+  workload.rate = RateOf(load);
   workload.rows_per_request =
       std::max(1, static_cast<int>(std::lround(load.arrivals.rows_per_request)));
   return workload;
+}
+
+double PlanController::RateOf(const LoadEstimate& load) const {
+  const double measured = load.arrivals.samples_per_second;
+  return load.saturated ? std::max(measured, considered_.rate.value_or(0)) : measured;
 }
 
 std::optional<PlanController::Cause> PlanController::CauseOf(const LoadEstimate& load,
@@ -120,7 +124,7 @@ std::optional<PlanController::Cause> PlanController::MovedRatio(const LoadEstima
 
 std::optional<PlanController::Cause> PlanController::MovedRate(const LoadEstimate& load) const {
   const double before = considered_.rate.value_or(0);
-  const double rate = load.arrivals.samples_per_second;
+  const double rate = RateOf(load);
   if (!RateDiffers(before, rate) || load.arrivals.interval.Contains(before)) return std::nullopt;
   return Cause{SearchTrigger::kRate, absl::StrFormat("rate %.4g/s -> %.4g/s", before, rate)};
 }

@@ -42,10 +42,9 @@ class PlanController {
   struct Request {
     SearchTrigger trigger = SearchTrigger::kFirstEstimates;
     std::string cause;
-    // Without a rate where requests are refused: clients that wait for answers offer no more than
-    // they get, so what they would send to a better plan is not known.
     Workload workload;
     std::vector<uint64_t> samples;  // behind the exit ratios
+    bool saturated = false;
   };
   // What to search a plan for, if anything. Call it about once a second, and search whenever it
   // asks: it then takes these estimates as considered.
@@ -81,6 +80,9 @@ class PlanController {
 
   // The estimates; where there are too few samples, what was assumed before.
   Workload WorkloadOf(const LoadEstimate& load) const;
+  // Samples per second. Clients that wait for answers send less to an overloaded cascade, so there
+  // the rate counts as not fallen.
+  double RateOf(const LoadEstimate& load) const;
   bool EnoughSamples(const LoadEstimate& load) const;
   std::optional<Cause> CauseOf(const LoadEstimate& load, TimePoint now) const;
   std::optional<Cause> MovedRatio(const LoadEstimate& load) const;

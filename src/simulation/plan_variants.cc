@@ -84,14 +84,15 @@ class Variants {
     return above == values.end() ? value : *above;
   }
 
-  // Without regrouping a worker hosts all stages after its first, and none speculates.
+  // Without regrouping workers that do not host all stages would have nothing to do, and none
+  // speculates.
   void AddRegrouping() {
     Plan plan = plan_;
     plan.options.regroup = !plan.options.regroup;
-    const auto hosts_to_the_end = [&](const WorkerGroup& group) {
-      return group.stages.size() + static_cast<size_t>(group.stages.front()) == plan.stages.size();
+    const auto hosts_all = [&](const WorkerGroup& group) {
+      return group.stages.size() == plan.stages.size();
     };
-    if (!plan.options.regroup && (!std::ranges::all_of(plan.workers, hosts_to_the_end) ||
+    if (!plan.options.regroup && (!std::ranges::all_of(plan.workers, hosts_all) ||
                                   std::ranges::any_of(plan.stages, &StagePolicy::speculate))) {
       return;
     }

@@ -17,8 +17,8 @@ struct PlanVariant {
 };
 
 // Of a plan whose groups are the same on each of `devices` devices: with two credits instead of one
-// or the reverse, in one group; with batches regrouped between stages or not, where the plan can do
-// without; with batches of one stage, or all, one bucket smaller or larger;
+// or the reverse, in one group; with batches regrouped between stages or not, where all workers
+// host all stages; with batches of one stage, or all, one bucket smaller or larger;
 // with the profile's next smaller or larger share, in one group; with a worker less in one group,
 // or one more if limits and memory allow it. All are valid plans.
 std::vector<PlanVariant> VariantsOf(const Plan& plan, const StepCosts& costs, int devices,

@@ -20,8 +20,11 @@ constexpr int kMostTries = 8;            // of rates, for one goodput
 constexpr int64_t kMeasured = 10'000;
 constexpr int64_t kWarmUp = 2'000;
 constexpr int64_t kMostSamples = 200'000;  // of large requests fewer must do
-// Of a saturated run, in as many rows as all workers can hold twice.
-constexpr int64_t kBatchesOfAll = 32;
+// Requests under way in a saturated run, in what all workers can hold: with fewer batches are not
+// always full.
+constexpr int kHeldRows = 4;
+// Rounds of that many, of a saturated run.
+constexpr int64_t kRounds = 16;
 // A queue that grows by 4 % of the time is as long as the objective after so many objectives.
 constexpr double kObjectives = 25;
 
@@ -67,7 +70,7 @@ class Trial {
     SimulatedLoad load = load_;
     const int concurrency = std::min(rows, system_.cascade.slots) / load.rows;
     load.pace = ClosedLoad{.concurrency = std::max(concurrency, 1)};
-    load.samples = std::max<int64_t>(load.samples, kBatchesOfAll * rows);
+    load.samples = std::max<int64_t>(load.samples, kRounds * rows);
     load.warmup_samples = std::max<int64_t>(load.warmup_samples, rows);
     absl::StatusOr<Result> all = Run(load);
     load.samples = std::max<int64_t>(load.samples / 4, load.rows);
@@ -97,7 +100,6 @@ class Trial {
     return std::max(std::min(requests * rows, kMostSamples * requests / kMeasured), rows);
   }
 
-  // Twice what the workers can hold.
   int RowsInFullBatches() const {
     const Plan& plan = system_.plan;
     int rows = 0;
@@ -106,7 +108,7 @@ class Trial {
       for (const int stage : group.stages) {
         largest = std::max(largest, plan.stages[static_cast<size_t>(stage)].max_batch);
       }
-      rows += 2 * group.count * group.credits * largest;
+      rows += kHeldRows * group.count * group.credits * largest;
     }
     return rows;
   }

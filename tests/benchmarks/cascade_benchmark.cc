@@ -1,11 +1,14 @@
 // Plans of a cascade side by side in a closed loop, without gRPC: samples per second, latency,
 // batch sizes and processor time. Prints a line for each measurement and appends it, as a line of
 // JSON, to --output; what stands there already is not measured again, so an interrupted run can be
-// resumed and runs of several cascades share a file.
+// resumed and runs of several cascades share a file. SIGINT and SIGTERM end it after the
+// measurement that goes on, and what it started with it.
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -29,6 +32,18 @@ namespace {
 using nlohmann::json;
 
 constexpr Duration kPatience = std::chrono::minutes(4);  // for the workers of a plan
+
+std::atomic<bool> interrupted{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+// A second signal ends the program at once.
+void CatchInterrupts() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { interrupted = true; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
 
 struct Flags {
   std::string config;
@@ -191,6 +206,7 @@ class Benchmark {
                           const std::vector<double>& ratios) {
     std::unique_ptr<CascadeRun> run;
     for (const int limit : flags_.limits) {
+      if (interrupted) return absl::CancelledError("interrupted");
       const json key = {{"cascade", cascade.name}, {"plan", name},        {"limit", limit},
                         {"exit_ratios", ratios},   {"rows", flags_.rows}, {"device", DeviceName()}};
       if (results_.Has(key)) continue;
@@ -281,6 +297,7 @@ int Main(int argc, char** argv) {
   Declare(app, &flags);
   CLI11_PARSE(app, argc, argv);
   spdlog::set_level(spdlog::level::warn);
+  CatchInterrupts();
   const absl::Status status = Compare(flags);
   if (status.ok()) return 0;
   std::cerr << status.message() << '\n';

@@ -40,12 +40,13 @@ CascadeSpec TwoStages() {
 
 class FindPlanTest : public testing::Test {
  protected:
-  FoundPlan Find() const {
+  FoundPlan Find(bool saturated = false) const {
     const absl::StatusOr<FoundPlan> found = FindPlan({.profile = profile_,
                                                       .cascade = cascade_,
                                                       .workload = workload_,
                                                       .limits = {.clients = 4},
-                                                      .in_effect = &in_effect_});
+                                                      .in_effect = &in_effect_},
+                                                     saturated);
     EXPECT_TRUE(found.ok()) << found.status();
     return found.ok() ? *found : FoundPlan{.in_effect = SimulatedFigures()};
   }
@@ -148,6 +149,14 @@ TEST_F(FindPlanTest, LooksForTheHighestRateWhereOnlyTheModelHoldsTheRate) {
   const PlanController::Verdict verdict = Judge(found);
   EXPECT_TRUE(verdict.change);
   EXPECT_THAT(verdict.reason, HasSubstr("goodput"));
+}
+
+TEST_F(FindPlanTest, SaturatedThoughThePlanHoldsTheRateItLooksForTheHighest) {
+  workload_.rate = 1000;
+  EXPECT_EQ(Find().workload.rate, 1000);
+  EXPECT_FALSE(Find(/*saturated=*/true).workload.rate.has_value());
+  workload_.rate = 1900;
+  EXPECT_EQ(Find(/*saturated=*/true).workload.rate, 1900);
 }
 
 TEST_F(FindPlanTest, LeavesOutAnObjectiveThatNoPlanKeeps) {

@@ -134,11 +134,32 @@ TEST_F(PlanControllerTest, AnOverloadIsLookedAtAtOnceAndThenOnceAMinute) {
   const auto request = LookFor(load, 2);
   ASSERT_TRUE(request.has_value());
   EXPECT_EQ(request->trigger, SearchTrigger::kOverload);
-  EXPECT_FALSE(request->workload.rate.has_value()) << "what is refused may come again, or not";
+  EXPECT_TRUE(request->saturated);
   EXPECT_FALSE(LookFor(load, 59).has_value());
   const auto again = LookFor(load, 3);
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(again->trigger, SearchTrigger::kRetry);
+}
+
+TEST_F(PlanControllerTest, TheRateCountsAsNotFallenWhileRequestsAreRefused) {
+  Settle(Load(0.8, 9000));
+  LoadEstimate load = Load(0.3, 6000);
+  load.saturated = true;
+  const auto request = LookFor(load, 10);
+  ASSERT_TRUE(request.has_value());
+  EXPECT_EQ(request->trigger, SearchTrigger::kExitRatio);
+  EXPECT_EQ(request->workload.rate, 9000);
+  EXPECT_FALSE(LookFor(load, 50).has_value()) << "it has been looked at";
+  load = Load(0.3, 12000);
+  load.saturated = true;
+  const auto more = LookFor(load, 5);
+  ASSERT_TRUE(more.has_value());
+  EXPECT_EQ(more->workload.rate, 12000);
+  load.saturated = false;
+  EXPECT_FALSE(LookFor(load, 50).has_value());
+  const auto less = LookFor(Load(0.3, 6000), 5);
+  ASSERT_TRUE(less.has_value());
+  EXPECT_EQ(less->workload.rate, 6000);
 }
 
 TEST_F(PlanControllerTest, AnOverloadThatIsOverIsNotLookedAtAgain) {

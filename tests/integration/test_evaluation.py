@@ -88,6 +88,7 @@ class Evaluation(unittest.TestCase):
                           for objective in ("tight", "loose")})
         for line in sweeps:
             self.assertGreater(line["closed_loop_samples_per_s"], 0)
+            self.assertGreater(line["probes"][0]["rate_requests_per_s"], 0)
         self.assertEqual(self.evaluate("grid", *ratios), "")
         report = self.report()
         self.assertIn("### Goodput of idle on cpu, samples/s (loose ", report)
@@ -99,6 +100,7 @@ class Evaluation(unittest.TestCase):
         line = self.lines("drift")[0]
         self.assertEqual([phase["exit_ratio"] for phase in line["phases"]], [0.8, 0.3, 0.8])
         self.assertEqual(len(line["timeline"]), 6)
+        self.assertEqual(line["decisions"][0]["trigger"], "first_estimates")
         self.assertGreater(sum(interval["succeeded"] for interval in line["timeline"]), 0)
         self.assertIn("### Exit ratios of idle on cpu that change, 500 samples/s", self.report())
         self.assertTrue(list(self.results.glob("drift_*.svg")))

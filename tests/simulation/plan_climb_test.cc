@@ -99,6 +99,18 @@ TEST_F(PlanClimbTest, FindsTheBestOfSimplePlans) {
   }
 }
 
+// Two passes take 10 ms: a step of another batch between those of one would be too much.
+TEST_F(PlanClimbTest, KeepsBatchesTogetherWhereTheObjectiveIsTight) {
+  for (const auto& [objective, regroup] : {std::pair(0.01, false), std::pair(0.02, true)}) {
+    workload_.objective = Seconds(objective);
+    PlanQuery query = Query();
+    query.limits.clients = 1;
+    const auto found = PlanClimb(query, costs_, Goal::kGoodput).BestSimple({.goodput = 1});
+    ASSERT_TRUE(found.ok() && found->has_value()) << found.status();
+    EXPECT_EQ((*found)->plan.options.regroup, regroup) << objective;
+  }
+}
+
 TEST_F(PlanClimbTest, HasNoSimplePlanWhereNoneIsBetter) {
   workload_.objective = Seconds(0.01);
   EXPECT_FALSE(BestSimple(Goal::kGoodput, {.capacity = 1e9, .goodput = 1e9}).has_value());

@@ -58,7 +58,6 @@ class PlanVariantsTest : public testing::Test {
 TEST_F(PlanVariantsTest, DifferInOneThing) {
   std::vector<Plan> expected = {With([](Plan* plan) { plan->workers[0].credits = 2; }),
                                 With([](Plan* plan) { plan->workers[1].credits = 1; }),
-                                With([](Plan* plan) { plan->options.regroup = false; }),
                                 With([](Plan* plan) { plan->workers[0].thread_percent = 30; }),
                                 With([](Plan* plan) { plan->workers[0].thread_percent = 100; }),
                                 With([](Plan* plan) { plan->workers[1].thread_percent = 50; }),
@@ -116,19 +115,18 @@ TEST_F(PlanVariantsTest, KeepToTheLimits) {
   EXPECT_EQ(Variants().size(), all - 2);
 }
 
-TEST_F(PlanVariantsTest, DoWithoutRegroupingOnlyWhereThePlanCan) {
+TEST_F(PlanVariantsTest, DoWithoutRegroupingWhereAllWorkersHostAllStages) {
   const auto regrouped = [&] {
     std::vector<bool> of_variants;
     for (const Plan& plan : Variants()) of_variants.push_back(plan.options.regroup);
     return of_variants;
   };
+  EXPECT_THAT(regrouped(), Not(Contains(false))) << "one would have nothing to do";
+  plan_.workers[1].stages = {0, 1};
   EXPECT_THAT(regrouped(), Contains(false).Times(1));
   plan_.stages[1].speculate = true;
   EXPECT_THAT(regrouped(), Not(Contains(false)));
   plan_.stages[1].speculate = false;
-  plan_.workers[0].stages = {0};
-  EXPECT_THAT(regrouped(), Not(Contains(false)));
-  plan_.workers = {{.count = 2, .stages = {0, 1}}};
   plan_.options.regroup = false;
   EXPECT_THAT(regrouped(), Contains(true).Times(1));
 }
