@@ -15,6 +15,7 @@ ALLOCATED = "allocated"
 OBJECTIVES = {"loose": 10.0, "tight": 3.0}
 START_PART = 0.8  # of the closed loop's rate: where a search begins
 UNBATCHED_SECONDS = 2.0
+WARM_UP_PART = 1 / 3  # of a closed loop
 SIMULATED_REQUESTS = 50_000
 MARGIN_SECONDS = 10.0  # for what a measurement needs beside its load
 
@@ -134,7 +135,7 @@ class Bench:
         seconds = self.arguments.closed_loop_seconds
         requests = max(1, self.arguments.in_flight // self.arguments.rows)
         report = self.load(ratio, [
-            "--concurrency", str(requests), "--warmup", f"{seconds / 3}s",
+            "--concurrency", str(requests), "--warmup", f"{WARM_UP_PART * seconds}s",
             "--duration", f"{seconds}s", "--deadline", "10s",
         ])
         return report["achieved_requests_per_s"]

@@ -1,9 +1,9 @@
 """A cascade while something changes: the exit ratios under an allocation that follows, or the plan."""
 
-import statistics
 import time
 
 from evaluation_bench import MARGIN_SECONDS, Bench, deadline, end_load, overhead_ms, records_of
+from evaluation_grid import GOODPUT, medians, sweeps
 from measuring import Failed, write_configuration
 
 DRIFT_RATIOS = (0.8, 0.3, 0.8)
@@ -21,23 +21,13 @@ def failures(report):
             "misplaced_samples": report.get("misplaced_samples", 0)}
 
 
-def sweeps(grid, device):
-    """Returns what the grid knows of the drift's objective on that device."""
-    return [record for record in grid.all()
-            if record["key"]["device"] == device
-            and record["key"].get("objective") == DRIFT_OBJECTIVE]
-
-
-def best_goodput(found, ratio):
+def best_goodput(goodputs, ratio):
     """Returns the highest goodput at an exit ratio, in samples a second, and its plan."""
-    repetitions = {}
-    for record in found:
-        if record["key"]["exit_ratio"] == ratio:
-            goodputs = repetitions.setdefault(record["key"]["plan"], [])
-            goodputs.append(record["goodput_samples_per_s"])
-    if not repetitions:
+    plans = goodputs.get((ratio, DRIFT_OBJECTIVE))
+    if not plans:
         raise Failed(f"no goodput at exit ratio {ratio:g} on this device: measure the grid first")
-    return max((statistics.median(goodputs), plan) for plan, goodputs in repetitions.items())
+    best = max(plans, key=plans.get)
+    return plans[best], best
 
 
 def phases(report, seconds, settle, best, rows):
@@ -70,8 +60,9 @@ def run_drift(arguments, budget):
         f"profile: {arguments.profile.resolve()}\nlatency_objective: {{p99: {of_engine:.3f}ms}}",
     )
     with Bench(arguments, budget, configuration) as bench:
-        found = sweeps(grid, bench.device)
-        best = {ratio: best_goodput(found, ratio) for ratio in DRIFT_RATIOS}
+        here = [record for record in grid.all() if record["key"]["device"] == bench.device]
+        goodputs = medians(sweeps(here, GOODPUT))
+        best = {ratio: best_goodput(goodputs, ratio) for ratio in DRIFT_RATIOS}
         rate = arguments.rate or DRIFT_LOAD * min(goodput for goodput, _ in best.values())
         if rate <= 0:
             raise Failed("no plan keeps the objective at every exit ratio: name a --rate")

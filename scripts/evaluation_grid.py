@@ -1,5 +1,6 @@
 """The goodput of plans at several exit ratios and latency objectives."""
 
+import statistics
 import time
 
 from evaluation_bench import (
@@ -13,6 +14,24 @@ from evaluation_bench import (
     overhead_ms,
     records_of,
 )
+
+GOODPUT = "goodput_samples_per_s"
+
+
+def sweeps(records, figure):
+    """Returns {(exit ratio, objective): {plan: [a figure, of each repetition]}}."""
+    values = {}
+    for record in records:
+        key = record["key"]
+        if key["what"] == "sweep" and record.get(figure) is not None:
+            cell = values.setdefault((key["exit_ratio"], key["objective"]), {})
+            cell.setdefault(key["plan"], []).append(record[figure])
+    return dict(sorted(values.items()))
+
+
+def medians(cells):
+    return {cell: {plan: statistics.median(found) for plan, found in plans.items()}
+            for cell, plans in cells.items()}
 
 
 class Grid:
@@ -98,7 +117,7 @@ class Grid:
                 **found,
             )
             print(f"  {plan}, exit ratio {ratio:g}, {objective} (p99 {found['p99_ms']:g} ms): "
-                  f"{found['goodput_samples_per_s']:,.0f} samples/s, {len(report['probes'])} probes "
+                  f"{found[GOODPUT]:,.0f} samples/s, {len(report['probes'])} probes "
                   f"in {report['elapsed_s']:.0f} s", flush=True)
 
 

@@ -9,8 +9,10 @@ import tempfile
 
 from evaluation_bench import (
     MARGIN_SECONDS,
+    WARM_UP_PART,
     Bench,
     Simulator,
+    exit_ratios,
     overhead_ms,
     records_of,
     run_program,
@@ -18,7 +20,6 @@ from evaluation_bench import (
 from measuring import Failed, Records, TimeOver, child_on, halves_of_cores
 
 BENCHMARK = "escan-cascade-benchmark"
-WARM_UP_PART = 1 / 3  # of a closed loop
 SIMULATED_PLANS = ("sequential", "pipeline", "replicas_6x30")
 LOADS = (0.5, 0.8)  # of each side's own closed-loop rate
 
@@ -55,7 +56,8 @@ def run_resumable(command, budget, what, variables=None):
 def run_model(arguments, budget):
     """Compares the predicted rates of all plans with those that escan-cascade-benchmark measures."""
     records = records_of(arguments, "model")
-    for record in measured_plans(arguments, budget):
+    ratios = exit_ratios(arguments.ratios[0], stage_count(arguments.profile))
+    for record in measured_plans(arguments, ratios, budget):
         key = record["key"]
         if records.find(**key):
             continue
@@ -64,30 +66,29 @@ def run_model(arguments, budget):
             arguments.bin / "escanctl", "--json", "plan", "predict", "--plan", plan,
             "--config", arguments.folder / arguments.cascade / "escand.yaml",
             "--profile", arguments.profile, "--limit", key["limit"], "--rows", key["rows"],
-            "--exit-ratios", ",".join(f"{ratio:g}" for ratio in key["exit_ratios"]),
+            "--exit-ratios", ratios,
         ])
         records.add(key, predicted=json.loads(said.splitlines()[0]),
                     measured_samples_per_s=record["samples_per_second"])
 
 
-def measured_plans(arguments, budget):
+def measured_plans(arguments, ratios, budget):
     """Returns the records of all plans of the cascade in a closed loop without gRPC."""
     folder = arguments.folder / arguments.cascade
     file = arguments.results / f"plans_{arguments.cascade}.json"
     plans = sorted((folder / "plans").glob("*.yaml"))
     seconds = arguments.closed_loop_seconds
-    ratios = [arguments.ratios[0]] * (stage_count(arguments.profile) - 1)
     budget.need(MARGIN_SECONDS, "the rates of all plans")
     run_resumable([
         benchmark_program(arguments.bin), "--config", folder / "escand.yaml",
         "--plans", ",".join(str(plan) for plan in plans),
         "--limits", ",".join(str(limit) for limit in arguments.limits),
-        "--exit-ratios", ",".join(f"{ratio:g}" for ratio in ratios), "--rows", str(arguments.rows),
+        "--exit-ratios", ratios, "--rows", str(arguments.rows),
         "--warm-up", str(WARM_UP_PART * seconds), "--seconds", str(seconds), "--output", file,
     ], budget, "the rates of all plans", {"ESCAN_BIN": str(arguments.bin)})
     return [record for record in Records(file).all()
-            if record["key"]["exit_ratios"] == ratios and record["key"]["rows"] == arguments.rows
-            and record["key"]["limit"] in arguments.limits]
+            if record["key"]["exit_ratios"] == [float(ratio) for ratio in ratios.split(",")]
+            and record["key"]["rows"] == arguments.rows and record["key"]["limit"] in arguments.limits]
 
 
 def stage_count(profile):

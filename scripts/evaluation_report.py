@@ -4,41 +4,39 @@ import statistics
 
 from benchmark_report import print_table
 from evaluation_bench import ALLOCATED, FIXED_PLANS, OBJECTIVES
+from evaluation_grid import GOODPUT, medians, sweeps
 from measuring import Records
 
 PREDICTED_RATES = {"rate": "model", "simulated_rate": "simulator"}
 PLOT = {"width": 720, "height": 240, "margin": 48}
 
 
-def results(folder, what):
-    """Yields the name of each cascade and device, and the records of that kind."""
+def measured(folder, what):
+    """Yields cascade, device or None, and the records of that kind."""
     for file in sorted(folder.glob(f"{what}_*.json")):
-        cascade = file.stem.removeprefix(f"{what}_")
         by_device = {}
         for record in Records(file).all():
             by_device.setdefault(record["key"].get("device"), []).append(record)
         for device, records in by_device.items():
-            yield f"{cascade} on {device}" if device else cascade, records
+            yield file.stem.removeprefix(f"{what}_"), device, records
+
+
+def results(folder, what):
+    """As measured(), cascade and device as one name."""
+    for cascade, device, records in measured(folder, what):
+        yield f"{cascade} on {device}" if device else cascade, records
+
+
+def of_all_cascades(folder, what):
+    """Returns {device: {cascade: records}}."""
+    devices = {}
+    for cascade, device, records in measured(folder, what):
+        devices.setdefault(device, {})[cascade] = records
+    return devices
 
 
 def geometric_mean(values):
     return statistics.geometric_mean(values) if values else float("nan")
-
-
-def sweeps(records, figure):
-    """Returns {(exit ratio, objective): {plan: [a figure, of each repetition]}}."""
-    values = {}
-    for record in records:
-        key = record["key"]
-        if key["what"] == "sweep" and record.get(figure) is not None:
-            cell = values.setdefault((key["exit_ratio"], key["objective"]), {})
-            cell.setdefault(key["plan"], []).append(record[figure])
-    return dict(sorted(values.items()))
-
-
-def medians(cells):
-    return {cell: {plan: statistics.median(found) for plan, found in plans.items()}
-            for cell, plans in cells.items()}
 
 
 def spread(values):
@@ -54,7 +52,7 @@ def unsettled(records):
 
 
 def grid_rows(records):
-    repetitions = sweeps(records, "goodput_samples_per_s")
+    repetitions = sweeps(records, GOODPUT)
     simulated = medians(sweeps(records, "simulated_samples_per_s"))
     open_searches = unsettled(records)
     for cell, plans in medians(repetitions).items():
@@ -87,35 +85,27 @@ def print_gains(title, cells):
     print_table(title, ["plan", "geometric mean", "least", "greatest", "cells"], gain_rows(cells))
 
 
-def as_good(cells):
-    """Of each cell, whether the allocation is as good as the best fixed plan: {cell: bool}."""
+def as_good(repetitions):
+    """Returns {cell: whether the allocation is as good as the best fixed plan}."""
     found = {}
-    for cell, plans in cells.items():
-        values = {plan: statistics.median(repetitions) for plan, repetitions in plans.items()}
-        best = max((plan for plan in FIXED_PLANS if plan in values), key=values.get, default=None)
-        if best is None or ALLOCATED not in values:
-            continue
-        noise = max([0.05, *(spread(plans[plan]) or 0 for plan in (ALLOCATED, best))])
-        found[cell] = values[ALLOCATED] >= (1 - noise) * values[best]
+    for cell, plans in medians(repetitions).items():
+        best = max((plan for plan in FIXED_PLANS if plan in plans), key=plans.get, default=None)
+        if best is not None and ALLOCATED in plans:
+            spreads = [spread(repetitions[cell][plan]) or 0 for plan in (ALLOCATED, best)]
+            found[cell] = plans[ALLOCATED] >= (1 - max(0.05, *spreads)) * plans[best]
     return found
 
 
 def print_overall(folder):
-    """Of all cascades together, for each device."""
-    by_device = {}
-    for cascade, records in results(folder, "grid"):
-        name, _, device = cascade.partition(" on ")
-        cells = by_device.setdefault(device, {})
-        for cell, plans in sweeps(records, "goodput_samples_per_s").items():
-            cells[(name, *cell)] = plans
-    for device, cells in by_device.items():
-        found = as_good(cells)
-        if not found:
-            continue
-        print_gains(f"Goodput of the allocation{f' on {device}' if device else ''}, as a multiple of "
-                    "fixed plans'", medians(cells))
-        print(f"\nAt least that of the best fixed plan, less the larger of 5 % and the spreads, in "
-              f"{sum(found.values())} of {len(found)} cells.")
+    for device, cascades in of_all_cascades(folder, "grid").items():
+        repetitions = {(cascade, *cell): plans for cascade, records in cascades.items()
+                       for cell, plans in sweeps(records, GOODPUT).items()}
+        found = as_good(repetitions)
+        if found:
+            print_gains(f"Goodput of the allocation on {device}, as a multiple of fixed plans'",
+                        medians(repetitions))
+            print("\nAt least that of the best fixed plan, less the larger of 5 % and the spreads, in "
+                  f"{sum(found.values())} of {len(found)} cells.")
 
 
 def print_grid(folder):
@@ -129,7 +119,7 @@ def print_grid(folder):
              "spreads", "simulated / allocated"],
             grid_rows(records))
         print_gains(f"Goodput of the allocation of {cascade}, as a multiple of fixed plans'",
-                    medians(sweeps(records, "goodput_samples_per_s")))
+                    medians(sweeps(records, GOODPUT)))
         if unsettled(records):
             print("\n*: a search ended before it had a bracket to within its tolerance.")
         late = sum(record.get("generator_was_late", False) for record in records)
@@ -174,16 +164,14 @@ def print_errors(records, of=""):
 
 
 def print_model(folder):
-    by_device = {}
     for cascade, records in results(folder, "model"):
         print_table(f"Predicted rates of {cascade}, samples/s",
                     ["plan", "batch limit", "measured", "predicted", "error", "simulated", "error",
                      "worker bound", "device bound", "bus bound"], model_rows(records))
         print_errors(records)
-        by_device.setdefault(records[0]["key"].get("device"), []).append(records)
-    for cascades in by_device.values():
+    for cascades in of_all_cascades(folder, "model").values():
         if len(cascades) > 1:
-            records = sum(cascades, [])
+            records = sum(cascades.values(), [])
             print_errors(records, f" over all {len(records)} plans")
 
 
@@ -270,5 +258,6 @@ def print_replan(folder):
 
 
 def print_report(folder):
-    for section in (print_overall, print_grid, print_model, print_simulator, print_drift, print_replan):
+    for section in (print_overall, print_grid, print_model, print_simulator, print_drift,
+                    print_replan):
         section(folder)

@@ -4,8 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -14,6 +12,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "load/interrupts.h"
 #include "loadgen/connections.h"
 #include "loadgen/grpc_transport.h"
 #include "loadgen/load_run.h"
@@ -29,18 +28,6 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kUsageError = 2;
 
-std::atomic<bool> interrupted{false};
-static_assert(std::atomic<bool>::is_always_lock_free);
-
-// The first signal ends the run early, with a report; a second one ends the program.
-void CatchInterrupts() {
-  struct sigaction action {};
-  action.sa_handler = [](int) { interrupted = true; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
-
 int Complain(const std::string& message, int exit_status) {
   std::cerr << "escan-loadgen: " << message << "\n";
   return exit_status;
@@ -53,7 +40,7 @@ void Watch(LoadRun& run, bool show_progress) {
   RunProgress shown;
   bool stopped = false;
   while (!run.WaitUntil(Clock::now() + kTick)) {
-    if (interrupted && !stopped) {
+    if (Interrupted() && !stopped) {
       run.Stop();
       stopped = true;
     }

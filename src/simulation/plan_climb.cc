@@ -38,10 +38,12 @@ absl::StatusOr<std::optional<SimulatedPlan>> PlanClimb::BestSimple(
   const SearchGrid grid(costs_, of_device, query_.limits);
   std::vector<Plan> plans;
   AddReplicas(grid, &plans);
-  std::vector<Plan> passes = plans;
-  for (Plan& plan : passes) plan.options.regroup = false;
-  plans.insert(plans.end(), passes.begin(), passes.end());
-  AddPipelines(grid, &plans);
+  if (grid.stages() > 1) {
+    std::vector<Plan> passes = plans;
+    for (Plan& plan : passes) plan.options.regroup = false;
+    plans.insert(plans.end(), passes.begin(), passes.end());
+    AddPipelines(grid, &plans);  // of one stage it would be a replica
+  }
   std::optional<SimulatedPlan> best;
   for (const Plan& plan : plans) {
     auto better = Try(plan, kGoodputResolution, best ? best->figures : least);

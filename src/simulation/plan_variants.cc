@@ -87,6 +87,7 @@ class Variants {
   // Without regrouping workers that do not host all stages would have nothing to do, and none
   // speculates.
   void AddRegrouping() {
+    if (plan_.stages.size() == 1) return;
     Plan plan = plan_;
     plan.options.regroup = !plan.options.regroup;
     const auto hosts_all = [&](const WorkerGroup& group) {

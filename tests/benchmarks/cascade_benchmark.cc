@@ -7,8 +7,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -23,6 +21,7 @@
 #include "absl/strings/str_join.h"
 #include "cascade_run.h"
 #include "config/config.h"
+#include "load/interrupts.h"
 #include "server/local_workers.h"
 #include "workers/cpu_share.h"
 
@@ -32,18 +31,6 @@ namespace {
 using nlohmann::json;
 
 constexpr Duration kPatience = std::chrono::minutes(4);  // for the workers of a plan
-
-std::atomic<bool> interrupted{false};
-static_assert(std::atomic<bool>::is_always_lock_free);
-
-// A second signal ends the program at once.
-void CatchInterrupts() {
-  struct sigaction action {};
-  action.sa_handler = [](int) { interrupted = true; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
 
 struct Flags {
   std::string config;
@@ -206,7 +193,7 @@ class Benchmark {
                           const std::vector<double>& ratios) {
     std::unique_ptr<CascadeRun> run;
     for (const int limit : flags_.limits) {
-      if (interrupted) return absl::CancelledError("interrupted");
+      if (Interrupted()) return absl::CancelledError("interrupted");
       const json key = {{"cascade", cascade.name}, {"plan", name},        {"limit", limit},
                         {"exit_ratios", ratios},   {"rows", flags_.rows}, {"device", DeviceName()}};
       if (results_.Has(key)) continue;

@@ -60,6 +60,12 @@ inline std::string TwoStages(const std::string& more = "") {
 )" + more;
 }
 
+// That, with one of its texts replaced.
+inline std::string TwoStagesWith(const std::string& text, const std::string& replacement) {
+  std::string yaml = TwoStages();
+  return yaml.replace(yaml.find(text), text.size(), replacement);
+}
+
 inline Config MustLoad(const ConfigFolder& folder, const std::string& yaml) {
   absl::StatusOr<Config> config = folder.Load(yaml);
   EXPECT_TRUE(config.ok()) << config.status();

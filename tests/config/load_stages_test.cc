@@ -43,21 +43,11 @@ cascades:
 
 TEST(LoadStages, AScoreMayBeAnOutputOfTheModel) {
   const ConfigFolder folder;
-  const CascadeSpec spec = MustLoadCascade(folder, R"(
-cascades:
-  - name: digits
-    inputs: [{name: image, datatype: UINT8, shape: [28, 28]}]
-    outputs: [{name: probabilities, datatype: FP32, shape: [10]}]
-    stages:
-      - name: small
-        executor: null
-        outputs:
-          - {name: probabilities, datatype: FP32, shape: [10]}
-          - {name: sureness, datatype: FP32, shape: [1]}
-        exit: {score: output, output: sureness, threshold: -3.5}
-      - {name: large, executor: null}
-)")
-                               .spec;
+  const std::string yaml = TwoStagesWith("exit: {score: max_probability, threshold: 0.9}", R"(
+         outputs: [{name: probabilities, datatype: FP32, shape: [10]},
+                   {name: sureness, datatype: FP32, shape: [1]}],
+         exit: {score: output, output: sureness, threshold: -3.5})");
+  const CascadeSpec spec = MustLoadCascade(folder, yaml).spec;
   EXPECT_EQ(spec.stages[0].exit.score, ExitScore::kOutput);
   EXPECT_EQ(spec.stages[0].exit.output, 1);
   EXPECT_EQ(spec.stages[0].exit.threshold, -3.5f);
@@ -66,8 +56,7 @@ cascades:
 
 TEST(LoadStages, TheLastStageIsScoredAsTheOneBefore) {
   const ConfigFolder folder;
-  std::string yaml = TwoStages();
-  yaml.replace(yaml.find("max_probability"), std::string("max_probability").size(), "entropy");
+  const std::string yaml = TwoStagesWith("max_probability", "entropy");
   const CascadeSpec spec = MustLoadCascade(folder, yaml).spec;
   EXPECT_EQ(spec.stages[1].exit.score, ExitScore::kEntropy);
   EXPECT_EQ(spec.stages[1].exit.output, 0);
@@ -75,17 +64,15 @@ TEST(LoadStages, TheLastStageIsScoredAsTheOneBefore) {
 
 TEST(LoadStages, TheLastStageMayHaveAScoreOfItsOwn) {
   const ConfigFolder folder;
-  std::string yaml = TwoStages();
-  const std::string last = "{name: large, executor: null,";
-  yaml.replace(yaml.find(last), last.size(), last + " exit: {score: margin},");
+  const std::string yaml =
+      TwoStagesWith("executor: null, buckets", "executor: null, exit: {score: margin}, buckets");
   EXPECT_EQ(MustLoadCascade(folder, yaml).spec.stages[1].exit.score, ExitScore::kMargin);
 }
 
 TEST(LoadStages, AStageWithoutAScoreNeedsNoThreshold) {
   const ConfigFolder folder;
-  std::string yaml = TwoStages();
-  const std::string rule = "{score: max_probability, threshold: 0.9}";
-  yaml.replace(yaml.find(rule), rule.size(), "{score: none}");
+  const std::string yaml =
+      TwoStagesWith("{score: max_probability, threshold: 0.9}", "{score: none}");
   const CascadeSpec spec = MustLoadCascade(folder, yaml).spec;
   EXPECT_EQ(spec.stages[0].exit.score, ExitScore::kNone);
   EXPECT_EQ(spec.stages[1].exit.score, ExitScore::kNone);

@@ -31,6 +31,12 @@ LoadEstimate Load(double ratio, double rate, uint64_t reached = 10000) {
                        .rows_per_request = 1}};
 }
 
+LoadEstimate Overload(double ratio, double rate) {
+  LoadEstimate load = Load(ratio, rate);
+  load.saturated = true;
+  return load;
+}
+
 class PlanControllerTest : public testing::Test {
  protected:
   // A second later.
@@ -129,8 +135,7 @@ TEST_F(PlanControllerTest, RestsAfterAChange) {
 
 TEST_F(PlanControllerTest, AnOverloadIsLookedAtAtOnceAndThenOnceAMinute) {
   Settle(Load(0.7, 1000));
-  LoadEstimate load = Load(0.7, 1000);
-  load.saturated = true;
+  const LoadEstimate load = Overload(0.7, 1000);
   const auto request = LookFor(load, 2);
   ASSERT_TRUE(request.has_value());
   EXPECT_EQ(request->trigger, SearchTrigger::kOverload);
@@ -143,20 +148,15 @@ TEST_F(PlanControllerTest, AnOverloadIsLookedAtAtOnceAndThenOnceAMinute) {
 
 TEST_F(PlanControllerTest, TheRateCountsAsNotFallenWhileRequestsAreRefused) {
   Settle(Load(0.8, 9000));
-  LoadEstimate load = Load(0.3, 6000);
-  load.saturated = true;
-  const auto request = LookFor(load, 10);
+  const auto request = LookFor(Overload(0.3, 6000), 10);
   ASSERT_TRUE(request.has_value());
   EXPECT_EQ(request->trigger, SearchTrigger::kExitRatio);
   EXPECT_EQ(request->workload.rate, 9000);
-  EXPECT_FALSE(LookFor(load, 50).has_value()) << "it has been looked at";
-  load = Load(0.3, 12000);
-  load.saturated = true;
-  const auto more = LookFor(load, 5);
+  EXPECT_FALSE(LookFor(Overload(0.3, 6000), 50).has_value()) << "it has been looked at";
+  const auto more = LookFor(Overload(0.3, 12000), 5);
   ASSERT_TRUE(more.has_value());
   EXPECT_EQ(more->workload.rate, 12000);
-  load.saturated = false;
-  EXPECT_FALSE(LookFor(load, 50).has_value());
+  EXPECT_FALSE(LookFor(Load(0.3, 12000), 50).has_value());
   const auto less = LookFor(Load(0.3, 6000), 5);
   ASSERT_TRUE(less.has_value());
   EXPECT_EQ(less->workload.rate, 6000);
@@ -164,14 +164,11 @@ TEST_F(PlanControllerTest, TheRateCountsAsNotFallenWhileRequestsAreRefused) {
 
 TEST_F(PlanControllerTest, AnOverloadThatIsOverIsNotLookedAtAgain) {
   Settle(Load(0.7, 1000));
-  LoadEstimate load = Load(0.7, 1000);
-  load.saturated = true;
-  ASSERT_TRUE(LookFor(load, 2).has_value());
+  ASSERT_TRUE(LookFor(Overload(0.7, 1000), 2).has_value());
   controller_.Changed(true, now_);
-  load.saturated = false;
-  EXPECT_FALSE(LookFor(load, 200).has_value()) << "the plan that was overloaded would look better";
-  load.saturated = true;
-  EXPECT_TRUE(LookFor(load, 3).has_value());
+  EXPECT_FALSE(LookFor(Load(0.7, 1000), 200).has_value())
+      << "the plan that was overloaded would look better";
+  EXPECT_TRUE(LookFor(Overload(0.7, 1000), 3).has_value());
 }
 
 TEST_F(PlanControllerTest, TriesAgainAfterAFailureOnceEstimatesMoveOrAMinutePassed) {

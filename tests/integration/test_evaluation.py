@@ -104,6 +104,13 @@ class Evaluation(unittest.TestCase):
         self.assertGreater(sum(interval["succeeded"] for interval in line["timeline"]), 0)
         self.assertIn("### Exit ratios of idle on cpu that change, 500 samples/s", self.report())
         self.assertTrue(list(self.results.glob("drift_*.svg")))
+        stale = json.loads((self.results / "profile_idle.json").read_text())
+        stale["device"]["name"] = "another processor"
+        (self.folder / "stale.json").write_text(json.dumps(stale))
+        said = self.evaluate("drift", "--rate", "501", "--profile", self.folder / "stale.json",
+                             status=1)
+        self.assertIn("expected auto\n", said)
+        self.assertRegex(said, r"warning .*it was measured with another processor")
 
     def test_all_of_it_goes_on_where_its_time_was_over(self):
         results = self.folder / "all"
