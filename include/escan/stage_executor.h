@@ -9,16 +9,24 @@
 
 namespace escan {
 
+// What a batch is computed for.
+enum class BatchPurpose {
+  kServe,    // outputs are written to the slots
+  kCompare,  // nothing is written: outputs are compared with what lies in the slots
+};
+
 // One batch on its way through an executor. `slots` are the rows' places in the slab.
 struct StageBatch {
   int stage = 0;  // index in the cascade
   std::span<const SlotId> slots;
+  BatchPurpose purpose = BatchPurpose::kServe;
 };
 
 // What became of one row: its score, or the reason that it has none.
 struct RowResult {
   float score = 0;
   bool failed = false;
+  bool differs = false;  // from what lies in the slot; of a batch to compare only
 };
 
 // Runs the stages that one worker process hosts. Owned by the worker's main loop, which is the only
@@ -44,7 +52,8 @@ class StageExecutor {
 
   // Blocks until the outputs of the oldest unfinished batch lie in their slots. `results` has one
   // element a row. A model that throws on some rows marks these rows failed, puts why into
-  // `first_failure`, computes all others, and returns OK. An error means that the executor cannot
+  // `first_failure`, computes all others, and returns OK. So does a batch to compare with the rows
+  // that differ. An error means that the executor cannot
   // go on: the worker ends, and the batch is replayed elsewhere. Aborted means that the device
   // itself is in error, and with it every process that uses it (CUDA's sticky errors).
   virtual absl::Status Finish(std::span<RowResult> results, std::string* first_failure) = 0;

@@ -205,6 +205,8 @@ void EngineLoop::ReadFrames(WorkerId worker, WorkerLink& link, TimePoint now) {
       HandleResult(worker, link, *result, now);
     } else if (const auto* state = std::get_if<StateFrame>(&*frame)) {
       HandleState(worker, link, *state, now);
+    } else if (const auto* check = std::get_if<CheckFrame>(&*frame)) {
+      HandleCheck(worker, link, *check);
     } else {
       Distrust(worker, link, "it sent a frame that only the daemon sends", now);
     }
@@ -260,6 +262,18 @@ void EngineLoop::HandleState(WorkerId worker, WorkerLink& link, const StateFrame
     if (ExpelFrom(device, now) && on_device_fault_) on_device_fault_(device);
   }
   if (became_ready && !link.expelled()) HandleReady(worker, link);
+}
+
+void EngineLoop::HandleCheck(WorkerId worker, WorkerLink& link, const CheckFrame& frame) {
+  const std::vector<StageSpec>& stages = environment_.cascade->stages;
+  if (frame.header.incarnation != link.incarnation() || frame.stage >= stages.size()) return;
+  link.Checked(frame);
+  if (frame.verdict == Verdict::kRight) return;
+  spdlog::warn(
+      "answers checked model={} worker={} stage={} rows={} verdict=\"{}\" way=\"{}\" "
+      "reason=\"{}\"",
+      environment_.cascade->name, worker, stages[frame.stage].name, frame.rows, Name(frame.verdict),
+      frame.way.data(), frame.message.data());
 }
 
 // It serves once its share of the device is known to be what was planned.

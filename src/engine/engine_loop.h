@@ -91,6 +91,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void ReadFrames(WorkerId worker, WorkerLink& link, TimePoint now);
   void HandleResult(WorkerId worker, WorkerLink& link, const ResultFrame& frame, TimePoint now);
   void HandleState(WorkerId worker, WorkerLink& link, const StateFrame& frame, TimePoint now);
+  void HandleCheck(WorkerId worker, WorkerLink& link, const CheckFrame& frame);
   void HandleEnd(WorkerId worker, TimePoint now);
   void HandleReady(WorkerId worker, const WorkerLink& link);
   void Verified(WorkerId worker, uint32_t incarnation, const absl::Status& status);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "ipc/frames.h"
 #include "scheduling/scheduler.h"
@@ -30,6 +31,9 @@ class WorkerLink {
     if (!expelled_) deadline_ = now + kHeartbeatTimeout;
   }
   void Reported(const StateFrame& frame) { reported_ = frame; }
+  void Checked(const CheckFrame& frame) { checks_.push_back(frame); }
+  // One for each bucket of each stage, once it is ready or has failed.
+  const std::vector<CheckFrame>& checks() const { return checks_; }
 
   // Ends the process because it cannot be trusted any more; the first reason stays.
   void Condemn(std::string reason);
@@ -68,6 +72,7 @@ class WorkerLink {
   CpuShare share_;
   TimePoint deadline_ = TimePoint::max();
   StateFrame reported_;
+  std::vector<CheckFrame> checks_;
   std::string condemned_;
   bool stop_asked_ = false;
   bool socket_closed_ = false;

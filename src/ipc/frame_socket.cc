@@ -19,7 +19,8 @@ namespace {
 // for more than thirty of the largest, whatever the system's default is.
 constexpr int kSendBufferBytes = 128 * 1024;
 constexpr size_t kLargestFrame =
-    std::max({sizeof(BatchFrame), sizeof(StopFrame), sizeof(ResultFrame), sizeof(StateFrame)});
+    std::max({sizeof(BatchFrame), sizeof(StopFrame), sizeof(ResultFrame), sizeof(StateFrame),
+              sizeof(CheckFrame)});
 
 absl::Status SendFrame(int fd, const void* frame, size_t size) {
   ssize_t sent;
@@ -65,10 +66,10 @@ absl::Status Check(const StopFrame&) { return absl::OkStatus(); }
 absl::Status Check(const ResultFrame& frame) {
   if (absl::Status status = CheckRows(frame.stage, frame.rows); !status.ok()) return status;
   for (uint32_t row = 0; row < frame.rows; ++row) {
-    if (frame.status[row] > RowStatus::kFailed) {
+    if (frame.status[row] > RowStatus::kDiffers) {
       return absl::DataLossError(
           absl::StrCat("frame: found status ", static_cast<int>(frame.status[row]), " of row ", row,
-                       ", expected at most ", static_cast<int>(RowStatus::kFailed)));
+                       ", expected at most ", static_cast<int>(RowStatus::kDiffers)));
     }
   }
   return CheckText(frame.message);
@@ -80,6 +81,17 @@ absl::Status Check(const StateFrame& frame) {
         absl::StrCat("frame: found state ", static_cast<uint32_t>(frame.state),
                      ", expected at most ", static_cast<uint32_t>(WorkerState::kFailed)));
   }
+  return CheckText(frame.message);
+}
+
+absl::Status Check(const CheckFrame& frame) {
+  if (absl::Status status = CheckRows(frame.stage, frame.rows); !status.ok()) return status;
+  if (frame.verdict > Verdict::kUnknown) {
+    return absl::DataLossError(
+        absl::StrCat("frame: found verdict ", static_cast<uint32_t>(frame.verdict),
+                     ", expected at most ", static_cast<uint32_t>(Verdict::kUnknown)));
+  }
+  if (absl::Status status = CheckText(frame.way); !status.ok()) return status;
   return CheckText(frame.message);
 }
 
@@ -116,9 +128,11 @@ absl::StatusOr<FrameSocket::Frame> Decode(const std::byte* bytes, size_t size) {
       return DecodeAs<ResultFrame>(bytes, size);
     case FrameType::kState:
       return DecodeAs<StateFrame>(bytes, size);
+    case FrameType::kCheck:
+      return DecodeAs<CheckFrame>(bytes, size);
   }
   return absl::DataLossError(
-      absl::StrCat("frame: found type ", static_cast<int>(header.type), ", expected 1 to 4"));
+      absl::StrCat("frame: found type ", static_cast<int>(header.type), ", expected 1 to 5"));
 }
 
 }  // namespace
@@ -155,6 +169,10 @@ absl::Status FrameSocket::Send(const ResultFrame& frame) const {
 }
 
 absl::Status FrameSocket::Send(const StateFrame& frame) const {
+  return SendFrame(fd(), &frame, sizeof(frame));
+}
+
+absl::Status FrameSocket::Send(const CheckFrame& frame) const {
   return SendFrame(fd(), &frame, sizeof(frame));
 }
 

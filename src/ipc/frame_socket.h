@@ -16,7 +16,7 @@ class FrameSocket {
  public:
   // Nothing waits: see Receive.
   struct Empty {};
-  using Frame = std::variant<Empty, BatchFrame, StopFrame, ResultFrame, StateFrame>;
+  using Frame = std::variant<Empty, BatchFrame, StopFrame, ResultFrame, StateFrame, CheckFrame>;
 
   FrameSocket() = default;
   explicit FrameSocket(UniqueFd fd) : fd_(std::move(fd)) {}
@@ -30,11 +30,12 @@ class FrameSocket {
   absl::Status Send(const StopFrame& frame) const;
   absl::Status Send(const ResultFrame& frame) const;
   absl::Status Send(const StateFrame& frame) const;
+  absl::Status Send(const CheckFrame& frame) const;
 
   // The next frame. `Empty` when none waits (non-blocking end, or `block` false). Unavailable when
   // the peer closed (an empty datagram looks the same); DataLoss with what was wrong when the
-  // datagram is no valid frame: its magic, version, type or size, a row count, stage, row status or
-  // state out of bounds, a message without an end.
+  // datagram is no valid frame: its magic, version, type or size, a row count, stage, row status,
+  // state or verdict out of bounds, a message without an end.
   absl::StatusOr<Frame> Receive(bool block) const;
 
   int fd() const { return fd_.get(); }

@@ -16,13 +16,14 @@
 namespace escan {
 
 inline constexpr uint32_t kFrameMagic = 0x4e414353;  // "SCAN"
-inline constexpr uint16_t kFrameVersion = 2;
+inline constexpr uint16_t kFrameVersion = 3;
 
 enum class FrameType : uint16_t {
   kBatch = 1,   // daemon to worker: BatchFrame
   kStop = 2,    // daemon to worker: StopFrame; the worker ends after its batches
   kResult = 3,  // worker to daemon: ResultFrame
   kState = 4,   // worker to daemon: StateFrame; also the heartbeat
+  kCheck = 5,   // worker to daemon: CheckFrame, one a bucket of each stage, before it is ready
 };
 
 struct FrameHeader {
@@ -41,7 +42,9 @@ struct BatchFrame {
   uint32_t stage = 0;     // index in the cascade
   uint32_t rows = 0;      // 1 .. kMaxBatchRows
   float threshold = 0;    // a row exits when score >= threshold; NaN never exits
-  uint32_t reserved = 0;
+  // 1: the rows were answered already, and their outputs lie in the slots. The worker computes them
+  // once more, writes nothing there, and says which rows differ.
+  uint32_t compare = 0;
   std::array<SlotId, kMaxBatchRows> slots{};
 };
 
@@ -49,6 +52,7 @@ enum class RowStatus : uint8_t {
   kContinue = 0,  // computed, score below the threshold
   kExit = 1,      // computed, score passes
   kFailed = 2,    // the model threw on this row; it has no outputs
+  kDiffers = 3,   // of a batch to compare: computed, and not what lies in the slot
 };
 
 // The answer to a BatchFrame, once the outputs of all its rows are in their slots.
@@ -60,7 +64,28 @@ struct ResultFrame {
   uint64_t execute_ns = 0;  // from taking up the batch to the outputs lying in the slots
   std::array<float, kMaxBatchRows> scores{};
   std::array<RowStatus, kMaxBatchRows> status{};
-  std::array<char, 256> message{};  // why the first failed row failed; NUL-terminated
+  std::array<char, 256> message{};  // why the first failed row failed, or differs; NUL-terminated
+};
+
+// What comparing a prepared bucket with the reference has shown; see AnswerCheck.
+enum class Verdict : uint32_t {
+  kRight = 0,
+  kRightByRemedy = 1,  // in another way than the one that was to be taken
+  kWrong = 2,          // in every way that there is
+  kUnknown = 3,        // the model itself does not repeat its answers
+};
+
+std::string_view Name(Verdict verdict);
+
+struct CheckFrame {
+  FrameHeader header{.type = FrameType::kCheck};
+  uint32_t stage = 0;  // index in the cascade
+  uint32_t rows = 0;   // of the bucket
+  Verdict verdict = Verdict::kRight;
+  uint32_t reserved = 0;
+  uint64_t step_ns = 0;             // of one step of the kept way alone; 0: not timed
+  std::array<char, 128> way{};      // how the bucket is computed: "fused, cublaslt"; NUL-terminated
+  std::array<char, 336> message{};  // what was wrong or odd; NUL-terminated
 };
 
 enum class WorkerState : uint32_t {
@@ -98,6 +123,7 @@ inline constexpr Duration kHeartbeatTimeout = std::chrono::seconds(5);
 static_assert(std::is_trivially_copyable_v<BatchFrame> && sizeof(BatchFrame) == 1064);
 static_assert(std::is_trivially_copyable_v<ResultFrame> && sizeof(ResultFrame) == 1576);
 static_assert(std::is_trivially_copyable_v<StateFrame> && sizeof(StateFrame) == 512);
+static_assert(std::is_trivially_copyable_v<CheckFrame> && sizeof(CheckFrame) == 504);
 static_assert(std::is_trivially_copyable_v<StopFrame> && sizeof(StopFrame) == 16);
 
 }  // namespace escan

@@ -168,8 +168,8 @@ std::vector<BadFrame> BadFrames() {
       {"Long", std::vector<std::byte>(100000), "found magic 0 version 0"},
       {"Magic", Spoilt<BatchFrame>([](auto& f) { f.header.magic = 0xbad; }), "found magic bad"},
       {"Version", Spoilt<BatchFrame>([](auto& f) { f.header.version = 9; }),
-       "version 9, expected magic 4e414353 version 2"},
-      {"Type", Spoilt<BatchFrame>([](auto& f) { f.header.type = FrameType{5}; }), "found type 5"},
+       "version 9, expected magic 4e414353 version 3"},
+      {"Type", Spoilt<BatchFrame>([](auto& f) { f.header.type = FrameType{6}; }), "found type 6"},
       {"TypeZero", Spoilt<BatchFrame>([](auto& f) { f.header.type = FrameType{0}; }),
        "found type 0"},
       {"ShortBatch", Bytes(batch, sizeof(batch) - 1), "found 1063 bytes of a type that has 1064"},
@@ -189,14 +189,21 @@ std::vector<BadFrame> BadFrames() {
       {"ResultOfTooManyRows", Spoilt<ResultFrame>([](auto& f) { f.rows = 1u << 31; }),
        "found 2147483648 rows"},
       {"ResultOfNoStage", Spoilt<ResultFrame>([](auto& f) { f.stage = 8; }), "found stage 8"},
-      {"ResultOfUnknownStatus", Spoilt<ResultFrame>([](auto& f) { f.status[0] = RowStatus{3}; }),
-       "found status 3 of row 0"},
+      {"ResultOfUnknownStatus", Spoilt<ResultFrame>([](auto& f) { f.status[0] = RowStatus{4}; }),
+       "found status 4 of row 0"},
       {"ResultMessageWithoutEnd", Spoilt<ResultFrame>([](auto& f) { f.message.fill('x'); }),
        "found no end of its message in 256 bytes"},
       {"UnknownState", Spoilt<StateFrame>([](auto& f) { f.state = WorkerState{6}; }),
        "found state 6, expected at most 5"},
       {"StateMessageWithoutEnd", Spoilt<StateFrame>([](auto& f) { f.message.fill('x'); }),
        "found no end of its message in 464 bytes"},
+      {"CheckOfNoRows", Spoilt<CheckFrame>([](auto& f) { f.rows = 0; }), "found 0 rows"},
+      {"UnknownVerdict", Spoilt<CheckFrame>([](auto& f) { f.verdict = Verdict{4}; }),
+       "found verdict 4, expected at most 3"},
+      {"CheckWayWithoutEnd", Spoilt<CheckFrame>([](auto& f) { f.way.fill('x'); }),
+       "found no end of its message in 128 bytes"},
+      {"CheckMessageWithoutEnd", Spoilt<CheckFrame>([](auto& f) { f.message.fill('x'); }),
+       "found no end of its message in 336 bytes"},
   };
   return frames;
 }
@@ -225,6 +232,27 @@ TEST_F(FrameSocketTest, IgnoresTheStatusOfRowsThatAreNotThere) {
   result.status[1] = RowStatus{77};
   ASSERT_TRUE(worker_.Send(result).ok());
   EXPECT_TRUE(daemon_.Receive(/*block=*/false).ok());
+}
+
+TEST_F(FrameSocketTest, CarriesWhatACheckHasShown) {
+  CheckFrame check;
+  check.stage = 2;
+  check.rows = 64;
+  check.verdict = Verdict::kRightByRemedy;
+  check.step_ns = 1'234'567;
+  std::strcpy(check.way.data(), "frozen, cublaslt");
+  ASSERT_TRUE(worker_.Send(check).ok());
+  const auto received = daemon_.Receive(/*block=*/false);
+  ASSERT_TRUE(received.ok()) << received.status();
+  ASSERT_TRUE(std::holds_alternative<CheckFrame>(*received));
+  EXPECT_EQ(std::memcmp(&std::get<CheckFrame>(*received), &check, sizeof(check)), 0);
+}
+
+TEST(Verdict, HasAName) {
+  EXPECT_EQ(Name(Verdict::kRight), "right");
+  EXPECT_EQ(Name(Verdict::kRightByRemedy), "right by remedy");
+  EXPECT_EQ(Name(Verdict::kWrong), "wrong");
+  EXPECT_EQ(Name(Verdict::kUnknown), "unknown");
 }
 
 TEST(WorkerState, HasAName) {
