@@ -78,6 +78,7 @@ struct GpuOptions {
   Precision precision = Precision::kFp32;
   MemoryLayout layout = MemoryLayout::kAuto;
   Execution execution = Execution::kAuto;
+  bool fp32_fallback = false;  // FP32 where FP16 answers wrongly in every way
 
   friend bool operator==(const GpuOptions&, const GpuOptions&) = default;
 };

@@ -3,9 +3,11 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "escan/ids.h"
+#include "escan/verdict.h"
 
 namespace escan {
 
@@ -13,6 +15,7 @@ namespace escan {
 enum class BatchPurpose {
   kServe,    // outputs are written to the slots
   kCompare,  // nothing is written: outputs are compared with what lies in the slots
+  kProbe,    // the same with slots of the probes, before the worker is ready
 };
 
 // One batch on its way through an executor. `slots` are the rows' places in the slab.
@@ -38,8 +41,9 @@ class StageExecutor {
  public:
   virtual ~StageExecutor() = default;
 
-  // Loads every stage and prepares each of its buckets; calls `progress(done, total)` between. On
-  // an error the worker reports it and ends: the message names the stage and the file.
+  // Loads every stage, prepares each of its buckets and compares what it answers with what is
+  // right; calls `progress(done, total)` between. On an error the worker reports it and ends: the
+  // message names the stage and the file. DataLoss: it answers wrongly, in every way that there is.
   using Progress = std::function<void(int done, int total)>;
   virtual absl::Status Prepare(const Progress& progress) = 0;
 
@@ -57,6 +61,10 @@ class StageExecutor {
   // go on: the worker ends, and the batch is replayed elsewhere. Aborted means that the device
   // itself is in error, and with it every process that uses it (CUDA's sticky errors).
   virtual absl::Status Finish(std::span<RowResult> results, std::string* first_failure) = 0;
+
+  // What comparing each bucket's answers with the right ones has shown, once Prepare() returned, be
+  // it with an error. Empty for buckets that were not compared.
+  virtual std::vector<BucketCheck> checks() const { return {}; }
 
   // What the process takes of a GPU. Any thread, once Prepare() has begun.
   struct GpuUse {

@@ -9,6 +9,7 @@
 #include "engine/completer.h"
 #include "engine/engine_loop.h"
 #include "engine/mailbox.h"
+#include "engine/probe_slab.h"
 #include "engine/slot_pool.h"
 
 namespace escan {
@@ -19,16 +20,19 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const CascadeSpec& cascade
   if (!layout.ok()) return layout.status();
   absl::StatusOr<Slab> slab = Slab::Create(*layout);
   if (!slab.ok()) return slab.status();
+  absl::StatusOr<Slab> probes = MakeProbeSlab(cascade, *layout);
+  if (!probes.ok()) return probes.status();
   absl::StatusOr<std::unique_ptr<Mailbox>> mailbox = Mailbox::Create();
   if (!mailbox.ok()) return mailbox.status();
 
-  std::unique_ptr<Engine> engine(
-      new Engine(cascade, options, *layout, std::move(*slab), std::move(*mailbox)));
+  std::unique_ptr<Engine> engine(new Engine(cascade, options, *layout, std::move(*slab),
+                                            std::move(*probes), std::move(*mailbox)));
   absl::StatusOr<std::unique_ptr<EngineLoop>> loop =
       EngineLoop::Create({.cascade = &engine->cascade_,
                           .options = &engine->options_,
                           .layout = &engine->layout_,
                           .slab = &engine->slab_,
+                          .probes = &engine->probes_,
                           .slots = engine->slots_.get(),
                           .mailbox = engine->mailbox_,
                           .completer = engine->completer_.get()},
@@ -41,11 +45,12 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const CascadeSpec& cascade
 }
 
 Engine::Engine(const CascadeSpec& cascade, const EngineOptions& options, const SlabLayout& layout,
-               Slab slab, std::shared_ptr<Mailbox> mailbox)
+               Slab slab, Slab probes, std::shared_ptr<Mailbox> mailbox)
     : cascade_(cascade),
       options_(options),
       layout_(layout),
       slab_(std::move(slab)),
+      probes_(std::move(probes)),
       slots_(std::make_unique<SlotPool>(static_cast<int>(layout.slots))),
       arrivals_(std::make_unique<ArrivalMeter>()),
       mailbox_(std::move(mailbox)),

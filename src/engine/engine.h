@@ -66,8 +66,9 @@ struct EngineStatus {
     WorkerState reported = WorkerState::kStarting;  // the process's own word
     int progress_done = 0;
     int progress_total = 0;
-    int multiprocessors = 0;   // of its GPU, as it is shown them; 0: it uses none
-    size_t device_memory = 0;  // bytes of its GPU's memory that it takes
+    int multiprocessors = 0;            // of its GPU, as it is shown them; 0: it uses none
+    size_t device_memory = 0;           // bytes of its GPU's memory that it takes
+    std::vector<BucketCheck> checks{};  // of what it hosts, before it was ready or has failed
   };
   std::vector<Stage> stages;
   std::vector<Worker> workers;
@@ -146,12 +147,13 @@ class Engine {
 
  private:
   Engine(const CascadeSpec& cascade, const EngineOptions& options, const SlabLayout& layout,
-         Slab slab, std::shared_ptr<Mailbox> mailbox);
+         Slab slab, Slab probes, std::shared_ptr<Mailbox> mailbox);
 
   const CascadeSpec cascade_;
   const EngineOptions options_;
   const SlabLayout layout_;
   const Slab slab_;
+  const Slab probes_;  // rows that workers are checked with before they are ready
   const std::unique_ptr<SlotPool> slots_;
   const std::unique_ptr<ArrivalMeter> arrivals_;
   const std::shared_ptr<Mailbox> mailbox_;

@@ -8,6 +8,20 @@
 #include "spdlog/spdlog.h"
 
 namespace escan {
+namespace {
+
+BucketCheck CheckOf(const CheckFrame& frame) {
+  return {.stage = static_cast<int>(frame.stage),
+          .rows = static_cast<int>(frame.rows),
+          .verdict = frame.verdict,
+          .step = std::chrono::nanoseconds(frame.step_ns),
+          .least_score = frame.least_score,
+          .greatest_score = frame.greatest_score,
+          .way = frame.way.data(),
+          .message = frame.message.data()};
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<EngineLoop>> EngineLoop::Create(const Environment& environment,
                                                                const Plan& plan) {
@@ -27,8 +41,8 @@ EngineLoop::EngineLoop(const Environment& environment, const Plan& plan,
                  environment.options->scheduler),
       fleet_(this, environment.options->fleet),
       changer_(environment.cascade->name, plan, &fleet_, &scheduler_),
-      links_(*environment.cascade, *environment.layout, *environment.slab, *environment.options,
-             poller_.get()),
+      links_(*environment.cascade, *environment.layout, *environment.slab, *environment.probes,
+             *environment.options, poller_.get()),
       starts_(*environment.options, fleet_, &links_),
       completions_(static_cast<size_t>(environment.slots->slots())) {}
 
@@ -267,13 +281,17 @@ void EngineLoop::HandleState(WorkerId worker, WorkerLink& link, const StateFrame
 void EngineLoop::HandleCheck(WorkerId worker, WorkerLink& link, const CheckFrame& frame) {
   const std::vector<StageSpec>& stages = environment_.cascade->stages;
   if (frame.header.incarnation != link.incarnation() || frame.stage >= stages.size()) return;
-  link.Checked(frame);
-  if (frame.verdict == Verdict::kRight) return;
-  spdlog::warn(
-      "answers checked model={} worker={} stage={} rows={} verdict=\"{}\" way=\"{}\" "
-      "reason=\"{}\"",
-      environment_.cascade->name, worker, stages[frame.stage].name, frame.rows, Name(frame.verdict),
-      frame.way.data(), frame.message.data());
+  BucketCheck check = CheckOf(frame);
+  const bool said = !link.checks().empty() && link.checks().back().stage == check.stage &&
+                    link.checks().back().message == check.message;
+  if (!said && (check.verdict != Verdict::kRight || !check.message.empty())) {
+    spdlog::warn(
+        "answers checked model={} worker={} stage={} rows={} verdict=\"{}\" way=\"{}\" "
+        "reason=\"{}\"",
+        environment_.cascade->name, worker, stages[frame.stage].name, check.rows,
+        Name(check.verdict), check.way, check.message);
+  }
+  link.Checked(std::move(check));
 }
 
 // It serves once its share of the device is known to be what was planned.

@@ -32,6 +32,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
     const EngineOptions* options = nullptr;
     const SlabLayout* layout = nullptr;
     const Slab* slab = nullptr;
+    const Slab* probes = nullptr;
     SlotPool* slots = nullptr;
     std::shared_ptr<Mailbox> mailbox;
     Completer* completer = nullptr;

@@ -16,6 +16,7 @@ std::vector<EngineStatus::Worker> WorkersStatus(const Fleet& fleet, const Worker
       worker.progress_total = static_cast<int>(link->reported().total);
       worker.multiprocessors = static_cast<int>(link->reported().multiprocessors);
       worker.device_memory = static_cast<size_t>(link->reported().device_memory);
+      worker.checks = link->checks();
     }
     workers.push_back(std::move(worker));
   }

@@ -31,9 +31,9 @@ class WorkerLink {
     if (!expelled_) deadline_ = now + kHeartbeatTimeout;
   }
   void Reported(const StateFrame& frame) { reported_ = frame; }
-  void Checked(const CheckFrame& frame) { checks_.push_back(frame); }
+  void Checked(BucketCheck check) { checks_.push_back(std::move(check)); }
   // One for each bucket of each stage, once it is ready or has failed.
-  const std::vector<CheckFrame>& checks() const { return checks_; }
+  const std::vector<BucketCheck>& checks() const { return checks_; }
 
   // Ends the process because it cannot be trusted any more; the first reason stays.
   void Condemn(std::string reason);
@@ -72,7 +72,7 @@ class WorkerLink {
   CpuShare share_;
   TimePoint deadline_ = TimePoint::max();
   StateFrame reported_;
-  std::vector<CheckFrame> checks_;
+  std::vector<BucketCheck> checks_;
   std::string condemned_;
   bool stop_asked_ = false;
   bool socket_closed_ = false;

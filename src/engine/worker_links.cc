@@ -12,8 +12,13 @@
 namespace escan {
 
 WorkerLinks::WorkerLinks(const CascadeSpec& cascade, const SlabLayout& layout, const Slab& slab,
-                         const EngineOptions& options, Poller* poller)
-    : cascade_(cascade), layout_(layout), slab_(slab), options_(options), poller_(poller) {}
+                         const Slab& probes, const EngineOptions& options, Poller* poller)
+    : cascade_(cascade),
+      layout_(layout),
+      slab_(slab),
+      probes_(probes),
+      options_(options),
+      poller_(poller) {}
 
 absl::Status WorkerLinks::Start(WorkerId worker, uint32_t incarnation, const WorkerGroup& role,
                                 const CpuShare& share) {
@@ -30,9 +35,11 @@ absl::Status WorkerLinks::Start(WorkerId worker, uint32_t incarnation, const Wor
       .cpus = share.cpus,
       .gpu = options_.devices[static_cast<size_t>(role.device)].uuid,
       .cache = options_.cache,
+      .probes = probes_.slots(),
       .stages = WorkerStagesOf(cascade_, layout_, role.stages),
+      .feeders = WorkerStagesOf(cascade_, layout_, FeedersOf(cascade_, role.stages)),
   };
-  absl::StatusOr<WorkerProcess> process = WorkerProcess::Spawn(*command, spec, slab_);
+  absl::StatusOr<WorkerProcess> process = WorkerProcess::Spawn(*command, spec, slab_, &probes_);
   if (!process.ok()) return process.status();
   absl::Status watched =
       poller_->Add(process->pidfd(), {.source = Poller::Source::kProcess, .owner = worker});

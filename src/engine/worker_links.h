@@ -19,7 +19,7 @@ class WorkerLinks {
  public:
   // All of it outlives this.
   WorkerLinks(const CascadeSpec& cascade, const SlabLayout& layout, const Slab& slab,
-              const EngineOptions& options, Poller* poller);
+              const Slab& probes, const EngineOptions& options, Poller* poller);
 
   // Starts a process for `worker`, which has none, and watches its socket and its end.
   absl::Status Start(WorkerId worker, uint32_t incarnation, const WorkerGroup& role,
@@ -45,6 +45,7 @@ class WorkerLinks {
   const CascadeSpec& cascade_;
   const SlabLayout& layout_;
   const Slab& slab_;
+  const Slab& probes_;
   const EngineOptions& options_;
   Poller* const poller_;
   std::map<WorkerId, std::unique_ptr<WorkerLink>> links_;

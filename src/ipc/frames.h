@@ -8,6 +8,7 @@
 #include "escan/cascade.h"
 #include "escan/ids.h"
 #include "escan/time.h"
+#include "escan/verdict.h"
 
 // The messages between the daemon and a worker, one a datagram on a SOCK_SEQPACKET pair. Every
 // frame has a fixed size, so a short, long or foreign one is recognised at once and ends the
@@ -67,25 +68,18 @@ struct ResultFrame {
   std::array<char, 256> message{};  // why the first failed row failed, or differs; NUL-terminated
 };
 
-// What comparing a prepared bucket with the reference has shown; see AnswerCheck.
-enum class Verdict : uint32_t {
-  kRight = 0,
-  kRightByRemedy = 1,  // in another way than the one that was to be taken
-  kWrong = 2,          // in every way that there is
-  kUnknown = 3,        // the model itself does not repeat its answers
-};
-
-std::string_view Name(Verdict verdict);
-
+// What the check of one bucket has shown; see BucketCheck.
 struct CheckFrame {
   FrameHeader header{.type = FrameType::kCheck};
   uint32_t stage = 0;  // index in the cascade
   uint32_t rows = 0;   // of the bucket
   Verdict verdict = Verdict::kRight;
   uint32_t reserved = 0;
-  uint64_t step_ns = 0;             // of one step of the kept way alone; 0: not timed
+  uint64_t step_ns = 0;   // of one step alone; 0: not timed
+  float least_score = 0;  // of the right answers to the probe rows; NaN: not scored
+  float greatest_score = 0;
   std::array<char, 128> way{};      // how the bucket is computed: "fused, cublaslt"; NUL-terminated
-  std::array<char, 336> message{};  // what was wrong or odd; NUL-terminated
+  std::array<char, 328> message{};  // what was wrong or odd; NUL-terminated
 };
 
 enum class WorkerState : uint32_t {

@@ -48,6 +48,26 @@ Json TensorsToJson(const std::vector<SlabTensor>& tensors) {
   return json;
 }
 
+Json StagesToJson(const std::vector<WorkerStage>& stages) {
+  Json json = Json::array();
+  for (const WorkerStage& stage : stages) {
+    json.push_back({{"index", stage.index},
+                    {"name", stage.name},
+                    {"executor", Name(stage.executor)},
+                    {"model", stage.model},
+                    {"inputs", TensorsToJson(stage.inputs)},
+                    {"outputs", TensorsToJson(stage.outputs)},
+                    {"buckets", stage.buckets},
+                    {"score", Name(stage.score)},
+                    {"score_output", stage.score_output},
+                    {"gpu",
+                     {{"precision", Name(stage.gpu.precision)},
+                      {"layout", Name(stage.gpu.layout)},
+                      {"execution", Name(stage.gpu.execution)}}}});
+  }
+  return json;
+}
+
 // Reads the members of one JSON object. Keeps the first error of the whole document, which all
 // readers share; after it, values are defaults.
 class ObjectReader {
@@ -195,6 +215,24 @@ absl::Status SpecFileError(const char* what) {
 
 }  // namespace
 
+std::vector<int> FeedersOf(const CascadeSpec& cascade, const std::vector<int>& hosted) {
+  std::array<bool, kMaxStages> needed{};
+  for (const int stage : hosted) needed[static_cast<size_t>(stage)] = true;
+  for (int stage = cascade.stage_count() - 1; stage >= 0; --stage) {
+    const auto i = static_cast<size_t>(stage);
+    if (!needed[i]) continue;
+    for (const TensorRef& input : cascade.stages[i].inputs) {
+      if (input.stage != TensorRef::kRequest) needed[static_cast<size_t>(input.stage)] = true;
+    }
+  }
+  std::vector<int> feeders;
+  for (int stage = 0; stage < cascade.stage_count(); ++stage) {
+    const bool is_hosted = std::find(hosted.begin(), hosted.end(), stage) != hosted.end();
+    if (needed[static_cast<size_t>(stage)] && !is_hosted) feeders.push_back(stage);
+  }
+  return feeders;
+}
+
 std::vector<WorkerStage> WorkerStagesOf(const CascadeSpec& cascade, const SlabLayout& layout,
                                         const std::vector<int>& hosted) {
   const auto slab_tensor = [](const TensorSpec& tensor, size_t offset) {
@@ -228,27 +266,19 @@ std::vector<WorkerStage> WorkerStagesOf(const CascadeSpec& cascade, const SlabLa
 }
 
 std::string ToJson(const WorkerSpec& spec) {
-  Json stages = Json::array();
-  for (const WorkerStage& stage : spec.stages) {
-    stages.push_back({{"index", stage.index},
-                      {"name", stage.name},
-                      {"executor", Name(stage.executor)},
-                      {"model", stage.model},
-                      {"inputs", TensorsToJson(stage.inputs)},
-                      {"outputs", TensorsToJson(stage.outputs)},
-                      {"buckets", stage.buckets},
-                      {"score", Name(stage.score)},
-                      {"score_output", stage.score_output},
-                      {"gpu",
-                       {{"precision", Name(stage.gpu.precision)},
-                        {"layout", Name(stage.gpu.layout)},
-                        {"execution", Name(stage.gpu.execution)}}}});
-  }
-  const Json json = {
-      {"cascade", spec.cascade}, {"worker", spec.worker},      {"incarnation", spec.incarnation},
-      {"slots", spec.slots},     {"stride", spec.stride},      {"credits", spec.credits},
-      {"threads", spec.threads}, {"cpus", spec.cpus},          {"gpu", spec.gpu},
-      {"cache", spec.cache},     {"stages", std::move(stages)}};
+  const Json json = {{"cascade", spec.cascade},
+                     {"worker", spec.worker},
+                     {"incarnation", spec.incarnation},
+                     {"slots", spec.slots},
+                     {"stride", spec.stride},
+                     {"credits", spec.credits},
+                     {"threads", spec.threads},
+                     {"cpus", spec.cpus},
+                     {"gpu", spec.gpu},
+                     {"cache", spec.cache},
+                     {"probes", spec.probes},
+                     {"stages", StagesToJson(spec.stages)},
+                     {"feeders", StagesToJson(spec.feeders)}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -268,7 +298,9 @@ absl::StatusOr<WorkerSpec> WorkerSpecFromJson(std::string_view json) {
   reader.Read("cpus", 0, kMost<int>, &spec.cpus);
   reader.Read("gpu", &spec.gpu);
   reader.Read("cache", &spec.cache);
+  reader.Read("probes", uint32_t{0}, kMost<uint32_t>, &spec.probes);
   reader.Read("stages", &ReadStage, &spec.stages);
+  reader.Read("feeders", &ReadStage, &spec.feeders);
   if (!status.ok()) return status;
   return spec;
 }

@@ -50,10 +50,17 @@ struct WorkerSpec {
   std::vector<int> cpus;     // affinity; empty: leave as inherited
   std::string gpu;           // UUID of the only GPU that the worker sees; empty: the CPU
   std::string cache;         // folder for what was found by trying; empty: nothing is kept
+  uint32_t probes = 0;       // slots of the probe slab; 0: there is none, and nothing is checked
   std::vector<WorkerStage> stages;
+  // Not hosted: earlier stages whose outputs hosted ones read, for what those must answer.
+  std::vector<WorkerStage> feeders;
 
   friend bool operator==(const WorkerSpec&, const WorkerSpec&) = default;
 };
+
+// The stages that `hosted` ones read outputs of, directly or not, and that are not among them.
+// Both are indices, ascending.
+std::vector<int> FeedersOf(const CascadeSpec& cascade, const std::vector<int>& hosted);
 
 // The stages of `cascade` with the offsets of `layout`, restricted to `hosted` (indices,
 // ascending).
@@ -74,5 +81,6 @@ absl::StatusOr<WorkerSpec> ReadWorkerSpec(int fd);
 inline constexpr int kWorkerSocketFd = 3;
 inline constexpr int kWorkerSlabFd = 4;
 inline constexpr int kWorkerSpecFd = 5;
+inline constexpr int kWorkerProbesFd = 6;  // a slab of the same stride, whose inputs are filled
 
 }  // namespace escan

@@ -170,7 +170,21 @@ class OutputComparison {
   const size_t elements_;
 };
 
-// The score of what the slot holds.
+}  // namespace
+
+std::string DeliverAnswer(const WorkerStage& stage, const Slab& slab, const StageBatch& batch,
+                          const ComputedAnswer& answer, std::span<RowResult> results) {
+  std::fill(results.begin(), results.end(), RowResult{});
+  if (batch.purpose != BatchPurpose::kServe) {
+    return CompareAnswer(stage, slab, batch.slots, answer, results).value_or("");
+  }
+  for (size_t i = 0; i < stage.outputs.size(); ++i) {
+    ScatterRows(slab, batch.slots, stage.outputs[i], answer.outputs[i]);
+  }
+  for (size_t row = 0; row < results.size(); ++row) results[row].score = answer.scores[row];
+  return "";
+}
+
 float RightScore(const WorkerStage& stage, const Slab& right, SlotId slot) {
   if (stage.score == ExitScore::kNone) return ExitScoreOf(stage.score, {});
   const SlabTensor& output = stage.outputs[static_cast<size_t>(stage.score_output)];
@@ -178,8 +192,6 @@ float RightScore(const WorkerStage& stage, const Slab& right, SlotId slot) {
   std::memcpy(row.data(), right.At(slot, output.offset), row.size() * sizeof(float));
   return ExitScoreOf(stage.score, row);
 }
-
-}  // namespace
 
 double Tolerance(Precision precision) {
   return precision == Precision::kFp16 ? kFp16Tolerance : kFp32Tolerance;

@@ -1,6 +1,7 @@
 #include "stage_worker/composite_executor.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -35,6 +36,13 @@ absl::Status CompositeExecutor::Start(const StageBatch& batch) {
 
 void CompositeExecutor::AwaitDoneOrReadable(int fd) {
   if (!unfinished_.empty()) unfinished_.front()->AwaitDoneOrReadable(fd);
+}
+
+std::vector<BucketCheck> CompositeExecutor::checks() const {
+  std::vector<BucketCheck> checks;
+  for (const Part& part : parts_)
+    std::ranges::copy(part.executor->checks(), std::back_inserter(checks));
+  return checks;
 }
 
 StageExecutor::GpuUse CompositeExecutor::gpu_use() const {

@@ -22,6 +22,7 @@ class CompositeExecutor : public StageExecutor {
   absl::Status Start(const StageBatch& batch) override;
   void AwaitDoneOrReadable(int fd) override;
   absl::Status Finish(std::span<RowResult> results, std::string* first_failure) override;
+  std::vector<BucketCheck> checks() const override;
   GpuUse gpu_use() const override;
 
  private:

@@ -8,8 +8,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "stage_worker/answer_comparison.h"
 #include "stage_worker/gpu_device.h"
 #include "stage_worker/gpu_status.h"
+#include "stage_worker/gpu_verification.h"
 #include "stage_worker/row_isolation.h"
 #include "stage_worker/stage_tensors.h"
 
@@ -33,7 +35,7 @@ std::vector<int> LargestFirst(std::vector<int> buckets) {
 }  // namespace
 
 CudaExecutor::CudaExecutor(Options options, const Slab& slab)
-    : options_(std::move(options)), slab_(slab) {}
+    : options_(std::move(options)), slab_(slab), cache_(CacheFolder(options_.cache)) {}
 
 absl::Status CudaExecutor::Prepare(const Progress& progress) {
   absl::Status status = LoadStages();
@@ -44,8 +46,14 @@ absl::Status CudaExecutor::Prepare(const Progress& progress) {
   for (Host& host : hosts_) {
     status = PrepareBuckets(host, [&] { progress(done++, total); });
     if (status.ok()) status = Rehearse(host);
+    if (status.ok() && options_.probes != nullptr) {
+      status = GpuVerification(*this, *options_.probes, *gpu_, multiprocessors_, options_.log)
+                   .Run(&host.model, &checks_);
+    }
     if (!status.ok()) return status;
   }
+  registered_probes_.reset();
+  UpdateMemory();
   progress(total, total);
   return absl::OkStatus();
 }
@@ -61,6 +69,11 @@ absl::Status CudaExecutor::InitializeDevice() {
   absl::StatusOr<RegisteredSlab> registered = RegisteredSlab::Register(slab_);
   if (!registered.ok()) return registered.status();
   registered_.emplace(*std::move(registered));
+  if (options_.probes != nullptr) {
+    absl::StatusOr<RegisteredSlab> probes = RegisteredSlab::Register(options_.probes->slab());
+    if (!probes.ok()) return probes.status();
+    registered_probes_.emplace(*std::move(probes));
+  }
   absl::StatusOr<CompletionWaiter> waiter = CompletionWaiter::Create();
   if (!waiter.ok()) return waiter.status();
   waiter_.emplace(*std::move(waiter));
@@ -91,21 +104,20 @@ absl::Status CudaExecutor::LoadStages() {
     if (!read.ok()) return read.status();
     frozen.push_back(*std::move(read));
   }
-  const VariantCache cache(options_.cache);
-  const CudaModel::Environment environment = {.key = key_, .cache = &cache, .log = options_.log};
+  const CudaModel::Environment environment = {
+      .key = key_, .multiprocessors = multiprocessors_, .cache = &cache_, .log = options_.log};
   host_of_.fill(options_.stages.size());
   for (size_t i = 0; i < options_.stages.size(); ++i) {
-    if (const absl::Status status = LoadStage(i, *frozen[i], environment); !status.ok()) {
-      return status;
-    }
+    const absl::Status status = LoadStage(i, std::move(frozen[i]), environment);
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
-absl::Status CudaExecutor::LoadStage(size_t index, const FrozenStage& frozen,
+absl::Status CudaExecutor::LoadStage(size_t index, std::shared_ptr<const FrozenStage> frozen,
                                      const CudaModel::Environment& environment) {
   const WorkerStage& stage = options_.stages[index];
-  absl::StatusOr<CudaModel> model = CudaModel::Load(stage, frozen, *gpu_, environment);
+  absl::StatusOr<CudaModel> model = CudaModel::Load(stage, std::move(frozen), *gpu_, environment);
   if (!model.ok()) return model.status();
   own_bytes_ += InputBlock(stage, LargestBucket(stage)).bytes;
   Host& host = hosts_.emplace_back(Host{.model = *std::move(model)});
@@ -210,7 +222,7 @@ absl::Status CudaExecutor::Start(const StageBatch& batch) {
   }
   Step& step = steps_[started_ % steps_.size()];
   step.host = &hosts_[index];
-  step.slots = batch.slots;
+  step.batch = batch;
   step.started = Clock::now();
   step.finished.reset();
   ++started_;
@@ -231,10 +243,10 @@ cudaError_t CudaExecutor::Gather(Step& step) {
   const CudaModel::Bucket& bucket = model.bucket(step.bucket);
   const cudaStream_t compute = gpu_->stream();
   if (steps_.size() == 1) {
-    return GatherInto(step, model.inputs(), bucket.inputs, step.slots, bucket.rows, compute);
+    return GatherInto(step, model.inputs(), bucket.inputs, step.batch.slots, bucket.rows, compute);
   }
-  cudaError_t error = GatherInto(step, step.inputs.get(), bucket.inputs, step.slots, bucket.rows,
-                                 gather_stream_.get());
+  cudaError_t error = GatherInto(step, step.inputs.get(), bucket.inputs, step.batch.slots,
+                                 bucket.rows, gather_stream_.get());
   if (error == cudaSuccess) error = cudaEventRecord(step.gathered.get(), gather_stream_.get());
   if (error == cudaSuccess) error = cudaStreamWaitEvent(compute, step.gathered.get());
   if (error != cudaSuccess) return error;
@@ -252,7 +264,13 @@ cudaError_t CudaExecutor::GatherInto(Step& step, std::byte* inputs, const BlockL
                            .row_bytes = static_cast<uint32_t>(RowBytes(stage.inputs[i])),
                            .target = inputs + layout.offsets[i]});
   }
-  return LaunchGather(registered_->slots(), slots, bucket, step.gather, stream);
+  const bool probing = step.batch.purpose == BatchPurpose::kProbe;
+  return LaunchGather((probing ? registered_probes_ : registered_)->slots(), slots, bucket,
+                      step.gather, stream);
+}
+
+const Slab& CudaExecutor::SlabOf(const StageBatch& batch) const {
+  return batch.purpose == BatchPurpose::kProbe ? options_.probes->slab() : slab_;
 }
 
 cudaError_t CudaExecutor::Pack(Step& step, const std::vector<CudaModel::Output>& outputs,
@@ -319,27 +337,32 @@ absl::Status CudaExecutor::Finish(std::span<RowResult> results, std::string* fir
   absl::Status status;
   if (model.choice().graph) {
     status = Await(step, /*fd=*/-1);
-    if (status.ok()) TakeAnswer(step, step.slots, results);
+    if (status.ok()) *first_failure = Deliver(step, step.batch, results);
   } else {
+    std::string first_difference;
     *first_failure = RunIsolatingFailures(results, [&](size_t first, size_t count) {
       // Once the executor cannot go on no part of the batch does.
       if (!status.ok()) return status;
-      const absl::Status part = RunEager(step, first, results.subspan(first, count));
-      if (absl::IsAborted(part)) status = part;
-      return part;
+      StageBatch part = step.batch;
+      part.slots = part.slots.subspan(first, count);
+      const absl::Status ran =
+          RunEager(step, part, results.subspan(first, count), &first_difference);
+      if (absl::IsAborted(ran)) status = ran;
+      return ran;
     });
+    if (first_failure->empty()) *first_failure = std::move(first_difference);
   }
   ++finished_;
   return StepError(model.stage(), status);
 }
 
-absl::Status CudaExecutor::RunEager(Step& step, size_t first, std::span<RowResult> results) {
+absl::Status CudaExecutor::RunEager(Step& step, const StageBatch& part,
+                                    std::span<RowResult> results, std::string* first_difference) {
   CudaModel& model = step.host->model;
-  const auto slots = step.slots.subspan(first, results.size());
-  const int rows = static_cast<int>(slots.size());
+  const int rows = static_cast<int>(part.slots.size());
   const cudaStream_t compute = gpu_->stream();
   cudaError_t error =
-      GatherInto(step, model.inputs(), InputBlock(model.stage(), rows), slots, rows, compute);
+      GatherInto(step, model.inputs(), InputBlock(model.stage(), rows), part.slots, rows, compute);
   if (error != cudaSuccess) return GpuStatus(error, "gather a batch");
   const absl::StatusOr<std::vector<CudaModel::Output>> outputs = model.Forward(rows);
   if (!outputs.ok()) return outputs.status();
@@ -347,23 +370,22 @@ absl::Status CudaExecutor::RunEager(Step& step, size_t first, std::span<RowResul
   if (error != cudaSuccess) return GpuStatus(error, "enqueue a batch");
   const absl::StatusOr<WaitEnd> end = waiter_->Await(step.done.get(), Clock::now(), /*fd=*/-1);
   if (!end.ok()) return end.status();
-  TakeAnswer(step, slots, results);
+  const std::string difference = Deliver(step, part, results);
+  if (first_difference->empty()) *first_difference = difference;
   return absl::OkStatus();
 }
 
-void CudaExecutor::TakeAnswer(const Step& step, std::span<const SlotId> slots,
-                              std::span<RowResult> results) {
+std::string CudaExecutor::Deliver(Step& step, const StageBatch& part,
+                                  std::span<RowResult> results) {
   const WorkerStage& stage = step.host->model.stage();
-  const BlockLayout& block = step.host->output_blocks[slots.size()];
-  const std::byte* answer = step.answer.get();
+  const BlockLayout& block = step.host->output_blocks[part.slots.size()];
+  step.answers.clear();
   for (size_t i = 0; i < stage.outputs.size(); ++i) {
-    ScatterRows(slab_, slots, stage.outputs[i], answer + block.offsets[i + 1]);
+    step.answers.push_back(step.answer.get() + block.offsets[i + 1]);
   }
-  for (size_t row = 0; row < slots.size(); ++row) {
-    float score = 0;
-    std::memcpy(&score, answer + block.offsets[0] + row * sizeof(score), sizeof(score));
-    results[row] = {.score = score};
-  }
+  const auto* scores = reinterpret_cast<const float*>(step.answer.get() + block.offsets[0]);
+  return DeliverAnswer(stage, SlabOf(part), part, {step.answers, {scores, results.size()}},
+                       results);
 }
 
 void CudaExecutor::UpdateMemory() { memory_bytes_ = gpu_->memory_bytes() + own_bytes_; }

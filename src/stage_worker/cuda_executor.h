@@ -16,6 +16,7 @@
 #include "stage_worker/completion_waiter.h"
 #include "stage_worker/cuda_model.h"
 #include "stage_worker/gpu_memory.h"
+#include "stage_worker/probes.h"
 #include "stage_worker/torch_gpu.h"
 
 namespace escan {
@@ -41,6 +42,8 @@ class CudaExecutor : public StageExecutor {
     int credits = 1;
     std::string gpu;    // UUID of the device that is expected; empty: any
     std::string cache;  // folder of choices; empty: none
+    // Rows to check each stage with before it is ready; null: none is checked. Outlives Prepare().
+    const Probes* probes = nullptr;
     // Told what becomes of the stages, as fields of a log line.
     std::function<void(const std::string& fields)> log;
   };
@@ -51,6 +54,7 @@ class CudaExecutor : public StageExecutor {
   absl::Status Start(const StageBatch& batch) override;
   void AwaitDoneOrReadable(int fd) override;
   absl::Status Finish(std::span<RowResult> results, std::string* first_failure) override;
+  std::vector<BucketCheck> checks() const override { return checks_; }
 
   // The multiprocessors of this process's share; what libtorch and the executor hold of the
   // device's memory, without CUDA's own context and kernels (some hundred MB).
@@ -76,9 +80,10 @@ class CudaExecutor : public StageExecutor {
     PinnedMemory answer;   // OutputBlock()
     std::vector<GatherInput> gather;
     std::vector<PackOutput> pack;
+    std::vector<const std::byte*> answers;  // where in `answer` each output's rows begin
 
     Host* host = nullptr;
-    std::span<const SlotId> slots;
+    StageBatch batch;
     size_t bucket = 0;  // captured stages only
     TimePoint started;
     std::optional<TimePoint> finished;  // once it is known to be done
@@ -86,7 +91,7 @@ class CudaExecutor : public StageExecutor {
 
   absl::Status InitializeDevice();
   absl::Status LoadStages();
-  absl::Status LoadStage(size_t index, const FrozenStage& frozen,
+  absl::Status LoadStage(size_t index, std::shared_ptr<const FrozenStage> frozen,
                          const CudaModel::Environment& environment);
   absl::Status MakeSteps();
   absl::Status MakeStep(size_t input_bytes, size_t output_bytes, size_t tensors);
@@ -97,19 +102,24 @@ class CudaExecutor : public StageExecutor {
   cudaError_t Gather(Step& step);
   cudaError_t GatherInto(Step& step, std::byte* inputs, const BlockLayout& layout,
                          std::span<const SlotId> slots, int bucket, cudaStream_t stream);
+  const Slab& SlabOf(const StageBatch& batch) const;
   cudaError_t Pack(Step& step, const std::vector<CudaModel::Output>& outputs, int rows);
 
   Step& Oldest() { return steps_[finished_ % steps_.size()]; }
   // Returns when the step is done, or `fd` is readable.
   absl::Status Await(Step& step, int fd);
-  absl::Status RunEager(Step& step, size_t first, std::span<RowResult> results);
-  void TakeAnswer(const Step& step, std::span<const SlotId> slots, std::span<RowResult> results);
+  absl::Status RunEager(Step& step, const StageBatch& part, std::span<RowResult> results,
+                        std::string* first_difference);
+  std::string Deliver(Step& step, const StageBatch& part, std::span<RowResult> results);
   void UpdateMemory();
 
   const Options options_;
   const Slab& slab_;
+  const VariantCache cache_;
   GpuChoiceKey key_;
   std::optional<RegisteredSlab> registered_;
+  std::optional<RegisteredSlab> registered_probes_;  // while stages are prepared
+  std::vector<BucketCheck> checks_;
   std::optional<TorchGpu> gpu_;
   std::optional<CompletionWaiter> waiter_;
   GpuStream gather_stream_;

@@ -13,6 +13,8 @@
 #include "stage_worker/cuda_module.h"
 #include "stage_worker/cuda_variants.h"
 #include "stage_worker/gpu_memory.h"
+#include "stage_worker/gpu_status.h"
+#include "stage_worker/graph_transform.h"
 #include "stage_worker/stage_tensors.h"
 #include "stage_worker/torch_datatype.h"
 #include "stage_worker/torch_gpu_state.h"
@@ -59,6 +61,9 @@ std::vector<CudaModel::Output> Describe(const std::vector<at::Tensor>& tensors,
   return outputs;
 }
 
+// A step's time is the mean of so many.
+constexpr int kTimedSteps = 3;
+
 std::string InputTypes(const WorkerStage& stage) {
   return absl::StrJoin(stage.inputs, ", ", [](std::string* out, const SlabTensor& input) {
     absl::StrAppend(out, std::string(Name(input.datatype)), " ", BatchedShapeString(input.shape));
@@ -97,20 +102,27 @@ absl::Status Labelled(const WorkerStage& stage, const absl::Status& status) {
 struct CudaModel::State {
   WorkerStage stage;
   const TorchGpu::State& gpu;
-  std::function<void(const std::string& fields)> log;
-  GpuChoice choice;
+  std::shared_ptr<const FrozenStage> frozen;  // until it is settled
+  Environment environment;
+  GpuChoiceKey key{};
+  GpuChoice choice{};
   bool from_cache = false;
-  DeviceMemory inputs;
-  std::optional<CudaModule> module;
+  DeviceMemory inputs{};
+  std::optional<CudaModule> module{};
   // Ascending, as are the buckets that they belong to.
-  std::vector<CapturedBucket> captured;
-  std::vector<Bucket> buckets;
-  std::vector<at::Tensor> outputs;  // of the last Forward()
+  std::vector<CapturedBucket> captured{};
+  std::vector<Bucket> buckets{};
+  std::vector<at::Tensor> outputs{};  // of the last Forward()
 
-  absl::Status Load(const FrozenStage& frozen, const Environment& environment);
-  absl::Status Choose(const FrozenStage& frozen, const Environment& environment);
+  absl::Status Load();
+  absl::StatusOr<GpuChoice> FindKept();
+  absl::Status Choose();
+  void Keep(const GpuChoiceKey& of, const GpuChoice& kept) const;
+  absl::Status MakeModule();
   absl::Status Prepare(int rows);
+  absl::StatusOr<Duration> TimeStep(size_t bucket);
   void RunEager(std::string reason);
+  void Log(const std::string& fields) const { environment.log(fields); }
 };
 
 absl::StatusOr<std::shared_ptr<const FrozenStage>> ReadFrozenStage(const WorkerStage& stage) {
@@ -128,14 +140,23 @@ absl::StatusOr<std::shared_ptr<const FrozenStage>> ReadFrozenStage(const WorkerS
   return frozen;
 }
 
-absl::Status CudaModel::State::Choose(const FrozenStage& frozen, const Environment& environment) {
-  const absl::StatusOr<GpuChoiceKey> key = KeyOf(stage, environment.key);
-  if (!key.ok()) return key.status();
-  absl::StatusOr<GpuChoice> kept = environment.cache->Find(*key);
+// One that was checked at this share, else one that is the fastest anywhere.
+absl::StatusOr<GpuChoice> CudaModel::State::FindKept() {
+  GpuChoiceKey checked = key;
+  checked.multiprocessors = environment.multiprocessors;
+  absl::StatusOr<GpuChoice> kept = environment.cache->Find(checked);
+  return kept.ok() ? kept : environment.cache->Find(key);
+}
+
+absl::Status CudaModel::State::Choose() {
+  const absl::StatusOr<GpuChoiceKey> of_stage = KeyOf(stage, environment.key);
+  if (!of_stage.ok()) return of_stage.status();
+  key = *of_stage;
+  absl::StatusOr<GpuChoice> kept = FindKept();
   UniqueFd reserved;  // equal workers start together, and would disturb each other's trials
   if (!kept.ok()) {
-    reserved = environment.cache->Reserve(*key);
-    kept = environment.cache->Find(*key);
+    reserved = environment.cache->Reserve(key);
+    kept = FindKept();
   }
   from_cache = kept.ok();
   if (from_cache) {
@@ -143,29 +164,36 @@ absl::Status CudaModel::State::Choose(const FrozenStage& frozen, const Environme
     return absl::OkStatus();
   }
   if (!absl::IsNotFound(kept.status())) {
-    log(absl::StrCat("event=cache_ignored stage=", stage.name, " reason=\"",
+    Log(absl::StrCat("event=cache_ignored stage=", stage.name, " reason=\"",
                      kept.status().message(), "\""));
   }
   const absl::StatusOr<GpuChoice> found =
-      ChooseVariant(stage, frozen.module, inputs.get(), gpu.stream);
+      ChooseVariant(stage, frozen->module, inputs.get(), gpu.stream);
   if (absl::IsFailedPrecondition(found.status())) return CannotBeCaptured(found.status());
   if (!found.ok()) return found.status();
   choice = *found;
-  if (const absl::Status stored = environment.cache->Store(*key, choice); !stored.ok()) {
-    log(absl::StrCat("event=cache_not_written stage=", stage.name, " reason=\"", stored.message(),
-                     "\""));
-  }
+  Keep(key, choice);
   return absl::OkStatus();
 }
 
-absl::Status CudaModel::State::Load(const FrozenStage& frozen, const Environment& environment) {
+void CudaModel::State::Keep(const GpuChoiceKey& of, const GpuChoice& kept) const {
+  if (const absl::Status stored = environment.cache->Store(of, kept); !stored.ok()) {
+    Log(absl::StrCat("event=cache_not_written stage=", stage.name, " reason=\"", stored.message(),
+                     "\""));
+  }
+}
+
+absl::Status CudaModel::State::Load() {
   absl::StatusOr<DeviceMemory> memory =
       AllocateDevice(InputBlock(stage, LargestBucket(stage)).bytes);
   if (!memory.ok()) return memory.status();
   inputs = *std::move(memory);
-  if (const absl::Status chosen = Choose(frozen, environment); !chosen.ok()) return chosen;
-  absl::StatusOr<CudaModule> made =
-      CudaModule::Make(stage, frozen.module, choice.variant, choice.benchmarked);
+  if (const absl::Status chosen = Choose(); !chosen.ok()) return chosen;
+  return MakeModule();
+}
+
+absl::Status CudaModel::State::MakeModule() {
+  absl::StatusOr<CudaModule> made = CudaModule::Make(stage, frozen->module, choice);
   if (!made.ok()) return WithGpuCause(made.status(), gpu.stream);
   module.emplace(*std::move(made));
   // While a graph's memory is allocated libtorch gives nothing back that it keeps for others.
@@ -179,7 +207,7 @@ void CudaModel::State::RunEager(std::string reason) {
   choice.eager_reason = std::move(reason);
   buckets.clear();
   captured.clear();
-  log(absl::StrCat("event=eager stage=", stage.name, " reason=\"", choice.eager_reason, "\""));
+  Log(absl::StrCat("event=eager stage=", stage.name, " reason=\"", choice.eager_reason, "\""));
 }
 
 absl::Status CudaModel::State::Prepare(int rows) {
@@ -200,13 +228,77 @@ absl::Status CudaModel::State::Prepare(int rows) {
   return WarmUp(*module, inputs.get(), rows, gpu.stream);
 }
 
-absl::StatusOr<CudaModel> CudaModel::Load(const WorkerStage& stage, const FrozenStage& frozen,
+absl::StatusOr<Duration> CudaModel::State::TimeStep(size_t bucket) {
+  const auto enqueue = [&]() -> absl::Status {
+    if (!choice.graph) return module->Forward(inputs.get(), stage.buckets[bucket]).status();
+    return GpuStatus(captured[bucket].graph.Launch(gpu.stream), "time a step");
+  };
+  const auto wait = [&] { return GpuStatus(cudaStreamSynchronize(gpu.stream), "time a step"); };
+  absl::Status status = enqueue();  // the first after another stage's finds its weights elsewhere
+  if (status.ok()) status = wait();
+  const TimePoint start = Clock::now();
+  for (int run = 0; run < kTimedSteps && status.ok(); ++run) status = enqueue();
+  if (status.ok()) status = wait();
+  if (!status.ok()) return status;
+  return (Clock::now() - start) / kTimedSteps;
+}
+
+absl::StatusOr<CudaModel> CudaModel::Load(const WorkerStage& stage,
+                                          std::shared_ptr<const FrozenStage> frozen,
                                           const TorchGpu& gpu, const Environment& environment) {
-  std::unique_ptr<State> state(
-      new State{.stage = stage, .gpu = gpu.state(), .log = environment.log});
-  const absl::Status status = CatchTorchErrors([&] { return state->Load(frozen, environment); });
+  std::unique_ptr<State> state(new State{
+      .stage = stage, .gpu = gpu.state(), .frozen = std::move(frozen), .environment = environment});
+  const absl::Status status = CatchTorchErrors([&] { return state->Load(); });
   if (!status.ok()) return Labelled(stage, status);
   return CudaModel(std::move(state));
+}
+
+absl::Status CudaModel::Rebuild(const GpuChoice& choice) {
+  State& state = *state_;
+  state.buckets.clear();
+  state.captured.clear();
+  state.outputs.clear();
+  state.module.reset();
+  state.choice = choice;
+  absl::Status status = CatchTorchErrors([&] { return state.MakeModule(); });
+  for (auto rows = state.stage.buckets.rbegin(); status.ok() && rows != state.stage.buckets.rend();
+       ++rows) {
+    status = state.Prepare(*rows);
+  }
+  return Labelled(state.stage, status);
+}
+
+std::vector<std::vector<GpuChoice>> CudaModel::remedies() const {
+  return Remedies(state_->choice, {.multiprocessors = state_->environment.multiprocessors,
+                                   .has_convolutions = HasConvolutions(state_->frozen->module),
+                                   .buckets = state_->stage.buckets,
+                                   .options = state_->stage.gpu});
+}
+
+void CudaModel::Settle(const GpuChoice& choice) {
+  GpuChoiceKey checked = state_->key;
+  checked.multiprocessors = state_->environment.multiprocessors;
+  if (!state_->from_cache || choice != state_->choice) state_->Keep(checked, choice);
+  state_->choice = choice;
+  state_->frozen.reset();
+}
+
+absl::StatusOr<StepTimes> CudaModel::TimeSteps() {
+  const absl::StatusOr<Duration> smallest = state_->TimeStep(0);
+  if (!smallest.ok()) return smallest.status();
+  const absl::StatusOr<Duration> largest = state_->TimeStep(state_->stage.buckets.size() - 1);
+  if (!largest.ok()) return largest.status();
+  return StepTimes{.smallest = Seconds(*smallest).count(), .largest = Seconds(*largest).count()};
+}
+
+absl::StatusOr<std::vector<Duration>> CudaModel::TimeBuckets() {
+  std::vector<Duration> times;
+  for (size_t bucket = 0; bucket < state_->stage.buckets.size(); ++bucket) {
+    const absl::StatusOr<Duration> time = state_->TimeStep(bucket);
+    if (!time.ok()) return time.status();
+    times.push_back(*time);
+  }
+  return times;
 }
 
 CudaModel::CudaModel(std::unique_ptr<State> state) : state_(std::move(state)) {}

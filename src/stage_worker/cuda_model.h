@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "escan/time.h"
 #include "ipc/worker_spec.h"
 #include "stage_worker/gpu_kernels.h"
 #include "stage_worker/packed_block.h"
@@ -32,12 +33,15 @@ class CudaModel {
  public:
   // Where choices are kept, and whom a change of mind, or of the cache, is told.
   struct Environment {
-    GpuChoiceKey key;  // all but what is the stage's own
+    GpuChoiceKey key;         // all but what is the stage's own, for no share
+    int multiprocessors = 0;  // that this process sees
     const VariantCache* cache = nullptr;
     std::function<void(const std::string& fields)> log;
   };
-  // Takes the choice of an earlier start from the cache or finds one by trying, which is kept.
-  static absl::StatusOr<CudaModel> Load(const WorkerStage& stage, const FrozenStage& frozen,
+  // Takes the choice of an earlier start from the cache, one that was checked at this share before
+  // any other, or finds one by trying, which is kept.
+  static absl::StatusOr<CudaModel> Load(const WorkerStage& stage,
+                                        std::shared_ptr<const FrozenStage> frozen,
                                         const TorchGpu& gpu, const Environment& environment);
 
   CudaModel(CudaModel&&) noexcept;
@@ -51,6 +55,14 @@ class CudaModel {
   // Makes ready for batches of up to `rows` rows, one of the stage's buckets: call from the largest
   // to the smallest. A model that cannot be captured after all becomes eager where it may.
   absl::Status Prepare(int rows);
+
+  // Prepares all buckets anew, as `choice` says.
+  absl::Status Rebuild(const GpuChoice& choice);
+  // Has remedies, in tiers, for a choice that answers wrongly. See Remedies().
+  std::vector<std::vector<GpuChoice>> remedies() const;
+  // Of what is prepared the answers are known at this share: `choice` is kept for later starts, and
+  // nothing can be rebuilt from now on.
+  void Settle(const GpuChoice& choice);
 
   // An output, [rows, elements] in the GPU's memory, and what makes it the declared datatype.
   struct Output {
@@ -74,6 +86,11 @@ class CudaModel {
   // Enqueues the bucket's graph: no lock, no allocation. What it returns is there until the next
   // graph, of any stage, runs.
   cudaError_t Launch(size_t bucket) const;
+
+  // Of one step at the smallest and the largest bucket; blocks.
+  absl::StatusOr<StepTimes> TimeSteps();
+  // Of each of the stage's buckets.
+  absl::StatusOr<std::vector<Duration>> TimeBuckets();
 
   // Enqueues the computation of so many rows, operation by operation. What it returned is there
   // until the next call. The message of an error is the model's own.

@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "stage_worker/blas_scope.h"
 #include "stage_worker/convolution_fusion.h"
 #include "stage_worker/gpu_status.h"
 #include "stage_worker/graph_transform.h"
@@ -26,24 +27,32 @@ const c10::Device kGpu(c10::kCUDA, 0);
 // The first run with a shape chooses and loads kernels, the second runs as later ones do.
 constexpr int kWarmUpRuns = 2;
 
-bool IsHalf(const WorkerStage& stage) { return stage.gpu.precision == Precision::kFp16; }
+bool IsHalf(const WorkerStage& stage, const GpuChoice& choice) {
+  return stage.gpu.precision == Precision::kFp16 && !choice.fp32;
+}
 
 // How libtorch is to run a module; as it was before when destroyed. The graph optimizer, and with
 // it the fuser that compiles kernels at run time, is off: it would specialise for each shape anew.
 class TorchModes {
  public:
-  TorchModes(bool half, bool benchmark) : default_dtype_(c10::get_default_dtype()) {
+  TorchModes(bool half, bool benchmark, const GpuChoice& choice)
+      : default_dtype_(c10::get_default_dtype()), blas_(choice.blas) {
     // What `uint8 * 0.5` gives.
     c10::set_default_dtype(half ? caffe2::TypeMeta::Make<at::Half>()
                                 : caffe2::TypeMeta::Make<float>());
     at::globalContext().setBenchmarkCuDNN(benchmark);
+    at::globalContext().setUserEnabledCuDNN(choice.cudnn);
   }
-  ~TorchModes() { c10::set_default_dtype(default_dtype_); }
+  ~TorchModes() {
+    at::globalContext().setUserEnabledCuDNN(true);
+    c10::set_default_dtype(default_dtype_);
+  }
   TorchModes(const TorchModes&) = delete;
   TorchModes& operator=(const TorchModes&) = delete;
 
  private:
   const caffe2::TypeMeta default_dtype_;
+  const BlasScope blas_;
   const c10::InferenceMode inference_;
   const torch::jit::GraphOptimizerEnabledGuard keep_graph_{false};
 };
@@ -66,13 +75,13 @@ absl::Status WithGpuCause(const absl::Status& status, cudaStream_t stream) {
 
 absl::StatusOr<CudaModule> CudaModule::Make(const WorkerStage& stage,
                                             const torch::jit::Module& frozen,
-                                            const GpuVariant& variant,
-                                            std::vector<int> benchmarked) {
+                                            const GpuChoice& choice) {
+  const GpuVariant& variant = choice.variant;
   absl::StatusOr<torch::jit::Module> module =
       CatchTorchErrors([&]() -> absl::StatusOr<torch::jit::Module> {
-        torch::jit::Module made = Retarget(
-            frozen,
-            {.device = kGpu, .half = IsHalf(stage), .channels_last = variant.channels_last});
+        torch::jit::Module made = Retarget(frozen, {.device = kGpu,
+                                                    .half = IsHalf(stage, choice),
+                                                    .channels_last = variant.channels_last});
         if (variant.rewriting == Rewriting::kNone) return made;
         if (variant.rewriting == Rewriting::kFused) FuseConvolutions(made);
         // Freezing does this, on a GPU only.
@@ -81,15 +90,14 @@ absl::StatusOr<CudaModule> CudaModule::Make(const WorkerStage& stage,
         return torch::jit::optimize_for_inference(made);
       });
   if (!module.ok()) return module.status();
-  return CudaModule(stage, *std::move(module), std::move(benchmarked));
+  return CudaModule(stage, *std::move(module), choice);
 }
 
 absl::StatusOr<std::vector<at::Tensor>> CudaModule::Forward(std::byte* inputs, int rows) const {
   return CatchTorchErrors([&]() -> absl::StatusOr<std::vector<at::Tensor>> {
-    const bool half = IsHalf(stage_);
-    const bool benchmark =
-        std::find(benchmarked_.begin(), benchmarked_.end(), rows) != benchmarked_.end();
-    const TorchModes modes(half, benchmark);
+    const bool half = IsHalf(stage_, choice_);
+    const bool benchmark = std::ranges::count(choice_.benchmarked, rows) > 0;
+    const TorchModes modes(half, benchmark, choice_);
     const BlockLayout block = InputBlock(stage_, rows);
     std::vector<c10::IValue> arguments;
     arguments.reserve(stage_.inputs.size() + 1);  // forward() puts the module in front
@@ -130,7 +138,7 @@ absl::Status WarmUp(const CudaModule& module, std::byte* inputs, int rows, cudaS
   return absl::Status(
       status.code(),
       absl::StrCat("with zeros for ", DescribeInputs(stage, rows), ": ", status.message(),
-                   model_failed && IsHalf(stage)
+                   model_failed && stage.gpu.precision == Precision::kFp16
                        ? " (in FP16; `precision: fp32` runs the model as its file says)"
                        : ""));
 }

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "ipc/worker_spec.h"
 #include "stage_worker/captured_graph.h"
-#include "stage_worker/gpu_variant.h"
+#include "stage_worker/gpu_choice.h"
 
 namespace escan {
 
@@ -19,14 +19,14 @@ namespace escan {
 // whose cause is the device's state or want of its memory gets the code that GpuStatus() gives it.
 absl::Status WithGpuCause(const absl::Status& status, cudaStream_t stream);
 
-// A stage's module on the GPU, in one of its variants. All work goes to the thread's current CUDA
-// stream. Lets no exception out. Used by one thread at a time.
+// A stage's module on the GPU, computed as a choice says. All work goes to the thread's current
+// CUDA stream. Lets no exception out. Used by one thread at a time.
 class CudaModule {
  public:
-  // `frozen` is as FreezeModule() gives it, for the CPU. For batches of `benchmarked` rows cuDNN
-  // measures its algorithms, for others it guesses.
+  // `frozen` is as FreezeModule() gives it, for the CPU. For batches of `choice.benchmarked` rows
+  // cuDNN measures its algorithms, for others it guesses.
   static absl::StatusOr<CudaModule> Make(const WorkerStage& stage, const torch::jit::Module& frozen,
-                                         const GpuVariant& variant, std::vector<int> benchmarked);
+                                         const GpuChoice& choice);
 
   const WorkerStage& stage() const { return stage_; }
 
@@ -36,13 +36,13 @@ class CudaModule {
   absl::StatusOr<std::vector<at::Tensor>> Forward(std::byte* inputs, int rows) const;
 
  private:
-  CudaModule(const WorkerStage& stage, torch::jit::Module module, std::vector<int> benchmarked)
-      : stage_(stage), module_(std::move(module)), benchmarked_(std::move(benchmarked)) {}
+  CudaModule(const WorkerStage& stage, torch::jit::Module module, GpuChoice choice)
+      : stage_(stage), module_(std::move(module)), choice_(std::move(choice)) {}
 
   WorkerStage stage_;
   // forward() is not const, though it changes nothing that is seen from here.
   mutable torch::jit::Module module_;
-  std::vector<int> benchmarked_;
+  GpuChoice choice_;
 };
 
 // One bucket of a stage, captured.

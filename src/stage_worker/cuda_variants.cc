@@ -6,7 +6,6 @@
 #include <functional>
 #include <limits>
 #include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -16,6 +15,7 @@
 #include "stage_worker/gpu_status.h"
 #include "stage_worker/graph_transform.h"
 #include "stage_worker/stage_tensors.h"
+#include "stage_worker/thread_of_its_own.h"
 #include "stage_worker/torch_variants.h"
 
 namespace escan {
@@ -26,16 +26,6 @@ namespace {
 constexpr int kRounds = 4;
 constexpr int kRunsPerRound = 5;
 constexpr Duration kRoundsLimit = std::chrono::milliseconds(150);
-
-// libtorch remembers for each thread which algorithm it runs a convolution with, found by guessing
-// or by measuring, and looks no further. So each trial has a thread of its own, and none leaves its
-// findings to the thread that serves.
-void OnThreadOfItsOwn(c10::cuda::CUDAStream stream, const std::function<void()>& function) {
-  std::thread([&] {
-    c10::cuda::setCurrentCUDAStream(stream);
-    function();
-  }).join();
-}
 
 absl::StatusOr<double> SecondsPerRun(const std::function<absl::Status()>& run,
                                      cudaStream_t stream) {
@@ -100,7 +90,7 @@ class Trial {
                                                const std::vector<int>& buckets, bool graph) const {
     return CatchTorchErrors([&]() -> absl::StatusOr<std::vector<double>> {
       const absl::StatusOr<CudaModule> module =
-          CudaModule::Make(stage_, frozen_, variant, benchmarked);
+          CudaModule::Make(stage_, frozen_, {.variant = variant, .benchmarked = benchmarked});
       if (!module.ok()) return WithGpuCause(module.status(), stream_);
       const GraphPool pool;
       std::vector<double> times;

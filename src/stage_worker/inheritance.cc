@@ -23,7 +23,7 @@ absl::StatusOr<Inheritance> TakeInheritance() {
   if (!IsFrameSocket(kWorkerSocketFd)) {
     return absl::UnavailableError("there is no socket to a daemon");
   }
-  for (const int fd : {kWorkerSocketFd, kWorkerSlabFd, kWorkerSpecFd}) {
+  for (const int fd : {kWorkerSocketFd, kWorkerSlabFd, kWorkerSpecFd, kWorkerProbesFd}) {
     if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
       return absl::UnavailableError("a descriptor that a daemon hands over is missing");
     }
@@ -35,7 +35,14 @@ absl::StatusOr<Inheritance> TakeInheritance() {
   if (!spec.ok()) return spec.status();
   absl::StatusOr<Slab> slab = Slab::Map(std::move(slab_fd), spec->slots, spec->stride);
   if (!slab.ok()) return slab.status();
-  return Inheritance{std::move(socket), *std::move(spec), *std::move(slab)};
+  Inheritance given{std::move(socket), *std::move(spec), *std::move(slab), std::nullopt};
+  UniqueFd probes_fd(kWorkerProbesFd);
+  if (given.spec.probes == 0) return given;
+  absl::StatusOr<Slab> probes =
+      Slab::Map(std::move(probes_fd), given.spec.probes, given.spec.stride);
+  if (!probes.ok()) return probes.status();
+  given.probes = *std::move(probes);
+  return given;
 }
 
 }  // namespace escan

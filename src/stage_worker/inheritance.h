@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "absl/status/statusor.h"
 #include "ipc/frame_socket.h"
 #include "ipc/slab.h"
@@ -12,6 +14,7 @@ struct Inheritance {
   FrameSocket socket;
   WorkerSpec spec;
   Slab slab;
+  std::optional<Slab> probes;  // where the spec has some
 };
 
 // Takes it over: the descriptors are the result's from now on and close on exec. Call once, early

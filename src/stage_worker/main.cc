@@ -8,6 +8,7 @@
 #include <csignal>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -59,10 +60,15 @@ absl::Status RunOn(const std::vector<int>& cpus) {
 
 // Serves until the end that WorkerLoop::Run() describes.
 absl::Status Serve(const Inheritance& given, StateReporter& reporter) {
-  absl::StatusOr<std::unique_ptr<StageExecutor>> executor = [&] {
-    const absl::Status status = RunOn(given.spec.cpus);
-    return status.ok() ? MakeExecutor(given.spec, given.slab) : status;
-  }();
+  absl::Status status = RunOn(given.spec.cpus);
+  std::optional<Probes> probes;
+  if (status.ok() && given.probes) {
+    absl::StatusOr<Probes> made = MakeProbes(given.spec, *given.probes);
+    status = made.status();
+    if (made.ok()) probes = *std::move(made);
+  }
+  absl::StatusOr<std::unique_ptr<StageExecutor>> executor =
+      status.ok() ? MakeExecutor(given.spec, given.slab, probes ? &*probes : nullptr) : status;
   if (!executor.ok()) {
     reporter.ReportFailure(executor.status()).IgnoreError();
     return executor.status();

@@ -1,5 +1,6 @@
 #include "stage_worker/make_executor.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "stage_worker/null_executor.h"
 #include "stage_worker/stage_tensors.h"
 #ifdef ESCAN_WITH_TORCH
+#include "stage_worker/reference_model.h"
 #include "stage_worker/torch_executor.h"
 #include "stage_worker/torch_model.h"
 #include "stage_worker/worker_log.h"
@@ -30,10 +32,13 @@ std::vector<WorkerStage> StagesOf(const WorkerSpec& spec, ExecutorKind kind) {
 #ifdef ESCAN_WITH_CUDA
 absl::StatusOr<std::unique_ptr<StageExecutor>> MakeForGpu(const WorkerSpec& spec,
                                                           std::vector<WorkerStage> stages,
-                                                          const Slab& slab) {
+                                                          const Slab& slab, const Probes* probes) {
   LimitTorchThreads(spec.threads);
-  CudaExecutor::Options options = {
-      .stages = std::move(stages), .credits = spec.credits, .gpu = spec.gpu, .cache = spec.cache};
+  CudaExecutor::Options options = {.stages = std::move(stages),
+                                   .credits = spec.credits,
+                                   .gpu = spec.gpu,
+                                   .cache = spec.cache,
+                                   .probes = probes};
   options.log = [label = absl::StrCat(" cascade=", spec.cascade, " worker=", spec.worker)](
                     const std::string& fields) { LogLine(absl::StrCat(fields, label)); };
   return std::make_unique<CudaExecutor>(std::move(options), slab);
@@ -41,7 +46,7 @@ absl::StatusOr<std::unique_ptr<StageExecutor>> MakeForGpu(const WorkerSpec& spec
 #else
 absl::StatusOr<std::unique_ptr<StageExecutor>> MakeForGpu(const WorkerSpec& spec,
                                                           std::vector<WorkerStage> stages,
-                                                          const Slab&) {
+                                                          const Slab&, const Probes*) {
   return absl::FailedPreconditionError(absl::StrCat(
       StageLabel(stages.front()),
       ": this program runs stages on the CPU only; escan-worker-cuda runs them on ", spec.gpu));
@@ -51,30 +56,42 @@ absl::StatusOr<std::unique_ptr<StageExecutor>> MakeForGpu(const WorkerSpec& spec
 #ifdef ESCAN_WITH_TORCH
 absl::StatusOr<std::unique_ptr<StageExecutor>> MakeTorchScript(const WorkerSpec& spec,
                                                                std::vector<WorkerStage> stages,
-                                                               const Slab& slab) {
+                                                               const Slab& slab,
+                                                               const Probes* probes) {
   LimitTorchThreads(spec.threads);
   const auto log = [cascade = spec.cascade, worker = spec.worker](const WorkerStage& stage,
                                                                   const std::string& variant) {
     LogLine(absl::StrCat("event=loaded cascade=", cascade, " worker=", worker,
                          " stage=", stage.name, " variant=", variant));
   };
-  return std::make_unique<TorchExecutor>(std::move(stages), slab, log);
+  return std::make_unique<TorchExecutor>(std::move(stages), slab, probes, log);
 }
 #else
-absl::StatusOr<std::unique_ptr<StageExecutor>> MakeTorchScript(const WorkerSpec&,
-                                                               std::vector<WorkerStage> stages,
-                                                               const Slab&) {
+absl::Status BuiltWithoutTorch(const WorkerStage& stage) {
   return absl::FailedPreconditionError(
-      absl::StrCat(StageLabel(stages.front()),
+      absl::StrCat(StageLabel(stage),
                    ": this escan-worker was built without TorchScript (ESCAN_TORCH=OFF) and runs "
                    "null stages only"));
+}
+
+std::string ReferenceLibraries() { return ""; }
+
+absl::StatusOr<Reference> ComputeReference(const WorkerStage& stage, const Probes&) {
+  return BuiltWithoutTorch(stage);
+}
+
+absl::StatusOr<std::unique_ptr<StageExecutor>> MakeTorchScript(const WorkerSpec&,
+                                                               std::vector<WorkerStage> stages,
+                                                               const Slab&, const Probes*) {
+  return BuiltWithoutTorch(stages.front());
 }
 #endif
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<StageExecutor>> MakeExecutor(const WorkerSpec& spec,
-                                                            const Slab& slab) {
+                                                            const Slab& slab,
+                                                            const Probes* probes) {
   std::vector<CompositeExecutor::Part> parts;
   if (std::vector<WorkerStage> stages = StagesOf(spec, ExecutorKind::kNull); !stages.empty()) {
     parts.push_back({stages, std::make_unique<NullExecutor>(stages, slab)});
@@ -82,12 +99,25 @@ absl::StatusOr<std::unique_ptr<StageExecutor>> MakeExecutor(const WorkerSpec& sp
   if (std::vector<WorkerStage> stages = StagesOf(spec, ExecutorKind::kTorchScript);
       !stages.empty()) {
     absl::StatusOr<std::unique_ptr<StageExecutor>> executor =
-        spec.gpu.empty() ? MakeTorchScript(spec, stages, slab) : MakeForGpu(spec, stages, slab);
+        spec.gpu.empty() ? MakeTorchScript(spec, stages, slab, probes)
+                         : MakeForGpu(spec, stages, slab, probes);
     if (!executor.ok()) return executor.status();
     parts.push_back({std::move(stages), *std::move(executor)});
   }
   if (parts.size() == 1) return std::move(parts.front().executor);
   return std::make_unique<CompositeExecutor>(std::move(parts));
+}
+
+absl::StatusOr<Probes> MakeProbes(const WorkerSpec& spec, const Slab& given) {
+  absl::StatusOr<Probes> probes = Probes::Copy(given, spec.stride);
+  if (!probes.ok()) return probes;
+  std::vector<WorkerStage> stages = spec.feeders;
+  stages.insert(stages.end(), spec.stages.begin(), spec.stages.end());
+  std::ranges::sort(stages, {}, &WorkerStage::index);  // what is read comes first
+  const absl::Status prepared =
+      probes->Prepare(stages, CacheFolder(spec.cache), ReferenceLibraries(), ComputeReference);
+  if (!prepared.ok()) return prepared;
+  return probes;
 }
 
 }  // namespace escan

@@ -16,6 +16,23 @@ absl::Status StateReporter::Report(WorkerState state, int done, int total) {
   return socket_.Send(frame_);
 }
 
+absl::Status StateReporter::Report(const std::vector<BucketCheck>& checks) {
+  const MutexLock lock(mutex_);
+  for (const BucketCheck& check : checks) {
+    CheckFrame frame{.stage = static_cast<uint32_t>(check.stage),
+                     .rows = static_cast<uint32_t>(check.rows),
+                     .verdict = check.verdict,
+                     .step_ns = static_cast<uint64_t>(check.step.count()),
+                     .least_score = check.least_score,
+                     .greatest_score = check.greatest_score};
+    frame.header.incarnation = frame_.header.incarnation;
+    SetFrameText(frame.way, check.way);
+    SetFrameText(frame.message, check.message);
+    if (const absl::Status sent = socket_.Send(frame); !sent.ok()) return sent;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status StateReporter::ReportFailure(const absl::Status& reason) {
   const MutexLock lock(mutex_);
   frame_.state = WorkerState::kFailed;

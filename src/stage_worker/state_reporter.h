@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "escan/mutex.h"
@@ -19,6 +20,9 @@ class StateReporter {
   StateReporter(const FrameSocket& socket, uint32_t incarnation);
 
   absl::Status Report(WorkerState state, int done = 0, int total = 0) ESCAN_EXCLUDES(mutex_);
+
+  // What the checks before the first batch have shown.
+  absl::Status Report(const std::vector<BucketCheck>& checks) ESCAN_EXCLUDES(mutex_);
 
   // WorkerState::kFailed. An Aborted reason is a fault of the device.
   absl::Status ReportFailure(const absl::Status& reason) ESCAN_EXCLUDES(mutex_);

@@ -4,37 +4,20 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "stage_worker/exit_scores.h"
+#include "stage_worker/answer_comparison.h"
 #include "stage_worker/row_isolation.h"
 #include "stage_worker/stage_tensors.h"
 
 namespace escan {
-namespace {
 
-// Scores each row of the last Forward().
-void ScoreRows(const TorchModel& model, std::span<RowResult> results) {
-  const WorkerStage& stage = model.stage();
-  std::span<const float> row;
-  if (stage.score != ExitScore::kNone) {
-    const auto output = static_cast<size_t>(stage.score_output);
-    row = {reinterpret_cast<const float*>(model.output(output)),
-           RowBytes(stage.outputs[output]) / sizeof(float)};
-  }
-  for (RowResult& result : results) {
-    result = {.score = ExitScoreOf(stage.score, row)};
-    row = {row.data() + row.size(), row.size()};
-  }
-}
-
-}  // namespace
-
-TorchExecutor::TorchExecutor(std::vector<WorkerStage> stages, const Slab& slab, OnLoaded on_loaded)
-    : stages_(std::move(stages)), slab_(slab), on_loaded_(std::move(on_loaded)) {}
+TorchExecutor::TorchExecutor(std::vector<WorkerStage> stages, const Slab& slab,
+                             const Probes* probes, OnLoaded on_loaded)
+    : stages_(std::move(stages)), slab_(slab), probes_(probes), on_loaded_(std::move(on_loaded)) {}
 
 absl::Status TorchExecutor::Prepare(const Progress& progress) {
   for (const WorkerStage& stage : stages_) {
     if (const absl::Status status = CheckScore(stage); !status.ok()) return status;
-    absl::StatusOr<TorchModel> model = TorchModel::Load(stage);
+    absl::StatusOr<TorchModel> model = TorchModel::Load(stage, probes_, &checks_);
     if (!model.ok()) return model.status();
     on_loaded_(stage, model->variant());
     models_.push_back(*std::move(model));
@@ -65,24 +48,26 @@ absl::Status TorchExecutor::Finish(std::span<RowResult> results, std::string* fi
   if (model == models_.end()) {
     return absl::InvalidArgumentError(absl::StrCat("stage ", batch.stage, " is not hosted here"));
   }
+  std::string first_difference;
   *first_failure = RunIsolatingFailures(results, [&](size_t first, size_t count) {
-    return Run(*model, batch.slots.subspan(first, count), results.subspan(first, count));
+    StageBatch part = batch;
+    part.slots = batch.slots.subspan(first, count);
+    return Run(*model, part, results.subspan(first, count), &first_difference);
   });
+  if (first_failure->empty()) *first_failure = std::move(first_difference);
   return absl::OkStatus();
 }
 
-absl::Status TorchExecutor::Run(TorchModel& model, std::span<const SlotId> slots,
-                                std::span<RowResult> results) {
+absl::Status TorchExecutor::Run(TorchModel& model, const StageBatch& batch,
+                                std::span<RowResult> results, std::string* first_difference) {
   const WorkerStage& stage = model.stage();
   for (size_t i = 0; i < stage.inputs.size(); ++i) {
-    GatherRows(slab_, slots, stage.inputs[i], model.input(i));
+    GatherRows(slab_, batch.slots, stage.inputs[i], model.input(i));
   }
-  const absl::Status status = model.Forward(static_cast<int>(slots.size()));
+  const absl::Status status = model.Forward(static_cast<int>(batch.slots.size()));
   if (!status.ok()) return status;
-  for (size_t i = 0; i < stage.outputs.size(); ++i) {
-    ScatterRows(slab_, slots, stage.outputs[i], model.output(i));
-  }
-  ScoreRows(model, results);
+  const std::string difference = DeliverAnswer(stage, slab_, batch, model.answer(), results);
+  if (first_difference->empty()) *first_difference = difference;
   return absl::OkStatus();
 }
 

@@ -20,20 +20,25 @@ class TorchExecutor : public StageExecutor {
   // Told once a stage is loaded which variant of its module was kept.
   using OnLoaded = std::function<void(const WorkerStage& stage, const std::string& variant)>;
 
-  // `slab` must outlive the executor.
-  TorchExecutor(std::vector<WorkerStage> stages, const Slab& slab, OnLoaded on_loaded);
+  // `slab` must outlive the executor, `probes`, where there are some, Prepare().
+  TorchExecutor(std::vector<WorkerStage> stages, const Slab& slab, const Probes* probes,
+                OnLoaded on_loaded);
 
   absl::Status Prepare(const Progress& progress) override;
   absl::Status Start(const StageBatch& batch) override;
   absl::Status Finish(std::span<RowResult> results, std::string* first_failure) override;
+  std::vector<BucketCheck> checks() const override { return checks_; }
 
  private:
-  absl::Status Run(TorchModel& model, std::span<const SlotId> slots, std::span<RowResult> results);
+  absl::Status Run(TorchModel& model, const StageBatch& batch, std::span<RowResult> results,
+                   std::string* first_difference);
 
   std::vector<WorkerStage> stages_;
   const Slab& slab_;
+  const Probes* const probes_;
   OnLoaded on_loaded_;
   std::vector<TorchModel> models_;  // one a stage, once prepared
+  std::vector<BucketCheck> checks_;
   std::deque<StageBatch> batches_;
 };
 

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "stage_worker/blas_scope.h"
+#include "stage_worker/quiet_warnings.h"
 #include "stage_worker/torch_gpu_state.h"
 #include "stage_worker/torch_variants.h"
 
@@ -17,16 +19,11 @@ namespace {
 // does so at every start, for each bucket; ten took 6 s for three small networks of convolutions.
 constexpr int kBenchmarkedAlgorithms = 3;
 
-class NoWarnings : public c10::WarningHandler {
-  void process(const c10::Warning&) override {}
-};
-
 // FP32 means FP32: no convolution in TF32 (products of matrices are not by default). What is called
 // here sets the older switch and the newer one, of which libtorch wants both to say the same, and
 // warns of being old.
 void ComputeFp32AsSuch() {
-  NoWarnings none;
-  const c10::WarningUtils::WarningHandlerGuard quiet(&none);
+  const QuietWarnings quiet;
   at::globalContext().setAllowTF32CuDNN(false);
 }
 
@@ -59,7 +56,8 @@ size_t TorchGpu::memory_bytes() const {
 
 std::string TorchGpu::Libraries() const {
   return absl::StrCat("torch ", TORCH_VERSION, ", CUDA ", CUDART_VERSION / 1000, ".",
-                      CUDART_VERSION % 1000 / 10, ", cuDNN ", at::Context::versionCuDNN());
+                      CUDART_VERSION % 1000 / 10, ", cuDNN ", at::Context::versionCuDNN(),
+                      ", cuBLAS ", CublasVersion());
 }
 
 }  // namespace escan

@@ -27,7 +27,7 @@ class TorchGpu {
   // Bytes of the device's memory that libtorch holds: weights, graphs, intermediate results.
   size_t memory_bytes() const;
 
-  // "torch 2.11.0, CUDA 13.0, cuDNN 91900": what a choice of kernels depends on.
+  // "torch 2.11.0, CUDA 13.0, cuDNN 91900, cuBLAS 130100": what a choice of kernels depends on.
   std::string Libraries() const;
 
   // For those who include libtorch.

@@ -6,11 +6,15 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "escan/time.h"
+#include "stage_worker/bucket_checks.h"
+#include "stage_worker/exit_scores.h"
 #include "stage_worker/stage_tensors.h"
 #include "stage_worker/torch_datatype.h"
 #include "stage_worker/torch_tensors.h"
@@ -27,21 +31,35 @@ constexpr int kWarmUpRuns = 3;
 constexpr int kTimedRuns = 10;
 constexpr Duration kTimedRunsLimit = std::chrono::milliseconds(200);
 
+// How a variant did.
+struct VariantTrial {
+  ModuleVariant variant;
+  double relative_time = 0;  // to that of the first variant, summed over the timed buckets
+  std::string wrong;         // what is wrong with its answers; empty: nothing
+};
+
 }  // namespace
 
 struct TorchModel::State {
   WorkerStage stage;
   ModuleVariant variant;
-  std::vector<at::Tensor> inputs;   // each with room for the largest bucket
-  std::vector<at::Tensor> outputs;  // of the last Forward()
+  std::vector<at::Tensor> inputs;  // each with room for the largest bucket
+  // Of the last Forward().
+  std::vector<at::Tensor> outputs;
+  std::vector<const std::byte*> output_rows;
+  std::vector<float> scores;
 
   absl::Status AllocateInputs();
   absl::Status Forward(int rows);
+  void Score(int rows);
   absl::Status WarmUp(int rows);
   absl::StatusOr<Duration> FastestRun(int rows);
   // Seconds of the fastest runs with the smallest and with the largest bucket.
   absl::StatusOr<std::vector<double>> Times();
-  absl::Status KeepFastest(std::vector<ModuleVariant> variants);
+  // What is wrong with the variant's answers to the probe rows, at any bucket; nullopt: nothing.
+  absl::StatusOr<std::optional<std::string>> WhatIsWrong(const Probes& probes);
+  absl::Status KeepFastest(std::vector<ModuleVariant> variants, const Probes* probes,
+                           std::vector<BucketCheck>* checks);
 };
 
 absl::Status TorchModel::State::AllocateInputs() {
@@ -67,9 +85,28 @@ absl::Status TorchModel::State::Forward(int rows) {
     const absl::Status status = CheckOutputs(values, stage, rows, /*any_float=*/false);
     if (!status.ok()) return status;
     outputs.clear();
-    for (const c10::IValue& value : values) outputs.push_back(value.toTensor().contiguous());
+    output_rows.clear();
+    for (const c10::IValue& value : values) {
+      outputs.push_back(value.toTensor().contiguous());
+      output_rows.push_back(static_cast<const std::byte*>(outputs.back().const_data_ptr()));
+    }
+    Score(rows);
     return absl::OkStatus();
   });
+}
+
+void TorchModel::State::Score(int rows) {
+  std::span<const float> row;
+  if (stage.score != ExitScore::kNone) {
+    const auto output = static_cast<size_t>(stage.score_output);
+    row = {reinterpret_cast<const float*>(output_rows[output]),
+           RowBytes(stage.outputs[output]) / sizeof(float)};
+  }
+  scores.resize(static_cast<size_t>(rows));
+  for (float& score : scores) {
+    score = ExitScoreOf(stage.score, row);
+    row = {row.data() + row.size(), row.size()};
+  }
 }
 
 absl::Status TorchModel::State::WarmUp(int rows) {
@@ -109,38 +146,75 @@ absl::StatusOr<std::vector<double>> TorchModel::State::Times() {
   return times;
 }
 
-absl::Status TorchModel::State::KeepFastest(std::vector<ModuleVariant> variants) {
+absl::StatusOr<std::optional<std::string>> TorchModel::State::WhatIsWrong(const Probes& probes) {
+  for (const int rows : stage.buckets) {
+    const std::vector<SlotId> slots = probes.Batch(stage.index, rows);
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      GatherRows(probes.slab(), slots, stage.inputs[i],
+                 static_cast<std::byte*>(inputs[i].mutable_data_ptr()));
+    }
+    if (const absl::Status status = Forward(rows); !status.ok()) return status;
+    std::vector<RowResult> results(slots.size());
+    std::optional<std::string> wrong =
+        CompareAnswer(stage, probes.slab(), slots, {output_rows, scores}, results);
+    if (wrong) return absl::StrCat("with ", rows, " rows, ", *wrong);
+  }
+  return std::nullopt;
+}
+
+absl::Status TorchModel::State::KeepFastest(std::vector<ModuleVariant> variants,
+                                            const Probes* probes,
+                                            std::vector<BucketCheck>* checks) {
   variant = variants.front();
   const absl::StatusOr<std::vector<double>> base = Times();
   if (!base.ok()) return base.status();
-  double least = static_cast<double>(base->size());
-  ModuleVariant best = variant;
-  for (size_t i = 1; i < variants.size(); ++i) {
-    variant = variants[i];
+  const bool compare = probes != nullptr && probes->comparable(stage.index);
+  std::optional<VariantTrial> best;
+  std::optional<VariantTrial> wrong;  // the fastest of those that answer wrongly
+  for (const ModuleVariant& candidate : variants) {
+    if (candidate.last_resort && best) break;
+    variant = candidate;
     const absl::StatusOr<std::vector<double>> times = Times();
     if (!times.ok()) continue;  // what libtorch made of the module does not work; the first does
-    double relative = 0;
-    for (size_t k = 0; k < base->size(); ++k) relative += (*times)[k] / (*base)[k];
-    if (relative < least) {
-      least = relative;
-      best = variant;
+    VariantTrial trial = {.variant = candidate};
+    for (size_t k = 0; k < base->size(); ++k) trial.relative_time += (*times)[k] / (*base)[k];
+    if (compare) {
+      const absl::StatusOr<std::optional<std::string>> what = WhatIsWrong(*probes);
+      if (!what.ok()) return what.status();
+      trial.wrong = what->value_or("");
     }
+    std::optional<VariantTrial>& rival = trial.wrong.empty() ? best : wrong;
+    if (!rival || trial.relative_time < rival->relative_time) rival = std::move(trial);
   }
-  variant = std::move(best);
-  return absl::OkStatus();
+  if (best) variant = best->variant;
+  if (probes == nullptr) return absl::OkStatus();
+  StageOutcome outcome = {.way = variant.name};
+  if (!best) {
+    outcome.verdict = Verdict::kWrong;
+    outcome.message = wrong->wrong;
+  } else if (wrong && wrong->relative_time < best->relative_time) {
+    outcome.verdict = Verdict::kRightByRemedy;
+    outcome.message = absl::StrCat(wrong->variant.name, ": ", wrong->wrong);
+  }
+  const std::vector<Duration> not_timed(stage.buckets.size());
+  std::ranges::copy(ChecksOf(stage, *probes, outcome, not_timed), std::back_inserter(*checks));
+  return best ? absl::OkStatus() : AnswersWrongly(stage, "", outcome.message);
 }
 
-absl::StatusOr<TorchModel> TorchModel::Load(const WorkerStage& stage) {
+absl::StatusOr<TorchModel> TorchModel::Load(const WorkerStage& stage, const Probes* probes,
+                                            std::vector<BucketCheck>* checks) {
   auto state = std::make_unique<State>(State{.stage = stage});
   const auto load = [&] {
     absl::StatusOr<std::vector<ModuleVariant>> variants = ReadModuleVariants(stage.model);
     if (!variants.ok()) return variants.status();
     absl::Status status = CheckArgumentCount(variants->front().module, stage.inputs.size());
     if (status.ok()) status = state->AllocateInputs();
-    if (status.ok()) status = state->KeepFastest(*std::move(variants));
+    if (status.ok()) status = state->KeepFastest(*std::move(variants), probes, checks);
     return status;
   };
-  if (const absl::Status status = load(); !status.ok()) return Annotate(StageLabel(stage), status);
+  if (const absl::Status status = load(); !status.ok()) {
+    return absl::IsDataLoss(status) ? status : Annotate(StageLabel(stage), status);
+  }
   return TorchModel(std::move(state));
 }
 
@@ -159,9 +233,7 @@ std::byte* TorchModel::input(size_t i) {
 
 absl::Status TorchModel::Forward(int rows) { return state_->Forward(rows); }
 
-const std::byte* TorchModel::output(size_t i) const {
-  return static_cast<const std::byte*>(state_->outputs[i].const_data_ptr());
-}
+ComputedAnswer TorchModel::answer() const { return {state_->output_rows, state_->scores}; }
 
 absl::Status TorchModel::WarmUp(int rows) {
   const absl::Status status = state_->WarmUp(rows);

@@ -3,10 +3,14 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "escan/verdict.h"
 #include "ipc/worker_spec.h"
+#include "stage_worker/answer_comparison.h"
+#include "stage_worker/probes.h"
 
 namespace escan {
 
@@ -17,9 +21,12 @@ class TorchModel {
  public:
   // Reads the stage's file and checks that forward() takes the stage's inputs and returns its
   // outputs. Of the module as frozen and the one that libtorch optimises for inference, keeps the
-  // one that is faster over the smallest and the largest bucket: neither always is. The error names
-  // the stage, the file, and the tensor with what was found and what was expected.
-  static absl::StatusOr<TorchModel> Load(const WorkerStage& stage);
+  // one that is faster over the smallest and the largest bucket, neither always is, among those
+  // whose answers are right at every bucket; the module as it is where neither is. Without `probes`
+  // nothing is compared. The error names the stage, the file, and the tensor with what was found
+  // and what was expected; DataLoss: no variant answers rightly.
+  static absl::StatusOr<TorchModel> Load(const WorkerStage& stage, const Probes* probes,
+                                         std::vector<BucketCheck>* checks);
 
   TorchModel(TorchModel&&) noexcept;
   TorchModel& operator=(TorchModel&&) noexcept;
@@ -27,7 +34,7 @@ class TorchModel {
 
   const WorkerStage& stage() const;
 
-  // What Load() kept: "frozen" or "optimized".
+  // What Load() kept: "frozen", "optimized" or "plain".
   const std::string& variant() const;
 
   // Rows of input `i`, one behind the other; room for the largest bucket.
@@ -37,8 +44,8 @@ class TorchModel {
   // names the output that is not what the stage declares.
   absl::Status Forward(int rows);
 
-  // Rows of output `i` of the last Forward(), which was OK.
-  const std::byte* output(size_t i) const;
+  // What the last Forward(), which was OK, answered; there until the next.
+  ComputedAnswer answer() const;
 
   // Forward() often enough with `rows` rows of zeros that later calls are as fast as they get.
   absl::Status WarmUp(int rows);

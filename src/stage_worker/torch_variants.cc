@@ -61,6 +61,7 @@ absl::StatusOr<std::vector<ModuleVariant>> ReadModuleVariants(const std::string&
     return torch::jit::optimize_for_inference(module);
   });
   if (optimized.ok()) variants.push_back({"optimized", *optimized});
+  variants.push_back({.name = "plain", .module = *loaded, .last_resort = true});
   return variants;
 }
 

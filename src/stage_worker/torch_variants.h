@@ -30,6 +30,7 @@ auto CatchTorchErrors(Function function) -> decltype(function()) {
 struct ModuleVariant {
   std::string name;
   torch::jit::Module module;
+  bool last_resort = false;  // to be run where no other answers rightly
 };
 
 // Reads a TorchScript file that has a forward(), onto the CPU. Errors: NotFound, InvalidArgument
@@ -40,7 +41,8 @@ absl::StatusOr<torch::jit::Module> ReadModule(const std::string& file);
 absl::StatusOr<torch::jit::Module> FreezeModule(const torch::jit::Module& module);
 
 // The ways to run the module of a file on the CPU, the surest first: "frozen", then "optimized"
-// where libtorch can optimise it for inference. Errors are those of the two above.
+// where libtorch can optimise it for inference, and as a last resort "plain", as it is. Errors are
+// those of the two above.
 absl::StatusOr<std::vector<ModuleVariant>> ReadModuleVariants(const std::string& file);
 
 // OK when the module's forward() can be called with so many tensors.

@@ -40,6 +40,7 @@ absl::Status WorkerLoop::Prepare() {
     reporter_.SetGpuUse(executor_.gpu_use());
     if (reported.ok()) reported = reporter_.Report(preparing, done, total);
   });
+  if (reported.ok()) reported = reporter_.Report(executor_.checks());
   if (!reported.ok()) return reported;
   if (!prepared.ok()) return prepared;
   reporter_.SetGpuUse(executor_.gpu_use());

@@ -24,13 +24,14 @@ struct WorkerCommand {
 };
 
 // A ChildProcess, with all that is said of one there, and the daemon's end of its socket. The child
-// has its socket, the slab, its spec (see ipc/worker_spec.h), standard error (its standard output
+// has its socket, the slabs, its spec (see ipc/worker_spec.h), standard error (its standard output
 // goes there too), and an empty standard input.
 class WorkerProcess {
  public:
   // Errors are those of ChildProcess::Spawn; neither waits for anything.
+  // `probes` is there where the spec has some.
   static absl::StatusOr<WorkerProcess> Spawn(const WorkerCommand& command, const WorkerSpec& spec,
-                                             const Slab& slab);
+                                             const Slab& slab, const Slab* probes = nullptr);
 
   pid_t pid() const { return process_.pid(); }
   int pidfd() const { return process_.pidfd(); }

@@ -203,7 +203,7 @@ std::vector<BadFrame> BadFrames() {
       {"CheckWayWithoutEnd", Spoilt<CheckFrame>([](auto& f) { f.way.fill('x'); }),
        "found no end of its message in 128 bytes"},
       {"CheckMessageWithoutEnd", Spoilt<CheckFrame>([](auto& f) { f.message.fill('x'); }),
-       "found no end of its message in 336 bytes"},
+       "found no end of its message in 328 bytes"},
   };
   return frames;
 }

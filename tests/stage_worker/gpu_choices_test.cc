@@ -136,7 +136,7 @@ class VariantCacheTest : public testing::Test {
   void Overwrite(const std::string& text) { std::ofstream(cache_.FileOf(key_)) << text; }
 
   const std::filesystem::path folder_ = MakeFolder();
-  VariantCache cache_{folder_ / "made" / "on demand"};
+  VariantCache cache_{CacheFolder(folder_ / "made" / "on demand")};
   GpuChoiceKey key_;
   const GpuChoice choice_ = {.variant = {.rewriting = Rewriting::kOptimized, .channels_last = true},
                              .benchmarked = {64, 1},
@@ -227,7 +227,7 @@ TEST_F(VariantCacheTest, LetsOneProcessTryAndTheOthersTakeWhatItFound) {
 }
 
 TEST_F(VariantCacheTest, KeepsNothingWithoutAFolder) {
-  const VariantCache none("");
+  const VariantCache none(CacheFolder(""));
   EXPECT_TRUE(none.Store(key_, choice_).ok());
   EXPECT_TRUE(absl::IsNotFound(none.Find(key_).status()));
 }

@@ -79,7 +79,7 @@ TEST_F(TorchExecutorTest, CountsAStepForEachBucketOfEachStage) {
   cascade.stages.back().buckets = {2};
   const CascadeInSlab bench(cascade);
   std::vector<std::string> loaded;
-  TorchExecutor executor(bench.Stages(), bench.slab(),
+  TorchExecutor executor(bench.Stages(), bench.slab(), /*probes=*/nullptr,
                          [&](const WorkerStage& stage, const std::string& variant) {
                            EXPECT_TRUE(variant == "frozen" || variant == "optimized") << variant;
                            loaded.push_back(stage.name);

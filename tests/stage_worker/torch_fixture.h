@@ -64,7 +64,8 @@ inline CascadeSpec ScalarCascade(const Path& model) {
 }
 
 inline TorchExecutor MakeTorchExecutor(const CascadeInSlab& bench) {
-  return TorchExecutor(bench.Stages(), bench.slab(), [](const WorkerStage&, const std::string&) {});
+  return TorchExecutor(bench.Stages(), bench.slab(), /*probes=*/nullptr,
+                       [](const WorkerStage&, const std::string&) {});
 }
 
 inline absl::Status Prepare(TorchExecutor& executor) {

@@ -1,0 +1,42 @@
+#include "stage_worker/bucket_checks.h"
+
+#include <cmath>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "stage_worker/answer_comparison.h"
+#include "stage_worker/stage_tensors.h"
+
+namespace escan {
+
+std::vector<BucketCheck> ChecksOf(const WorkerStage& stage, const Probes& probes,
+                                  const StageOutcome& outcome, const std::vector<Duration>& steps) {
+  const bool comparable = probes.comparable(stage.index);
+  BucketCheck check = {.stage = stage.index,
+                       .verdict = comparable ? outcome.verdict : Verdict::kUnknown,
+                       .least_score = std::numeric_limits<float>::quiet_NaN(),
+                       .greatest_score = std::numeric_limits<float>::quiet_NaN(),
+                       .way = outcome.way,
+                       .message = outcome.message};
+  if (check.message.empty()) check.message = probes.remark(stage.index);
+  for (const SlotId slot : probes.Batch(stage.index, probes.rows() - 1)) {
+    const float score = RightScore(stage, probes.slab(), slot);
+    // fmin and fmax leave NaN out where there is another.
+    check.least_score = std::fmin(check.least_score, score);
+    check.greatest_score = std::fmax(check.greatest_score, score);
+  }
+  std::vector<BucketCheck> checks;
+  for (size_t i = 0; i < stage.buckets.size(); ++i) {
+    check.rows = stage.buckets[i];
+    check.step = steps[i];
+    checks.push_back(check);
+  }
+  return checks;
+}
+
+absl::Status AnswersWrongly(const WorkerStage& stage, const std::string& where,
+                            const std::string& what) {
+  return absl::DataLossError(absl::StrCat(StageLabel(stage), where, " answers wrongly: ", what));
+}
+
+}  // namespace escan
