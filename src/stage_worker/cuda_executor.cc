@@ -1,13 +1,13 @@
 #include "stage_worker/cuda_executor.h"
 
 #include <algorithm>
-#include <cstring>
 #include <future>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "stage_worker/answer_delivery.h"
 #include "stage_worker/gpu_device.h"
 #include "stage_worker/gpu_status.h"
 #include "stage_worker/row_isolation.h"
@@ -211,6 +211,7 @@ absl::Status CudaExecutor::Start(const StageBatch& batch) {
   Step& step = steps_[started_ % steps_.size()];
   step.host = &hosts_[index];
   step.slots = batch.slots;
+  step.purpose = batch.purpose;
   step.started = Clock::now();
   step.finished.reset();
   ++started_;
@@ -317,23 +318,26 @@ absl::Status CudaExecutor::Finish(std::span<RowResult> results, std::string* fir
   Step& step = Oldest();
   const CudaModel& model = step.host->model;
   absl::Status status;
+  std::string difference;
   if (model.choice().graph) {
     status = Await(step, /*fd=*/-1);
-    if (status.ok()) TakeAnswer(step, step.slots, results);
+    if (status.ok()) TakeAnswer(step, step.slots, results, &difference);
   } else {
     *first_failure = RunIsolatingFailures(results, [&](size_t first, size_t count) {
       // Once the executor cannot go on no part of the batch does.
       if (!status.ok()) return status;
-      const absl::Status part = RunEager(step, first, results.subspan(first, count));
+      const absl::Status part = RunEager(step, first, results.subspan(first, count), &difference);
       if (absl::IsAborted(part)) status = part;
       return part;
     });
   }
+  if (!difference.empty()) *first_failure = std::move(difference);
   ++finished_;
   return StepError(model.stage(), status);
 }
 
-absl::Status CudaExecutor::RunEager(Step& step, size_t first, std::span<RowResult> results) {
+absl::Status CudaExecutor::RunEager(Step& step, size_t first, std::span<RowResult> results,
+                                    std::string* difference) {
   CudaModel& model = step.host->model;
   const auto slots = step.slots.subspan(first, results.size());
   const int rows = static_cast<int>(slots.size());
@@ -347,23 +351,24 @@ absl::Status CudaExecutor::RunEager(Step& step, size_t first, std::span<RowResul
   if (error != cudaSuccess) return GpuStatus(error, "enqueue a batch");
   const absl::StatusOr<WaitEnd> end = waiter_->Await(step.done.get(), Clock::now(), /*fd=*/-1);
   if (!end.ok()) return end.status();
-  TakeAnswer(step, slots, results);
+  TakeAnswer(step, slots, results, difference);
   return absl::OkStatus();
 }
 
 void CudaExecutor::TakeAnswer(const Step& step, std::span<const SlotId> slots,
-                              std::span<RowResult> results) {
+                              std::span<RowResult> results, std::string* difference) {
   const WorkerStage& stage = step.host->model.stage();
   const BlockLayout& block = step.host->output_blocks[slots.size()];
   const std::byte* answer = step.answer.get();
+  outputs_.clear();
   for (size_t i = 0; i < stage.outputs.size(); ++i) {
-    ScatterRows(slab_, slots, stage.outputs[i], answer + block.offsets[i + 1]);
+    outputs_.push_back(answer + block.offsets[i + 1]);
   }
-  for (size_t row = 0; row < slots.size(); ++row) {
-    float score = 0;
-    std::memcpy(&score, answer + block.offsets[0] + row * sizeof(score), sizeof(score));
-    results[row] = {.score = score};
-  }
+  const auto* scores = reinterpret_cast<const float*>(answer + block.offsets[0]);
+  std::string differs =
+      DeliverAnswer(stage, step.purpose, slab_, slots,
+                    {.outputs = outputs_, .scores = {scores, slots.size()}}, results);
+  if (difference->empty()) *difference = std::move(differs);
 }
 
 void CudaExecutor::UpdateMemory() { memory_bytes_ = gpu_->memory_bytes() + own_bytes_; }

@@ -79,6 +79,7 @@ class CudaExecutor : public StageExecutor {
 
     Host* host = nullptr;
     std::span<const SlotId> slots;
+    BatchPurpose purpose = BatchPurpose::kServe;
     size_t bucket = 0;  // captured stages only
     TimePoint started;
     std::optional<TimePoint> finished;  // once it is known to be done
@@ -102,8 +103,11 @@ class CudaExecutor : public StageExecutor {
   Step& Oldest() { return steps_[finished_ % steps_.size()]; }
   // Returns when the step is done, or `fd` is readable.
   absl::Status Await(Step& step, int fd);
-  absl::Status RunEager(Step& step, size_t first, std::span<RowResult> results);
-  void TakeAnswer(const Step& step, std::span<const SlotId> slots, std::span<RowResult> results);
+  // Of a part of the batch. `difference` becomes what DeliverAnswer() says, unless there is one.
+  absl::Status RunEager(Step& step, size_t first, std::span<RowResult> results,
+                        std::string* difference);
+  void TakeAnswer(const Step& step, std::span<const SlotId> slots, std::span<RowResult> results,
+                  std::string* difference);
   void UpdateMemory();
 
   const Options options_;
@@ -117,8 +121,9 @@ class CudaExecutor : public StageExecutor {
   std::vector<Host> hosts_;
   std::array<size_t, kMaxStages> host_of_{};  // by index in the cascade; hosts_.size(): none
   std::vector<Step> steps_;
-  uint64_t started_ = 0;   // batches
-  uint64_t finished_ = 0;  // batches
+  std::vector<const std::byte*> outputs_;  // of the answer that is taken
+  uint64_t started_ = 0;                   // batches
+  uint64_t finished_ = 0;                  // batches
   TimePoint last_finish_;
   bool saw_last_finish_ = false;  // when it happened, not later
   size_t own_bytes_ = 0;          // of the device's memory, besides libtorch's

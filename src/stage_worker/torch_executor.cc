@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "stage_worker/answer_delivery.h"
 #include "stage_worker/exit_scores.h"
 #include "stage_worker/row_isolation.h"
 #include "stage_worker/stage_tensors.h"
@@ -12,7 +13,7 @@ namespace escan {
 namespace {
 
 // Scores each row of the last Forward().
-void ScoreRows(const TorchModel& model, std::span<RowResult> results) {
+void ScoreRows(const TorchModel& model, std::span<float> scores) {
   const WorkerStage& stage = model.stage();
   std::span<const float> row;
   if (stage.score != ExitScore::kNone) {
@@ -20,8 +21,8 @@ void ScoreRows(const TorchModel& model, std::span<RowResult> results) {
     row = {reinterpret_cast<const float*>(model.output(output)),
            RowBytes(stage.outputs[output]) / sizeof(float)};
   }
-  for (RowResult& result : results) {
-    result = {.score = ExitScoreOf(stage.score, row)};
+  for (float& score : scores) {
+    score = ExitScoreOf(stage.score, row);
     row = {row.data() + row.size(), row.size()};
   }
 }
@@ -65,24 +66,31 @@ absl::Status TorchExecutor::Finish(std::span<RowResult> results, std::string* fi
   if (model == models_.end()) {
     return absl::InvalidArgumentError(absl::StrCat("stage ", batch.stage, " is not hosted here"));
   }
+  std::string difference;
   *first_failure = RunIsolatingFailures(results, [&](size_t first, size_t count) {
-    return Run(*model, batch.slots.subspan(first, count), results.subspan(first, count));
+    return Run(*model, batch.purpose, batch.slots.subspan(first, count),
+               results.subspan(first, count), &difference);
   });
+  if (!difference.empty()) *first_failure = std::move(difference);
   return absl::OkStatus();
 }
 
-absl::Status TorchExecutor::Run(TorchModel& model, std::span<const SlotId> slots,
-                                std::span<RowResult> results) {
+absl::Status TorchExecutor::Run(TorchModel& model, BatchPurpose purpose,
+                                std::span<const SlotId> slots, std::span<RowResult> results,
+                                std::string* difference) {
   const WorkerStage& stage = model.stage();
   for (size_t i = 0; i < stage.inputs.size(); ++i) {
     GatherRows(slab_, slots, stage.inputs[i], model.input(i));
   }
   const absl::Status status = model.Forward(static_cast<int>(slots.size()));
   if (!status.ok()) return status;
-  for (size_t i = 0; i < stage.outputs.size(); ++i) {
-    ScatterRows(slab_, slots, stage.outputs[i], model.output(i));
-  }
-  ScoreRows(model, results);
+  outputs_.clear();
+  for (size_t i = 0; i < stage.outputs.size(); ++i) outputs_.push_back(model.output(i));
+  scores_.resize(slots.size());
+  ScoreRows(model, scores_);
+  std::string differs = DeliverAnswer(stage, purpose, slab_, slots,
+                                      {.outputs = outputs_, .scores = scores_}, results);
+  if (difference->empty()) *difference = std::move(differs);
   return absl::OkStatus();
 }
 

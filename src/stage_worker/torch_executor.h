@@ -28,12 +28,17 @@ class TorchExecutor : public StageExecutor {
   absl::Status Finish(std::span<RowResult> results, std::string* first_failure) override;
 
  private:
-  absl::Status Run(TorchModel& model, std::span<const SlotId> slots, std::span<RowResult> results);
+  // Runs a part of a batch. `difference` becomes what DeliverAnswer() says, unless there is one.
+  absl::Status Run(TorchModel& model, BatchPurpose purpose, std::span<const SlotId> slots,
+                   std::span<RowResult> results, std::string* difference);
 
   std::vector<WorkerStage> stages_;
   const Slab& slab_;
   OnLoaded on_loaded_;
   std::vector<TorchModel> models_;  // one a stage, once prepared
+  // Of the rows that were computed last.
+  std::vector<const std::byte*> outputs_;
+  std::vector<float> scores_;
   std::deque<StageBatch> batches_;
 };
 
