@@ -121,7 +121,8 @@ struct CascadeSpec {
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
   std::vector<StageSpec> stages;
-  int slots = 0;  // samples that may be inside at the same time
+  std::filesystem::path probe;  // .npz of rows that workers are checked with; empty: random ones
+  int slots = 0;                // samples that may be inside at the same time
 
   int stage_count() const { return static_cast<int>(stages.size()); }
   std::optional<int> FindStage(std::string_view stage_name) const;

@@ -172,19 +172,6 @@ class OutputComparison {
 
 }  // namespace
 
-std::string DeliverAnswer(const WorkerStage& stage, const Slab& slab, const StageBatch& batch,
-                          const ComputedAnswer& answer, std::span<RowResult> results) {
-  std::fill(results.begin(), results.end(), RowResult{});
-  if (batch.purpose != BatchPurpose::kServe) {
-    return CompareAnswer(stage, slab, batch.slots, answer, results).value_or("");
-  }
-  for (size_t i = 0; i < stage.outputs.size(); ++i) {
-    ScatterRows(slab, batch.slots, stage.outputs[i], answer.outputs[i]);
-  }
-  for (size_t row = 0; row < results.size(); ++row) results[row].score = answer.scores[row];
-  return "";
-}
-
 float RightScore(const WorkerStage& stage, const Slab& right, SlotId slot) {
   if (stage.score == ExitScore::kNone) return ExitScoreOf(stage.score, {});
   const SlabTensor& output = stage.outputs[static_cast<size_t>(stage.score_output)];

@@ -40,12 +40,6 @@ std::optional<std::string> CompareAnswer(const WorkerStage& stage, const Slab& r
                                          const ComputedAnswer& answer,
                                          std::span<RowResult> results);
 
-// Ends a computed batch: writes its outputs to the slots or, for one to compare, looks how they
-// differ from what is there. Fills `results`; returns what is wrong with the first row that
-// differs, or "".
-std::string DeliverAnswer(const WorkerStage& stage, const Slab& slab, const StageBatch& batch,
-                          const ComputedAnswer& answer, std::span<RowResult> results);
-
 // The score of the right outputs in a slot, as ExitScoreOf() says.
 float RightScore(const WorkerStage& stage, const Slab& right, SlotId slot);
 

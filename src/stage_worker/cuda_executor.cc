@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "stage_worker/answer_comparison.h"
+#include "stage_worker/answer_delivery.h"
 #include "stage_worker/gpu_device.h"
 #include "stage_worker/gpu_status.h"
 #include "stage_worker/gpu_verification.h"
@@ -384,8 +384,8 @@ std::string CudaExecutor::Deliver(Step& step, const StageBatch& part,
     step.answers.push_back(step.answer.get() + block.offsets[i + 1]);
   }
   const auto* scores = reinterpret_cast<const float*>(step.answer.get() + block.offsets[0]);
-  return DeliverAnswer(stage, SlabOf(part), part, {step.answers, {scores, results.size()}},
-                       results);
+  return DeliverAnswer(stage, part.purpose, SlabOf(part), part.slots,
+                       {step.answers, {scores, results.size()}}, results);
 }
 
 void CudaExecutor::UpdateMemory() { memory_bytes_ = gpu_->memory_bytes() + own_bytes_; }

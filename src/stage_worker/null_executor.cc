@@ -1,28 +1,29 @@
 #include "stage_worker/null_executor.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "stage_worker/answer_delivery.h"
 #include "stage_worker/stage_tensors.h"
 
 namespace escan {
 
 NullExecutor::NullExecutor(std::vector<WorkerStage> stages, const Slab& slab)
-    : slab_(slab), steps_(PreparationSteps(stages)) {
-  for (const WorkerStage& spec : stages) {
-    Stage& stage = stages_.emplace_back();
-    stage.index = spec.index;
-    stage.score = spec.score == ExitScore::kNone ? std::numeric_limits<float>::quiet_NaN() : 0;
-    for (const SlabTensor& output : spec.outputs) {
-      stage.outputs.push_back({.offset = output.offset, .bytes = RowBytes(output)});
+    : stages_(std::move(stages)), slab_(slab) {
+  size_t bytes = 0;
+  for (const WorkerStage& stage : stages_) {
+    for (const SlabTensor& output : stage.outputs) {
+      bytes = std::max(bytes, RowBytes(output) * static_cast<size_t>(LargestBucket(stage)));
     }
   }
+  zeros_.resize(bytes);
 }
 
 absl::Status NullExecutor::Prepare(const Progress& progress) {
-  progress(steps_, steps_);
+  const int steps = PreparationSteps(stages_);
+  progress(steps, steps);
   return absl::OkStatus();
 }
 
@@ -31,20 +32,20 @@ absl::Status NullExecutor::Start(const StageBatch& batch) {
   return absl::OkStatus();
 }
 
-absl::Status NullExecutor::Finish(std::span<RowResult> results, std::string*) {
+absl::Status NullExecutor::Finish(std::span<RowResult> results, std::string* first_failure) {
   const StageBatch batch = batches_.front();
   batches_.pop_front();
   const auto stage = std::find_if(stages_.begin(), stages_.end(),
-                                  [&](const Stage& s) { return s.index == batch.stage; });
+                                  [&](const WorkerStage& s) { return s.index == batch.stage; });
   if (stage == stages_.end()) {
     return absl::InvalidArgumentError(absl::StrCat("stage ", batch.stage, " is not hosted here"));
   }
-  for (const SlotId slot : batch.slots) {
-    for (const Region& output : stage->outputs) {
-      std::memset(slab_.At(slot, output.offset), 0, output.bytes);
-    }
-  }
-  std::fill(results.begin(), results.end(), RowResult{.score = stage->score});
+  const float score =
+      stage->score == ExitScore::kNone ? std::numeric_limits<float>::quiet_NaN() : 0;
+  outputs_.assign(stage->outputs.size(), zeros_.data());
+  scores_.assign(batch.slots.size(), score);
+  *first_failure = DeliverAnswer(*stage, batch.purpose, slab_, batch.slots,
+                                 {.outputs = outputs_, .scores = scores_}, results);
   return absl::OkStatus();
 }
 

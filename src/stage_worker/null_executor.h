@@ -21,20 +21,13 @@ class NullExecutor : public StageExecutor {
   absl::Status Finish(std::span<RowResult> results, std::string* first_failure) override;
 
  private:
-  struct Region {
-    size_t offset = 0;
-    size_t bytes = 0;
-  };
-  struct Stage {
-    int index = 0;
-    float score = 0;
-    std::vector<Region> outputs;
-  };
-
+  const std::vector<WorkerStage> stages_;
   const Slab& slab_;
-  int steps_ = 0;
-  std::vector<Stage> stages_;
+  std::vector<std::byte> zeros_;  // as many as the largest output of the largest batch has
   std::deque<StageBatch> batches_;
+  // Of the batch that was finished last.
+  std::vector<const std::byte*> outputs_;
+  std::vector<float> scores_;
 };
 
 }  // namespace escan

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "stage_worker/answer_comparison.h"
+#include "stage_worker/answer_delivery.h"
 #include "stage_worker/row_isolation.h"
 #include "stage_worker/stage_tensors.h"
 
@@ -66,7 +66,8 @@ absl::Status TorchExecutor::Run(TorchModel& model, const StageBatch& batch,
   }
   const absl::Status status = model.Forward(static_cast<int>(batch.slots.size()));
   if (!status.ok()) return status;
-  const std::string difference = DeliverAnswer(stage, slab_, batch, model.answer(), results);
+  const std::string difference =
+      DeliverAnswer(stage, batch.purpose, slab_, batch.slots, model.answer(), results);
   if (first_difference->empty()) *first_difference = difference;
   return absl::OkStatus();
 }

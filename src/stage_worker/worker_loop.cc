@@ -12,9 +12,11 @@
 namespace escan {
 namespace {
 
-RowStatus StatusOf(const RowResult& result, float threshold) {
+RowStatus StatusOf(const RowResult& result, const BatchFrame& frame) {
   if (result.failed) return RowStatus::kFailed;
-  return result.score >= threshold ? RowStatus::kExit : RowStatus::kContinue;  // NaN: kContinue
+  if (frame.compare != 0) return result.differs ? RowStatus::kDiffers : RowStatus::kContinue;
+  return result.score >= frame.threshold ? RowStatus::kExit
+                                         : RowStatus::kContinue;  // NaN: kContinue
 }
 
 }  // namespace
@@ -83,8 +85,10 @@ absl::Status WorkerLoop::Start(const BatchFrame& frame) {
   if (absl::Status status = CheckBatch(frame); !status.ok()) return status;
   Batch& batch = batches_[(oldest_ + unfinished_++) % batches_.size()];
   batch = {.frame = frame, .started = Clock::now()};
-  return executor_.Start({.stage = static_cast<int>(frame.stage),
-                          .slots = std::span(batch.frame.slots).first(frame.rows)});
+  return executor_.Start(
+      {.stage = static_cast<int>(frame.stage),
+       .slots = std::span(batch.frame.slots).first(frame.rows),
+       .purpose = frame.compare != 0 ? BatchPurpose::kCompare : BatchPurpose::kServe});
 }
 
 absl::Status WorkerLoop::CheckBatch(const BatchFrame& frame) const {
@@ -128,7 +132,7 @@ absl::Status WorkerLoop::FinishOldest() {
   answer.execute_ns = static_cast<uint64_t>(took.count());
   for (uint32_t row = 0; row < frame.rows; ++row) {
     answer.scores[row] = results_[row].score;
-    answer.status[row] = StatusOf(results_[row], frame.threshold);
+    answer.status[row] = StatusOf(results_[row], frame);
   }
   SetFrameText(answer.message, first_failure);
   oldest_ = (oldest_ + 1) % batches_.size();

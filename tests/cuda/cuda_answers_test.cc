@@ -77,6 +77,24 @@ class CudaAnswers : public CudaExecutorTest,
         EXPECT_EQ(found.results[row].score >= threshold, score >= threshold) << "row " << row;
       }
     }
+    CompareOnTheGpu(bench, gpu, stage, slots);
+  }
+
+  // The slots hold the CPU's answers.
+  void CompareOnTheGpu(CascadeInSlab& bench, CudaExecutor& gpu, int stage,
+                       const std::vector<SlotId>& slots) {
+    const auto index = static_cast<size_t>(stage);
+    BatchAnswer compared = RunOnce(gpu, stage, slots, BatchPurpose::kCompare);
+    ASSERT_TRUE(compared.status.ok()) << compared.status;
+    EXPECT_EQ(compared.failure, "");
+    const SlotId last = slots.back();
+    std::vector<float> wrong = bench.Output<float>(last, index, 0);
+    wrong.back() += 10;
+    bench.SetOutput<float>(last, index, 0, wrong);
+    compared = RunOnce(gpu, stage, slots, BatchPurpose::kCompare);
+    EXPECT_TRUE(compared.results.back().differs);
+    EXPECT_NE(compared.failure, "");
+    EXPECT_EQ(bench.Output<float>(last, index, 0), wrong) << "a slot was written";
   }
 
   GpuOptions options_;

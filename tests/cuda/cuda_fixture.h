@@ -68,9 +68,10 @@ struct BatchAnswer {
   absl::Status status;
 };
 
-inline BatchAnswer RunOnce(StageExecutor& executor, int stage, const std::vector<SlotId>& slots) {
+inline BatchAnswer RunOnce(StageExecutor& executor, int stage, const std::vector<SlotId>& slots,
+                           BatchPurpose purpose = BatchPurpose::kServe) {
   BatchAnswer answer{.results = std::vector<RowResult>(slots.size())};
-  answer.status = executor.Start({.stage = stage, .slots = slots});
+  answer.status = executor.Start({.stage = stage, .slots = slots, .purpose = purpose});
   if (answer.status.ok()) answer.status = executor.Finish(answer.results, &answer.failure);
   return answer;
 }

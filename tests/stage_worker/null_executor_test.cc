@@ -62,6 +62,21 @@ TEST(NullExecutor, ScoresZeroOnlyWhereTheStageIsScored) {
   EXPECT_TRUE(std::isnan(results[0].score));
 }
 
+TEST(NullExecutor, ComparesItsZerosWithWhatWasAnswered) {
+  CascadeInSlab bench(TwoNullStages());
+  bench.SetOutput<float>(3, 0, 0, {0, 0.25f, 0.75f});
+  NullExecutor executor(bench.Stages(), bench.slab());
+  const std::array<SlotId, 2> slots = {1, 3};
+  std::array<RowResult, 2> results;
+  std::string difference;
+  ASSERT_TRUE(executor.Start({.stage = 0, .slots = slots, .purpose = BatchPurpose::kCompare}).ok());
+  ASSERT_TRUE(executor.Finish(results, &difference).ok());
+  EXPECT_FALSE(results[0].differs);
+  EXPECT_TRUE(results[1].differs);
+  EXPECT_EQ(difference, "row 1: 'p'[1] is 0 where 0.25 is right");
+  EXPECT_EQ(bench.Output<float>(3, 0, 0), (std::vector<float>{0, 0.25f, 0.75f}));
+}
+
 TEST(NullExecutor, IsPreparedAtOnce) {
   CascadeInSlab bench(TwoNullStages());
   NullExecutor executor(bench.Stages(), bench.slab());

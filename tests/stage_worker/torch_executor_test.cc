@@ -27,9 +27,10 @@ struct Answer {
   std::string failure;
 };
 
-Answer RunBatch(TorchExecutor& executor, int stage, const std::vector<SlotId>& slots) {
+Answer RunBatch(TorchExecutor& executor, int stage, const std::vector<SlotId>& slots,
+                BatchPurpose purpose = BatchPurpose::kServe) {
   Answer answer{.results = std::vector<RowResult>(slots.size())};
-  EXPECT_TRUE(executor.Start({.stage = stage, .slots = slots}).ok());
+  EXPECT_TRUE(executor.Start({.stage = stage, .slots = slots, .purpose = purpose}).ok());
   EXPECT_TRUE(executor.Finish(answer.results, &answer.failure).ok());
   return answer;
 }
@@ -69,6 +70,27 @@ TEST_F(TorchExecutorTest, ComputesEveryNumberOfRowsUpToTheLargestBucket) {
     }
     EXPECT_EQ(bench.Output<float>(1, 0, 0)[0], -1) << "a slot outside the batch was written";
   }
+}
+
+TEST_F(TorchExecutorTest, ComparesWithWhatWasAnsweredAndWritesNothing) {
+  CascadeInSlab bench(ScalarCascade(Save("def forward(self, x): return x + 1")));
+  TorchExecutor executor = MakeTorchExecutor(bench);
+  ASSERT_TRUE(Prepare(executor).ok());
+  for (const SlotId slot : {2u, 5u, 7u}) {
+    bench.SetInput<float>(slot, 0, {static_cast<float>(slot)});
+    bench.SetOutput<float>(slot, 0, 0, {static_cast<float>(slot) + 1});
+  }
+  Answer answer = RunBatch(executor, 0, {2, 5, 7}, BatchPurpose::kCompare);
+  EXPECT_EQ(answer.failure, "");
+  for (const RowResult& result : answer.results) EXPECT_FALSE(result.differs);
+
+  bench.SetOutput<float>(5, 0, 0, {9});
+  answer = RunBatch(executor, 0, {2, 5, 7}, BatchPurpose::kCompare);
+  EXPECT_EQ(answer.failure, "row 1: 'y'[0] is 6 where 9 is right");
+  EXPECT_FALSE(answer.results[0].differs);
+  EXPECT_TRUE(answer.results[1].differs);
+  EXPECT_FALSE(answer.results[2].differs);
+  EXPECT_EQ(bench.Output<float>(5, 0, 0)[0], 9);
 }
 
 TEST_F(TorchExecutorTest, CountsAStepForEachBucketOfEachStage) {

@@ -28,6 +28,7 @@ class RecordingExecutor : public StageExecutor {
   std::vector<std::string> calls;
   std::vector<float> score_of_slot = std::vector<float>(CascadeInSlab::kSlots, 0.5f);
   std::optional<SlotId> failing_slot;
+  std::optional<SlotId> differing_slot;
   std::string failure = "the model threw";
   std::function<void()> on_finish = [] {};
   std::function<void(int fd)> on_await = [](int) {};
@@ -43,7 +44,8 @@ class RecordingExecutor : public StageExecutor {
   }
 
   absl::Status Start(const StageBatch& batch) override {
-    calls.push_back(absl::StrCat("start ", batch.slots.front()));
+    const bool compares = batch.purpose == BatchPurpose::kCompare;
+    calls.push_back(absl::StrCat(compares ? "compare " : "start ", batch.slots.front()));
     batches_.push_back(batch);
     return start_status;
   }
@@ -58,7 +60,9 @@ class RecordingExecutor : public StageExecutor {
     on_finish();
     for (size_t row = 0; row < results.size(); ++row) {
       const SlotId slot = batch.slots[row];
-      results[row] = {.score = score_of_slot[slot], .failed = slot == failing_slot};
+      results[row] = {.score = score_of_slot[slot],
+                      .failed = slot == failing_slot,
+                      .differs = slot == differing_slot};
       if (results[row].failed) *first_failure = failure;
     }
     return finish_status;
@@ -271,6 +275,25 @@ TEST_F(WorkerLoopTest, AFailedRowIsMarkedAndSaysWhy) {
   EXPECT_EQ(result->status[2], RowStatus::kExit);
   EXPECT_STREQ(result->message.data(), "the model threw");
   EXPECT_STREQ(daemon_.Next<ResultFrame>()->message.data(), "");
+}
+
+TEST_F(WorkerLoopTest, SaysWhichRowsOfABatchToCompareDiffer) {
+  executor_.differing_slot = 2;
+  executor_.failing_slot = 3;
+  BatchFrame frame;
+  frame.header.incarnation = spec_.incarnation;
+  frame.rows = 3;
+  frame.slots = {1, 2, 3};
+  frame.compare = 1;
+  Send(frame);
+  SendStop();
+  ASSERT_TRUE(RunToItsEnd().ok());
+  EXPECT_EQ(executor_.calls, (std::vector<std::string>{"compare 1", "finish 1"}));
+  const std::optional<ResultFrame> result = daemon_.Next<ResultFrame>();
+  ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(result->status[0], RowStatus::kContinue) << "nothing exits twice";
+  EXPECT_EQ(result->status[1], RowStatus::kDiffers);
+  EXPECT_EQ(result->status[2], RowStatus::kFailed);
 }
 
 TEST_F(WorkerLoopTest, CutsAMessageThatIsLongerThanItsField) {
