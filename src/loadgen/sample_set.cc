@@ -9,7 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "load/random_tensor.h"
-#include "loadgen/array_file.h"
+#include "load/array_file.h"
 
 namespace escan::loadgen {
 namespace {

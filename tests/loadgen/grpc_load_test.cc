@@ -9,7 +9,7 @@
 #include "loadgen/grpc_transport.h"
 #include "loadgen/load_run.h"
 #include "loadgen/sample_set.h"
-#include "loadgen/temporary_folder.h"
+#include "load/temporary_folder.h"
 
 namespace escan::loadgen {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "loadgen/temporary_folder.h"
+#include "load/temporary_folder.h"
 
 namespace escan::loadgen {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "escan/time.h"
 #include "loadgen/fake_inference_server.h"
-#include "loadgen/temporary_folder.h"
+#include "load/temporary_folder.h"
 
 namespace escan::loadgen {
 namespace {

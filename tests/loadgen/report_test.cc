@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "loadgen/report_json.h"
-#include "loadgen/temporary_folder.h"
+#include "load/temporary_folder.h"
 
 namespace escan::loadgen {
 namespace {
