@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "escan/cascade.h"
 #include "inference/grpc_service.grpc.pb.h"
+#include "loadgen/answer_reader.h"
 
 namespace escan::loadgen {
 namespace {
@@ -29,14 +29,6 @@ struct Call {
   grpc::Status status;
 };
 
-std::string_view RawOutput(const inference::ModelInferResponse& response, std::string_view name) {
-  const int count = std::min(response.outputs_size(), response.raw_output_contents_size());
-  for (int i = 0; i < count; ++i) {
-    if (response.outputs(i).name() == name) return response.raw_output_contents(i);
-  }
-  return {};
-}
-
 }  // namespace
 
 class GrpcTransport::Impl {
@@ -46,7 +38,7 @@ class GrpcTransport::Impl {
       : encoder_(model, samples, delivery.exits, delivery.rows_per_request),
         deadline_(
             std::chrono::duration_cast<std::chrono::system_clock::duration>(delivery.deadline)),
-        label_output_(delivery.label_output),
+        reader_(model.outputs, delivery.label_output),
         queues_(std::min(static_cast<size_t>(delivery.threads), channels.size())) {
     for (auto& channel : channels) stubs_.push_back(std::make_unique<Stub>(std::move(channel)));
   }
@@ -84,10 +76,7 @@ class GrpcTransport::Impl {
     while (queues_[static_cast<size_t>(lane)].Next(&tag, &ok)) {
       const std::unique_ptr<Call> call(static_cast<Call*>(tag));
       AnswerTensors tensors;
-      if (call->status.ok()) {
-        tensors.exit_stages = RawOutput(call->response, kExitStageOutput);
-        if (!label_output_.empty()) tensors.scores = RawOutput(call->response, label_output_);
-      }
+      if (call->status.ok()) tensors = reader_.Read(call->response, call->request.ticket.rows);
       const auto code = static_cast<absl::StatusCode>(call->status.error_code());
       listener->OnAnswer(lane, call->request, absl::Status(code, call->status.error_message()),
                          tensors);
@@ -97,7 +86,7 @@ class GrpcTransport::Impl {
   const std::string method_ = "/inference.GRPCInferenceService/ModelInfer";
   const RequestEncoder encoder_;
   const std::chrono::system_clock::duration deadline_;
-  const std::string label_output_;
+  const AnswerReader reader_;
   std::vector<std::unique_ptr<Stub>> stubs_;
   std::vector<grpc::CompletionQueue> queues_;
   std::vector<std::thread> threads_;

@@ -18,12 +18,10 @@ Duration ProcessCpuTime() {
 }  // namespace
 
 LoadRun::LoadRun(const RowChunks& chunks, const LoadLimits& limits, const Pace& pace,
-                 absl::Span<const int64_t> labels, Transport* transport, const ExitSchedule& exits,
-                 const Difficulties* difficulties)
+                 const Expectations& expected, Transport* transport, const ExitSchedule& exits)
     : pace_(pace),
       miss_limit_(limits.misses),
-      labels_(labels),
-      difficulties_(difficulties),
+      expected_(expected),
       transport_(transport),
       workload_(chunks, limits, exits) {
   if (const auto* open = std::get_if<OpenLoop>(&pace_)) {
@@ -126,13 +124,16 @@ void LoadRun::OnAnswer(int lane_index, const OutgoingRequest& request, const abs
 AnsweredRequest LoadRun::Describe(const OutgoingRequest& request, Duration latency) const {
   const Ticket& ticket = request.ticket;
   AnsweredRequest answered{.time = {.due = ticket.due, .latency = latency, .rows = ticket.rows},
-                           .exit_segment = ticket.exit_segment};
-  if (!labels_.empty()) {
-    answered.labels =
-        labels_.subspan(static_cast<size_t>(ticket.first_row), static_cast<size_t>(ticket.rows));
+                           .exit_segment = ticket.exit_segment,
+                           .right = expected_.answers,
+                           .first_row = ticket.first_row};
+  if (!expected_.labels.empty()) {
+    answered.labels = expected_.labels.subspan(static_cast<size_t>(ticket.first_row),
+                                               static_cast<size_t>(ticket.rows));
   }
-  if (difficulties_ != nullptr) {
-    answered.difficulties = difficulties_->Rows(ticket.exit_segment, ticket.request, ticket.rows);
+  if (expected_.difficulties != nullptr) {
+    answered.difficulties =
+        expected_.difficulties->Rows(ticket.exit_segment, ticket.request, ticket.rows);
   }
   return answered;
 }

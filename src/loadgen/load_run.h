@@ -65,6 +65,13 @@ struct RunProgress {
   Duration p99{};  // of successes; within 13 %
 };
 
+// What answers are held against; each may be missing. Outlives the run.
+struct Expectations {
+  absl::Span<const int64_t> labels;  // one class a sample
+  const RightAnswers* answers = nullptr;
+  const Difficulties* difficulties = nullptr;  // those that the transport sends
+};
+
 // One run of load against a transport. Latency counts from the time at which a request was due: in
 // an open loop the scheduled one. An open loop has as many sending threads of its own as the
 // transport has lanes, because to send a large request takes a while; a closed one sends from the
@@ -74,11 +81,9 @@ struct RunProgress {
 // then the end of its life.
 class LoadRun : private AnswerListener {
  public:
-  // `labels` has one class a sample, or is empty; `difficulties`, those that the transport sends,
-  // may be null. They and `transport` outlive this object.
+  // `transport` outlives this object.
   LoadRun(const RowChunks& chunks, const LoadLimits& limits, const Pace& pace,
-          absl::Span<const int64_t> labels, Transport* transport, const ExitSchedule& exits = {},
-          const Difficulties* difficulties = nullptr);
+          const Expectations& expected, Transport* transport, const ExitSchedule& exits = {});
   ~LoadRun() override;
 
   LoadRun(const LoadRun&) = delete;
@@ -125,8 +130,7 @@ class LoadRun : private AnswerListener {
 
   const Pace pace_;
   const std::optional<MissLimit> miss_limit_;
-  const absl::Span<const int64_t> labels_;
-  const Difficulties* const difficulties_;
+  const Expectations expected_;
   Transport* const transport_;
   Workload workload_;
   TimePoint start_{};

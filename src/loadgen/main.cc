@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "load/interrupts.h"
+#include "loadgen/asked_answers.h"
 #include "loadgen/connections.h"
 #include "loadgen/grpc_transport.h"
 #include "loadgen/load_run.h"
@@ -102,8 +103,11 @@ class Generator {
          .deadline = options_.server.deadline,
          .label_output = material_.labels.empty() ? std::string() : options_.samples.label_output,
          .exits = material_.exit_control()});
-    LoadRun run(chunks_, limits, pace, material_.labels, &transport, material_.exits,
-                material_.difficulties ? &*material_.difficulties : nullptr);
+    const Expectations expected{
+        .labels = material_.labels,
+        .answers = material_.answers ? &*material_.answers : nullptr,
+        .difficulties = material_.difficulties ? &*material_.difficulties : nullptr};
+    LoadRun run(chunks_, limits, pace, expected, &transport, material_.exits);
     run.Start();
     Watch(run, show_progress);
     return BuildReport(Describe(pace), run.Finish());
@@ -118,6 +122,7 @@ class Generator {
             .connections = connections,
             .threads = std::min(options_.server.threads, connections),
             .labelled = !material_.labels.empty(),
+            .compared = material_.answers.has_value(),
             .exits = material_.exits,
             .wanted = options_.output.wanted};
   }
@@ -157,6 +162,14 @@ int Run(const Options& options) {
   }
   absl::StatusOr<Material> material = PrepareMaterial(*model, options.samples);
   if (!material.ok()) return Complain(std::string(material.status().message()), kUsageError);
+  if (const ExpectOptions& expect = options.samples.expect; expect.ask) {
+    absl::StatusOr<RightAnswers> answers = AskForAnswers(channels->front(), *model, *material,
+                                                         expect.tolerance, options.server.deadline);
+    if (!answers.ok()) {
+      return Complain(absl::StrCat("--expect ask: ", answers.status().message()), kFailed);
+    }
+    material->answers = *std::move(answers);
+  }
   CatchInterrupts();
   return Generator(options, *std::move(channels), *std::move(model), *std::move(material)).Run();
 }

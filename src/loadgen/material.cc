@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "loadgen/array_file.h"
+#include "load/array_file.h"
 
 namespace escan::loadgen {
 namespace {
@@ -26,13 +26,18 @@ absl::StatusOr<size_t> FindTensor(const std::vector<TensorSpec>& tensors, const 
                    })));
 }
 
-// Enough random rows for variety, within 64 MiB.
-int64_t RandomRows(const std::vector<TensorSpec>& inputs, int rows_per_request) {
+// Enough random rows for variety, within 64 MiB; only a few when each is to be asked for.
+int64_t RandomRows(const std::vector<TensorSpec>& inputs, const SampleOptions& options) {
+  constexpr int64_t kMostRequests = 1024;
+  constexpr int64_t kMostToAskFor = 64;
   size_t row_bytes = 1;
   for (const TensorSpec& spec : inputs) row_bytes += spec.row_bytes();
-  const auto requests = static_cast<int64_t>((size_t{64} << 20) /
-                                             (row_bytes * static_cast<size_t>(rows_per_request)));
-  return std::clamp<int64_t>(requests, 1, 1024) * rows_per_request;
+  const int64_t rows = options.rows_per_request;
+  const auto requests =
+      static_cast<int64_t>((size_t{64} << 20) / (row_bytes * static_cast<size_t>(rows)));
+  const int64_t most =
+      options.expect.ask ? std::max<int64_t>(1, kMostToAskFor / rows) : kMostRequests;
+  return std::clamp<int64_t>(requests, 1, most) * rows;
 }
 
 absl::Status CheckLabelOutput(const ModelInfo& model, const std::string& name) {
@@ -79,17 +84,13 @@ absl::Status PrepareSamples(const SampleOptions& options, std::vector<TensorSpec
                             Material* material) {
   if (options.files.empty()) {
     if (absl::Status status = ApplyRanges(options.ranges, &inputs); !status.ok()) return status;
-    material->samples =
-        SampleSet::Random(inputs, RandomRows(inputs, options.rows_per_request), options.seed);
+    material->samples = SampleSet::Random(inputs, RandomRows(inputs, options), options.seed);
     return absl::OkStatus();
   }
   absl::StatusOr<SampleSet> samples = SampleSet::FromFiles(inputs, options.files);
   if (!samples.ok()) return samples.status();
   material->samples = *std::move(samples);
-  if (material->samples.rows() >= options.rows_per_request) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("--rows: ", options.rows_per_request,
-                                                 " is more than the ", material->samples.rows(),
-                                                 " samples"));
+  return absl::OkStatus();
 }
 
 absl::Status PrepareLabels(const SampleOptions& options, const ModelInfo& model,
@@ -107,6 +108,25 @@ absl::Status PrepareLabels(const SampleOptions& options, const ModelInfo& model,
   }
   material->labels = *std::move(labels);
   return absl::OkStatus();
+}
+
+absl::Status PrepareAnswers(const ExpectOptions& options, const ModelInfo& model,
+                            Material* material) {
+  absl::StatusOr<RightAnswers> answers = RightAnswers::FromFile(
+      options.file, model.outputs, material->samples.rows(), options.tolerance);
+  if (!answers.ok()) return answers.status();
+  material->answers = *std::move(answers);
+  return absl::OkStatus();
+}
+
+// Goes round the samples until they fill a request.
+void FillRequest(int rows, Material* material) {
+  std::vector<int64_t>& labels = material->labels;
+  const auto labelled = static_cast<size_t>(material->samples.rows());
+  while (!labels.empty() && labels.size() < static_cast<size_t>(rows)) {
+    labels.push_back(labels[labels.size() - labelled]);
+  }
+  material->samples.RepeatUpTo(rows);
 }
 
 }  // namespace
@@ -132,6 +152,12 @@ absl::StatusOr<Material> PrepareMaterial(const ModelInfo& model, const SampleOpt
       return status;
     }
   }
+  if (!options.expect.file.empty()) {
+    if (absl::Status status = PrepareAnswers(options.expect, model, &material); !status.ok()) {
+      return status;
+    }
+  }
+  FillRequest(options.rows_per_request, &material);
   return material;
 }
 

@@ -120,6 +120,9 @@ std::string ProbeLine(size_t number, const Report& report) {
   }
   if (!level.steady) absl::StrAppend(&line, "  latency grew all the time");
   if (report.gave_up) absl::StrAppend(&line, "  ended early");
+  if (report.compared.wrong > 0) {
+    absl::StrAppend(&line, "  ", report.compared.wrong, " wrong: ", report.compared.first_wrong);
+  }
   if (GeneratorWasLate(report)) absl::StrAppend(&line, "  the generator sent late");
   return line;
 }

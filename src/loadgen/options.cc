@@ -53,6 +53,7 @@ class CommandLine {
     app_.option_defaults()->always_capture_default();
     AddServerOptions();
     AddSampleOptions();
+    AddExpectOptions();
     AddExitOptions();
     AddPaceOptions();
     AddLimitOptions();
@@ -125,10 +126,12 @@ class CommandLine {
   void AddSampleOptions() {
     SampleOptions& samples = options_.samples;
     const std::string group = "Samples (random unless files are given)";
-    samples_ = app_.add_option("--samples", samples_file_,
-                               "IDX or .npy file, plain or gzip, for a model with one input")
-                   ->type_name("FILE")
-                   ->group(group);
+    samples_ =
+        app_.add_option("--samples", samples_file_,
+                        "IDX or .npy file, plain or gzip, for a model with one input; or .npz file "
+                        "with an array for each input")
+            ->type_name("FILE")
+            ->group(group);
     app_.add_option("--input-file", input_files_, "The same for an input of that name; repeatable")
         ->type_name("NAME=FILE")
         ->default_str("")
@@ -153,6 +156,27 @@ class CommandLine {
         ->group(group);
     app_.add_option("--seed", samples.seed, "Seed of random samples, exits and arrivals")
         ->type_name("N")
+        ->group(group);
+  }
+
+  void AddExpectOptions() {
+    ExpectOptions& expect = options_.samples.expect;
+    const std::string group = "Comparison (of every answer that is measured)";
+    expect_ = app_.add_option_function<std::string>(
+                      "--expect",
+                      [&expect](const std::string& text) {
+                        expect.ask = text == "ask";
+                        expect.file = expect.ask ? "" : text;
+                      },
+                      ".npz file with the right outputs of every sample: [samples, ...], or "
+                      "[stages, samples, ...]; with ask, the server is first asked for each alone")
+                  ->type_name("FILE|ask")
+                  ->group(group);
+    app_.add_option("--expect-tolerance", expect.tolerance,
+                    "By how much of the largest right value of an output a number may differ")
+        ->type_name("PART")
+        ->check(CLI::Range(0.0, 1.0))
+        ->needs(expect_)
         ->group(group);
   }
 
@@ -312,6 +336,9 @@ class CommandLine {
     if (difficulty_input_->count() > 0 && !samples.exits.given()) {
       throw CLI::ValidationError("--difficulty-input", "needs --exit-ratios or --drift");
     }
+    if (samples.files.empty() && !samples.expect.file.empty()) {
+      throw CLI::ValidationError("--expect", "of a file needs --samples or --input-file");
+    }
     if (samples.files.empty() && options_.once) {
       throw CLI::ValidationError("--once", "needs --samples or --input-file");
     }
@@ -350,6 +377,7 @@ class CommandLine {
   double search_seconds_ = Seconds(search_.max_time).count();
 
   CLI::Option* samples_ = nullptr;
+  CLI::Option* expect_ = nullptr;
   CLI::Option* difficulty_input_ = nullptr;
   CLI::Option* rate_ = nullptr;
   CLI::Option* duration_ = nullptr;

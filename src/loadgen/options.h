@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "escan/time.h"
+#include "load/tensor_comparison.h"
 #include "loadgen/load_run.h"
 #include "loadgen/max_rate.h"
 #include "loadgen/report.h"
@@ -33,6 +34,16 @@ struct ExitOptions {
   bool given() const { return !ratios.empty() || !drift.empty(); }
 };
 
+// Where the right answers come from: at most one of `file` and `ask` is set. Neither: answers are
+// not compared.
+struct ExpectOptions {
+  std::filesystem::path file;
+  bool ask = false;  // the server, beforehand
+  double tolerance = kFp16Tolerance;
+
+  bool given() const { return ask || !file.empty(); }
+};
+
 struct SampleOptions {
   std::vector<InputFile> files;    // empty: random samples
   std::vector<InputRange> ranges;  // of random samples
@@ -41,6 +52,7 @@ struct SampleOptions {
   int rows_per_request = 1;
   uint64_t seed = 1;
   ExitOptions exits;
+  ExpectOptions expect;
 };
 
 struct OutputOptions {

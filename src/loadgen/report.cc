@@ -89,6 +89,19 @@ std::string SegmentsText(const Report& report) {
   return text;
 }
 
+std::string ComparedText(const Report& report) {
+  if (!report.run.compared) return {};
+  const ComparedSamples& compared = report.compared;
+  std::string text = Line("compared", absl::StrCat(compared.right + compared.wrong, " samples, ",
+                                                   compared.wrong, " wrong"));
+  if (compared.wrong > 0) text += Line("first wrong", compared.first_wrong);
+  if (compared.unknown > 0) {
+    text += Line("warning", absl::StrCat(compared.unknown, " samples were answered by a stage of ",
+                                         "which no right answer is known"));
+  }
+  return text;
+}
+
 std::string ErrorsText(const Report& report) {
   std::string text;
   for (const auto& [code, error] : report.errors) {
@@ -133,6 +146,7 @@ Report BuildReport(const RunDescription& run, Outcome outcome) {
                 .samples = tally.samples(),
                 .correct = tally.correct(),
                 .misplaced = tally.misplaced(),
+                .compared = tally.compared(),
                 .latency = Summarize(tally.latencies()),
                 .exits = tally.exits(),
                 .errors = tally.errors()};
@@ -184,6 +198,7 @@ std::string ToText(const Report& report) {
     text += Line("accuracy", absl::StrCat(Percent(Ratio(report.correct, report.samples)), " (",
                                           report.correct, " of ", report.samples, ")"));
   }
+  text += ComparedText(report);
   text += ErrorsText(report);
   if (report.lateness) {
     text += Line(

@@ -28,6 +28,7 @@ struct RunDescription {
   int connections = 1;
   int threads = 1;
   bool labelled = false;
+  bool compared = false;  // with the right answers
   ExitSchedule exits;
   ReportOptions wanted;
 };
@@ -53,6 +54,7 @@ struct Report {
   int64_t samples = 0;
   int64_t correct = 0;
   int64_t misplaced = 0;
+  ComparedSamples compared;
 
   std::optional<Rate> offered;  // open loop only
   Rate achieved;                // of successes

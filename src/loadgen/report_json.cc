@@ -51,6 +51,14 @@ ordered_json ErrorsJson(const Report& report) {
   return errors;
 }
 
+ordered_json ComparedJson(const ComparedSamples& compared) {
+  return {{"right", compared.right},
+          {"wrong", compared.wrong},
+          {"unknown", compared.unknown},
+          {"first_wrong",
+           compared.wrong > 0 ? ordered_json(compared.first_wrong) : ordered_json(nullptr)}};
+}
+
 ordered_json RunJson(const RunDescription& run) {
   ordered_json json = {{"target", run.target}, {"model", run.model}};
   if (const auto* open = std::get_if<OpenLoop>(&run.pace)) {
@@ -128,6 +136,7 @@ ordered_json ReportJson(const Report& report) {
                                           : ordered_json(nullptr);
     json["correct"] = report.correct;
   }
+  if (report.run.compared) json["compared_samples"] = ComparedJson(report.compared);
   json["errors"] = ErrorsJson(report);
   if (report.lateness) {
     json["send_lateness_ms"] = LatencyJson(*report.lateness);

@@ -1,6 +1,7 @@
 #include "loadgen/sample_set.h"
 
 #include <algorithm>
+#include <map>
 #include <random>
 #include <utility>
 
@@ -9,7 +10,6 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "load/random_tensor.h"
-#include "loadgen/array_file.h"
 
 namespace escan::loadgen {
 namespace {
@@ -92,6 +92,9 @@ absl::Status ApplyRanges(absl::Span<const InputRange> ranges, std::vector<Tensor
 
 absl::StatusOr<SampleSet> SampleSet::FromFiles(absl::Span<const TensorSpec> inputs,
                                                absl::Span<const InputFile> files) {
+  if (files.size() == 1 && files[0].input.empty() && files[0].file.extension() == ".npz") {
+    return FromArchive(inputs, files[0].file);
+  }
   absl::StatusOr<std::vector<std::filesystem::path>> matched = MatchFiles(inputs, files);
   if (!matched.ok()) return matched.status();
   SampleSet samples;
@@ -99,16 +102,41 @@ absl::StatusOr<SampleSet> SampleSet::FromFiles(absl::Span<const TensorSpec> inpu
     const std::filesystem::path& file = (*matched)[i];
     absl::StatusOr<Array> array = ReadArrayFile(file);
     if (!array.ok()) return array.status();
-    if (absl::Status status = CheckAgainst(inputs[i], file, *array); !status.ok()) return status;
-    if (i > 0 && array->shape[0] != samples.rows_) {
-      return absl::InvalidArgumentError(absl::StrCat(file.native(), ": holds ", array->shape[0],
-                                                     " rows, expected ", samples.rows_, " as in ",
-                                                     (*matched)[0].native()));
-    }
-    samples.rows_ = array->shape[0];
-    samples.inputs_.push_back({inputs[i].row_bytes(), std::move(array->bytes)});
+    absl::Status status = samples.Add(inputs[i], file, *std::move(array));
+    if (!status.ok()) return status;
   }
   return samples;
+}
+
+absl::StatusOr<SampleSet> SampleSet::FromArchive(absl::Span<const TensorSpec> inputs,
+                                                 const std::filesystem::path& file) {
+  absl::StatusOr<std::map<std::string, Array>> arrays = ReadArrayArchive(file);
+  if (!arrays.ok()) return arrays.status();
+  SampleSet samples;
+  for (const TensorSpec& input : inputs) {
+    const auto array = arrays->find(input.name);
+    if (array == arrays->end()) {
+      return absl::InvalidArgumentError(absl::StrCat(file.native(), ": has no array '", input.name,
+                                                     "'; the model's inputs are ",
+                                                     InputNames(inputs)));
+    }
+    absl::Status status = samples.Add(input, file, std::move(array->second));
+    if (!status.ok()) return status;
+  }
+  return samples;
+}
+
+absl::Status SampleSet::Add(const TensorSpec& spec, const std::filesystem::path& file,
+                            Array array) {
+  if (absl::Status status = CheckAgainst(spec, file, array); !status.ok()) return status;
+  if (!inputs_.empty() && array.shape[0] != rows_) {
+    return absl::InvalidArgumentError(absl::StrCat(file.native(), ": holds ", array.shape[0],
+                                                   " rows of '", spec.name, "', expected ", rows_,
+                                                   " as of the inputs before"));
+  }
+  rows_ = array.shape[0];
+  inputs_.push_back({spec.row_bytes(), std::move(array.bytes)});
+  return absl::OkStatus();
 }
 
 SampleSet SampleSet::Random(absl::Span<const TensorSpec> inputs, int64_t rows, uint64_t seed) {
@@ -119,6 +147,16 @@ SampleSet SampleSet::Random(absl::Span<const TensorSpec> inputs, int64_t rows, u
     samples.inputs_.push_back({spec.row_bytes(), RandomTensor(spec, rows, random)});
   }
   return samples;
+}
+
+void SampleSet::RepeatUpTo(int64_t rows) {
+  if (rows <= rows_) return;
+  for (Input& input : inputs_) {
+    const size_t size = input.bytes.size();
+    input.bytes.resize(static_cast<size_t>(rows) * input.row_bytes);
+    for (size_t i = size; i < input.bytes.size(); ++i) input.bytes[i] = input.bytes[i - size];
+  }
+  rows_ = rows;
 }
 
 std::string_view SampleSet::Rows(int input, int64_t first, int count) const {

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "escan/tensor.h"
+#include "load/array_file.h"
 
 namespace escan::loadgen {
 
@@ -33,13 +34,18 @@ absl::Status ApplyRanges(absl::Span<const InputRange> ranges, std::vector<Tensor
 // order. Immutable, so any thread may read it; requests refer to its bytes without copying them.
 class SampleSet {
  public:
-  // Reads one file for every input. Errors name the file, what it holds and what the model expects.
+  // Reads one file for every input, or a single .npz file that has an array for each input, named
+  // as this is; further arrays in it are left alone. Errors name the file, what it holds and what
+  // the model expects.
   static absl::StatusOr<SampleSet> FromFiles(absl::Span<const TensorSpec> inputs,
                                              absl::Span<const InputFile> files);
 
   // `rows` rows of every input: integers within the input's range, or the datatype's where it has
   // none, truth values, floating-point numbers in [0, 1).
   static SampleSet Random(absl::Span<const TensorSpec> inputs, int64_t rows, uint64_t seed);
+
+  // Goes on with the first rows again until there are at least `rows`.
+  void RepeatUpTo(int64_t rows);
 
   int64_t rows() const { return rows_; }
   int input_count() const { return static_cast<int>(inputs_.size()); }
@@ -52,6 +58,11 @@ class SampleSet {
     size_t row_bytes = 0;
     std::string bytes;
   };
+
+  static absl::StatusOr<SampleSet> FromArchive(absl::Span<const TensorSpec> inputs,
+                                               const std::filesystem::path& file);
+  // Takes the next input's array, which was read from `file`.
+  absl::Status Add(const TensorSpec& spec, const std::filesystem::path& file, Array array);
 
   std::vector<Input> inputs_;
   int64_t rows_ = 0;

@@ -41,6 +41,7 @@ void Add(const ExitCounts& counts, ExitCounts& to) {
 
 // Says what is wrong with an answer's tensors; empty when they are as expected.
 std::string Defect(const AnswerTensors& tensors, size_t rows, bool labelled) {
+  if (!tensors.defect.empty()) return tensors.defect;
   const std::string_view exits = tensors.exit_stages;
   if (!exits.empty() && exits.size() != rows * sizeof(int32_t)) {
     return absl::StrFormat("%s has %d bytes, expected %d", kExitStageOutput, exits.size(),
@@ -65,7 +66,9 @@ std::string Defect(const AnswerTensors& tensors, size_t rows, bool labelled) {
 bool Tally::AddAnswer(const AnsweredRequest& request, const AnswerTensors& tensors) {
   const absl::Span<const int64_t> labels = request.labels;
   const auto row_count = static_cast<size_t>(request.time.rows);
-  if (const std::string defect = Defect(tensors, row_count, !labels.empty()); !defect.empty()) {
+  std::string defect = Defect(tensors, row_count, !labels.empty());
+  if (defect.empty() && request.right != nullptr) defect = Compare(request, tensors);
+  if (!defect.empty()) {
     CountError(std::string(kBadAnswer), defect, 1);
     return false;
   }
@@ -88,6 +91,36 @@ bool Tally::AddAnswer(const AnsweredRequest& request, const AnswerTensors& tenso
   return true;
 }
 
+std::string Tally::Compare(const AnsweredRequest& request, const AnswerTensors& tensors) {
+  const auto rows = static_cast<size_t>(request.time.rows);
+  std::string first_wrong;
+  std::vector<std::string_view> row_of_each(tensors.outputs.size());
+  for (size_t row = 0; row < rows; ++row) {
+    for (size_t i = 0; i < row_of_each.size(); ++i) {
+      const size_t bytes = tensors.outputs[i].size() / rows;
+      row_of_each[i] = tensors.outputs[i].substr(row * bytes, bytes);
+    }
+    const int64_t sample =
+        (request.first_row + static_cast<int64_t>(row)) % request.right->samples();
+    const int left_at =
+        tensors.exit_stages.empty() ? 1 : Element<int32_t>(tensors.exit_stages, row);
+    const int stage =
+        request.difficulties.empty() ? left_at : StageOf(Element<float>(request.difficulties, row));
+    const RightAnswers::Verdict verdict = request.right->Judge(sample, stage, row_of_each);
+    compared_.unknown += !verdict.known;
+    compared_.right += verdict.known && !verdict.wrong;
+    compared_.wrong += verdict.known && verdict.wrong;
+    if (verdict.wrong && first_wrong.empty()) {
+      first_wrong = absl::StrCat(
+          "sample ", sample, ", stage ", stage,
+          stage == left_at ? "" : absl::StrCat(" (it left at ", left_at, ")"), ", in a request of ",
+          rows, rows == 1 ? " row: " : " rows: ", *verdict.wrong);
+    }
+  }
+  if (compared_.first_wrong.empty()) compared_.first_wrong = first_wrong;
+  return first_wrong;
+}
+
 void Tally::AddError(const absl::Status& status) {
   CountError(absl::StatusCodeToString(status.code()), std::string(status.message()), 1);
 }
@@ -104,6 +137,10 @@ void Tally::Merge(Tally&& other) {
   correct_ += other.correct_;
   misplaced_ += other.misplaced_;
   for (const auto& [segment, exits] : other.exits_) Add(exits, exits_[segment]);
+  compared_.right += other.compared_.right;
+  compared_.wrong += other.compared_.wrong;
+  compared_.unknown += other.compared_.unknown;
+  if (compared_.first_wrong.empty()) compared_.first_wrong = other.compared_.first_wrong;
   for (const auto& [code, error] : other.errors_) {
     CountError(code, error.first_message, error.count);
   }

@@ -9,13 +9,16 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "escan/time.h"
+#include "load/right_answers.h"
 
 namespace escan::loadgen {
 
-// What is read of an answer: raw contents, empty where the answer has no such output.
+// What is read of an answer: raw contents, empty where the model has no such output.
 struct AnswerTensors {
-  std::string_view exit_stages;  // INT32 [rows], 1 = first stage
-  std::string_view scores;       // FP32 [rows, classes]
+  std::string_view exit_stages;           // INT32 [rows], 1 = first stage
+  std::string_view scores;                // FP32 [rows, classes]
+  std::vector<std::string_view> outputs;  // all, in the model's order
+  std::string defect;  // what an output lacks of what the model's metadata says; empty: nothing
 };
 
 struct ErrorCount {
@@ -40,7 +43,17 @@ struct AnsweredRequest {
   TimedAnswer time;
   absl::Span<const int64_t> labels;  // one class a row; empty: accuracy is not asked for
   int exit_segment = 0;
-  std::string_view difficulties;  // FP32 [rows], as sent; empty: exits are not controlled
+  std::string_view difficulties;        // FP32 [rows], as sent; empty: exits are not controlled
+  const RightAnswers* right = nullptr;  // null: answers are not compared
+  int64_t first_row = 0;                // of the samples, which `right` may hold fewer of
+};
+
+// Samples whose answers were held against the right ones.
+struct ComparedSamples {
+  int64_t right = 0;
+  int64_t wrong = 0;
+  int64_t unknown = 0;      // answered by a stage of which no right answer is known
+  std::string first_wrong;  // "sample 17, ...: 'scores'[3] is nan where 0.02 is right"
 };
 
 using ExitCounts = std::map<int, StageCount>;  // by stage, 1 = first; empty: none reported
@@ -53,7 +66,7 @@ class Tally {
   static constexpr std::string_view kBadAnswer = "BAD_ANSWER";
 
   // A request was answered with OK. With labels, scores are required. False: the tensors are not as
-  // expected, which is an error.
+  // expected or hold a wrong answer, which is an error.
   bool AddAnswer(const AnsweredRequest& request, const AnswerTensors& tensors);
 
   void AddError(const absl::Status& status);
@@ -70,9 +83,12 @@ class Tally {
   int64_t misplaced() const { return misplaced_; }
   ExitCounts exits() const;  // in answers that succeeded
   ExitCounts exits_in(int exit_segment) const;
+  const ComparedSamples& compared() const { return compared_; }
   const std::map<std::string, ErrorCount>& errors() const { return errors_; }
 
  private:
+  // Describes the first wrong row; empty when there is none.
+  std::string Compare(const AnsweredRequest& request, const AnswerTensors& tensors);
   void CountError(const std::string& code, const std::string& message, int64_t count);
 
   std::vector<TimedAnswer> answers_;
@@ -80,6 +96,7 @@ class Tally {
   int64_t correct_ = 0;
   int64_t misplaced_ = 0;
   std::map<int, ExitCounts> exits_;  // by segment
+  ComparedSamples compared_;
   std::map<std::string, ErrorCount> errors_;
 };
 

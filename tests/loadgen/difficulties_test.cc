@@ -7,7 +7,7 @@
 #include <cstring>
 #include <map>
 
-#include "loadgen/temporary_folder.h"
+#include "load/temporary_folder.h"
 
 namespace escan::loadgen {
 namespace {

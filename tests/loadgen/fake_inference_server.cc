@@ -30,12 +30,15 @@ void Answer(const inference::ModelInferRequest& request, inference::ModelInferRe
     }
   }
   response.set_model_name(request.model_name());
-  const auto add = [&](const std::string& name, const void* data, size_t size) {
-    response.add_outputs()->set_name(name);
+  const auto add = [&](const std::string& name, const std::string& datatype, const void* data,
+                       size_t size) {
+    auto* output = response.add_outputs();
+    output->set_name(name);
+    output->set_datatype(datatype);
     response.add_raw_output_contents(data, size);
   };
-  add("probabilities", probabilities.data(), probabilities.size() * sizeof(float));
-  add("exit_stage", stages.data(), stages.size() * sizeof(int32_t));
+  add("probabilities", "FP32", probabilities.data(), probabilities.size() * sizeof(float));
+  add("exit_stage", "INT32", stages.data(), stages.size() * sizeof(int32_t));
 }
 
 template <typename Tensor>
@@ -112,7 +115,10 @@ grpc::ServerUnaryReactor* FakeInferenceServer::ModelInfer(
   ++requests_;
   const auto finish = [this, reactor, request, response] {
     const grpc::Status status = verdict_(*request);
-    if (status.ok()) Answer(*request, *response);
+    if (status.ok()) {
+      Answer(*request, *response);
+      falsify_(response);
+    }
     reactor->Finish(status);
   };
   {

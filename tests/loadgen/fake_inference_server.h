@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "inference/grpc_service.grpc.pb.h"
@@ -21,12 +22,17 @@ namespace escan::loadgen {
 class FakeInferenceServer : public inference::GRPCInferenceService::CallbackService {
  public:
   using Verdict = std::function<grpc::Status(const inference::ModelInferRequest&)>;
+  using Falsify = std::function<void(inference::ModelInferResponse*)>;
 
   // `verdict` decides which requests are answered with an error; any thread calls it.
   explicit FakeInferenceServer(Verdict verdict = [](const auto&) { return grpc::Status::OK; });
   ~FakeInferenceServer() override;
 
   const std::string& target() const { return target_; }
+
+  // Changes all answers from now on; any thread calls it. Before the first request.
+  void set_falsify(Falsify falsify) { falsify_ = std::move(falsify); }
+
   int64_t requests() const { return requests_; }
 
   // Requests from now on are kept until Release().
@@ -45,6 +51,7 @@ class FakeInferenceServer : public inference::GRPCInferenceService::CallbackServ
 
  private:
   const Verdict verdict_;
+  Falsify falsify_ = [](auto*) {};
   std::atomic<int64_t> requests_{0};
   std::mutex mutex_;
   bool holding_ = false;

@@ -4,12 +4,12 @@
 #include <thread>
 
 #include "load/latency_summary.h"
+#include "load/temporary_folder.h"
 #include "loadgen/connections.h"
 #include "loadgen/fake_inference_server.h"
 #include "loadgen/grpc_transport.h"
 #include "loadgen/load_run.h"
 #include "loadgen/sample_set.h"
-#include "loadgen/temporary_folder.h"
 
 namespace escan::loadgen {
 namespace {
@@ -47,7 +47,7 @@ class GrpcLoad : public testing::Test {
                              .deadline = deadline,
                              .label_output = labels.empty() ? "" : "probabilities"});
     LoadRun run({.total_rows = 5, .rows_per_request = rows, .keep_last = true}, limits, pace,
-                labels, &transport);
+                {.labels = labels}, &transport);
     run.Start();
     while (!run.WaitUntil(Clock::now() + seconds(1))) {
     }

@@ -8,7 +8,7 @@
 #include <mutex>
 #include <vector>
 
-#include "loadgen/temporary_folder.h"
+#include "load/temporary_folder.h"
 
 namespace escan::loadgen {
 namespace {

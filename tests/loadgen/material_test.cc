@@ -5,7 +5,8 @@
 
 #include <cstring>
 
-#include "loadgen/temporary_folder.h"
+#include "load/temporary_folder.h"
+#include "load/zip_files.h"
 
 namespace escan::loadgen {
 namespace {
@@ -85,6 +86,44 @@ TEST(Material, RefusesAFileForTheInputThatFollowsFromTheRatios) {
   SampleOptions options = WithRatios({0.5});
   options.files = {{.input = "difficulty", .file = "d.npy"}};
   EXPECT_EQ(Mistake(options), "d.npy: input 'difficulty' follows from the exit ratios");
+}
+
+TEST(Material, RepeatsSamplesAndLabelsToFillARequest) {
+  const ModelInfo model{.inputs = {{.name = "x", .datatype = Datatype::kUint8, .shape = {1}}},
+                        .outputs = kModel.outputs};
+  const TemporaryFolder folder;
+  SampleOptions options;
+  options.files = {{.input = "", .file = folder.Write("x.npy", Npy("|u1", "(3, 1)", "abc"))}};
+  options.labels = folder.Write("y.npy", Npy("|u1", "(3,)", std::string("\0\1\2", 3)));
+  options.expect.file = folder.Write(
+      "z.npz",
+      Zip({{"probabilities.npy", Npy("<f4", "(3, 4)", std::string(3 * 4 * sizeof(float), '\0'))}}));
+  options.rows_per_request = 5;
+  const absl::StatusOr<Material> material = PrepareMaterial(model, options);
+  ASSERT_TRUE(material.ok()) << material.status();
+  EXPECT_EQ(material->samples.Rows(0, 0, 5), "abcab");
+  EXPECT_EQ(material->labels, (std::vector<int64_t>{0, 1, 2, 0, 1}));
+  EXPECT_EQ(material->answers->samples(), 3);
+}
+
+TEST(Material, RefusesRightAnswersToOtherSamples) {
+  const TemporaryFolder folder;
+  SampleOptions options;
+  options.expect.file = folder.Write(
+      "z.npz", Zip({{"probabilities.npy", Npy("<f4", "(1, 4)", std::string(16, '\0'))}}));
+  EXPECT_EQ(Mistake(options),
+            options.expect.file.native() +
+                ": 'probabilities' holds FP32 [1,4], expected FP32 [1024,4] or [stages,1024,4]");
+}
+
+TEST(Material, RandomSamplesThatAreToBeAskedForAreFew) {
+  SampleOptions options;
+  options.expect.ask = true;
+  EXPECT_EQ(PrepareMaterial(kModel, options)->samples.rows(), 64);
+  options.rows_per_request = 33;
+  EXPECT_EQ(PrepareMaterial(kModel, options)->samples.rows(), 33);
+  options.rows_per_request = 100;
+  EXPECT_EQ(PrepareMaterial(kModel, options)->samples.rows(), 100);
 }
 
 TEST(Material, RefusesRangesThatDoNotFit) {

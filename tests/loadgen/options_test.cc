@@ -103,7 +103,24 @@ INSTANTIATE_TEST_SUITE_P(
         std::vector<const char*>{"--input-range", "x=2:1"},
         std::vector<const char*>{"--input-range", "=1:2"},
         std::vector<const char*>{"--input-range", "x=1:2", "--samples", "x.npy"},
+        std::vector<const char*>{"--expect", "x.npz"},
+        std::vector<const char*>{"--expect-tolerance", "0.1"},
+        std::vector<const char*>{"--expect", "ask", "--expect-tolerance", "-1"},
         std::vector<const char*>{"--bogus"}, std::vector<const char*>{"stray"}));
+
+TEST(Options, AnswersAreComparedWithAFileOrTheServersOwn) {
+  EXPECT_FALSE(std::get<Options>(Parse({})).samples.expect.given());
+  const ExpectOptions file =
+      std::get<Options>(Parse({"--samples", "x.npz", "--expect", "y.npz"})).samples.expect;
+  EXPECT_EQ(file.file, "y.npz");
+  EXPECT_FALSE(file.ask);
+  EXPECT_EQ(file.tolerance, 0.05);
+  const ExpectOptions ask =
+      std::get<Options>(Parse({"--expect", "ask", "--expect-tolerance", "0.001"})).samples.expect;
+  EXPECT_TRUE(ask.ask);
+  EXPECT_TRUE(ask.file.empty());
+  EXPECT_EQ(ask.tolerance, 0.001);
+}
 
 TEST(Options, ASearchHasShortProbesAndObjectives) {
   const Options options = std::get<Options>(Parse({"--find-max-rate", "--slo", "p99=20ms,p99=1.5s",

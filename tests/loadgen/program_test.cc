@@ -4,15 +4,18 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "escan/time.h"
+#include "load/temporary_folder.h"
+#include "load/zip_files.h"
 #include "loadgen/fake_inference_server.h"
-#include "loadgen/temporary_folder.h"
 
 namespace escan::loadgen {
 namespace {
@@ -149,6 +152,156 @@ TEST(Program, ReportsGoodputAndATimelineOfAnOrdinaryRun) {
   ASSERT_EQ(json["timeline"].size(), 3u);
   EXPECT_EQ(json["timeline"][1]["succeeded"], 10);
   EXPECT_EQ(json["timeline"][1]["within"][0], 10);
+}
+
+// Samples of class and stage 0 and 1, 1 and 2, and 2 and 3, in two requests that are compared.
+class ComparingProgram : public testing::Test {
+ protected:
+  Ended Run(const std::string& arguments) {
+    const std::string samples = folder_.Write(
+        "x.npz",
+        Zip({{"image.npy", Npy("|u1", "(3, 4)", std::string("\0\1\0\0\1\2\0\0\2\3\0\0", 12))}}));
+    return RunProgram(Target(server_) + " --model digits --samples " + samples +
+                      " --once --rows 2 --warmup 0s --json - " + arguments);
+  }
+
+  // What each of the classes is answered with.
+  std::string Expected(std::vector<float> values) {
+    const std::string bytes(reinterpret_cast<const char*>(values.data()),
+                            values.size() * sizeof(float));
+    const std::string file =
+        folder_.Write("y.npz", Zip({{"probabilities.npy", Npy("<f4", "(3, 3)", bytes)}}, true));
+    return "--expect " + file;
+  }
+
+  void Falsify(std::function<void(std::string* probabilities)> change) {
+    server_.set_falsify([change](inference::ModelInferResponse* response) {
+      change(response->mutable_raw_output_contents(0));
+    });
+  }
+
+  FakeInferenceServer server_;
+  const TemporaryFolder folder_;
+};
+
+const std::vector<float> kRight = {.8f, .1f, .1f, .1f, .8f, .1f, .1f, .1f, .8f};
+
+TEST_F(ComparingProgram, RightAnswersAreCounted) {
+  const Ended ended = Run(Expected(kRight));
+  EXPECT_EQ(ended.exit_status, 0) << ended.output;
+  const auto json = nlohmann::json::parse(ended.output);
+  EXPECT_EQ(json["requests"]["succeeded"], 2);
+  EXPECT_EQ(json["compared_samples"]["right"], 3);
+  EXPECT_EQ(json["compared_samples"]["wrong"], 0);
+}
+
+TEST_F(ComparingProgram, ToleratesAPartOfTheLargestRightValue) {
+  std::vector<float> near = kRight;
+  near[1] += 0.03f;
+  EXPECT_EQ(nlohmann::json::parse(Run(Expected(near)).output)["compared_samples"]["wrong"], 0);
+  const Ended strict = Run(Expected(near) + " --expect-tolerance 0.01");
+  EXPECT_EQ(nlohmann::json::parse(strict.output)["compared_samples"]["wrong"], 1);
+}
+
+TEST_F(ComparingProgram, AWrongAnswerIsABadAnswerAndNamesTheSample) {
+  Falsify([](std::string* probabilities) {
+    const float nan = std::nanf("");
+    probabilities->replace(probabilities->size() - 4, 4, reinterpret_cast<const char*>(&nan), 4);
+  });
+  const Ended ended = Run(Expected(kRight));
+  EXPECT_EQ(ended.exit_status, 1);  // no request succeeded
+  const auto json = nlohmann::json::parse(ended.output);
+  EXPECT_EQ(json["errors"][0]["code"], "BAD_ANSWER");
+  EXPECT_EQ(json["errors"][0]["count"], 2);
+  EXPECT_EQ(json["compared_samples"]["right"], 1);
+  EXPECT_EQ(json["compared_samples"]["wrong"], 2);
+  EXPECT_THAT(std::string(json["compared_samples"]["first_wrong"]),
+              testing::AnyOf("sample 1, stage 2, in a request of 2 rows: 'probabilities'[2] is nan "
+                             "where 0.1 is right",
+                             "sample 2, stage 3, in a request of 1 row: 'probabilities'[2] is nan "
+                             "where 0.8 is right"));
+}
+
+TEST_F(ComparingProgram, AnEmptyOrShortOutputIsABadAnswerWhateverIsExpected) {
+  Falsify([](std::string* probabilities) { probabilities->clear(); });
+  EXPECT_EQ(nlohmann::json::parse(Run("").output)["errors"][0]["code"], "BAD_ANSWER");
+  Falsify([](std::string* probabilities) { probabilities->pop_back(); });
+  const Ended ended = Run("");
+  EXPECT_EQ(ended.exit_status, 1);
+  const auto error = nlohmann::json::parse(ended.output)["errors"][0];
+  EXPECT_EQ(error["count"], 2);
+  EXPECT_THAT(std::string(error["first_message"]),
+              testing::AnyOf("'probabilities' has 23 bytes, expected 24 for 2 rows",
+                             "'probabilities' has 11 bytes, expected 12 for 1 rows"));
+}
+
+TEST_F(ComparingProgram, ItCanAskTheServerForEachSampleAlone) {
+  const Ended right = Run("--expect ask");
+  EXPECT_EQ(right.exit_status, 0) << right.output;
+  EXPECT_EQ(server_.requests(), 5);  // three alone, then two
+  EXPECT_EQ(nlohmann::json::parse(right.output)["compared_samples"]["right"], 3);
+  // A server that is wrong only where a request has more than one row.
+  Falsify([](std::string* probabilities) {
+    if (probabilities->size() > 12) std::swap((*probabilities)[3], (*probabilities)[7]);
+  });
+  const Ended wrong = Run("--expect ask");
+  const auto json = nlohmann::json::parse(wrong.output);
+  EXPECT_EQ(json["compared_samples"]["right"], 2);
+  EXPECT_EQ(json["compared_samples"]["wrong"], 1);
+}
+
+TEST_F(ComparingProgram, AServerThatAnswersNanIsNoReference) {
+  Falsify([](std::string* probabilities) {
+    const float nan = std::nanf("");
+    probabilities->replace(0, 4, reinterpret_cast<const char*>(&nan), 4);
+  });
+  const Ended ended = Run("--expect ask");
+  EXPECT_EQ(ended.exit_status, 1);
+  EXPECT_EQ(ended.output,
+            "escan-loadgen: --expect ask: sample 0 alone: 'probabilities' holds nan, which cannot "
+            "be right\n");
+}
+
+TEST(Program, AsksForEachSampleAtEachStageWhereExitsAreControlled) {
+  // The answer tells the stage, so that one plane of right answers would not do.
+  FakeInferenceServer server;
+  server.set_falsify([](inference::ModelInferResponse* response) {
+    const std::string& stages = response->raw_output_contents(1);
+    for (size_t row = 0; row < stages.size() / 4; ++row) {
+      int32_t stage;
+      std::memcpy(&stage, stages.data() + 4 * row, 4);
+      const auto value = static_cast<float>(stage);
+      response->mutable_raw_output_contents(0)->replace(12 * row, 4,
+                                                        reinterpret_cast<const char*>(&value), 4);
+    }
+  });
+  const Ended ended = RunProgram(Target(server) +
+                                 " --model graded --input-range image=0:2 --exit-ratios 0.3,0.5 "
+                                 "--rows 4 --requests 50 --warmup 0s --expect ask --json -");
+  EXPECT_EQ(ended.exit_status, 0) << ended.output;
+  const auto json = nlohmann::json::parse(ended.output);
+  EXPECT_EQ(server.requests(), 3 * 64 + 50);
+  EXPECT_EQ(json["exits"].size(), 3u);
+  EXPECT_EQ(json["compared_samples"]["right"], 200);
+  EXPECT_EQ(json["compared_samples"]["unknown"], 0);
+}
+
+TEST(Program, ASearchShowsWrongAnswers) {
+  FakeInferenceServer server;
+  const TemporaryFolder folder;
+  const std::string files =
+      " --samples " +
+      folder.Write("x.npy", Npy("|u1", "(1, 4)", std::string("\0\1\0\0", 4))).native() +
+      " --expect " +
+      folder
+          .Write("y.npz", Zip({{"probabilities.npy", Npy("<f4", "(1, 3)", std::string(12, '\0'))}}))
+          .native();
+  const Ended ended = RunProgram(Target(server) + files +
+                                 " --find-max-rate --slo p99=30s --start-rate 100 --deadline 30s "
+                                 "--warmup 0s --duration 100ms --max-seconds 1");
+  EXPECT_EQ(ended.exit_status, 1);
+  EXPECT_THAT(ended.output, HasSubstr(" wrong: sample 0, stage 1, in a request of 1 row: "
+                                      "'probabilities'[0] is 0.8 where 0 is right"));
 }
 
 TEST(Program, RefusesExitRatiosForAModelThatCannotBeControlled) {

@@ -5,8 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "load/temporary_folder.h"
 #include "loadgen/report_json.h"
-#include "loadgen/temporary_folder.h"
 
 namespace escan::loadgen {
 namespace {
@@ -142,6 +142,50 @@ TEST(Report, TheJsonHasTheExitsOfEachSegment) {
 TEST(Report, WithoutControlOfExitsThereAreNoSegments) {
   const Report report = BuildReport(ClosedRun(), TenAnswersAndTwoErrors());
   EXPECT_FALSE(nlohmann::json::parse(ToJson(report)).contains("exit_segments"));
+}
+
+// One right, one wrong and one unknown answer to the same sample.
+Report ComparedReport() {
+  RightAnswers right({{.name = "value", .datatype = Datatype::kInt32}}, 1, 0);
+  const std::string value = Bytes<int32_t>({7});
+  right.Set(0, 1, {value});
+  RunDescription run = ClosedRun();
+  run.labelled = false;
+  run.compared = true;
+  Outcome outcome;
+  for (const auto& [stage, answer] : {std::pair(1, 7), {1, 8}, {2, 7}}) {
+    const std::string answered = Bytes<int32_t>({answer});
+    outcome.tally.AddAnswer({.right = &right},
+                            {.exit_stages = Bytes<int32_t>({stage}), .outputs = {answered}});
+  }
+  return BuildReport(run, std::move(outcome));
+}
+
+TEST(Report, TheTextSaysHowManyAnswersWereWrongAndTheFirst) {
+  const std::string wrong =
+      "sample 0, stage 1, in a request of 1 row: 'value' is 8 where 7 is right";
+  EXPECT_THAT(ToText(ComparedReport()),
+              HasSubstr("compared      2 samples, 1 wrong\n"
+                        "first wrong   " +
+                        wrong +
+                        "\n"
+                        "warning       1 samples were answered by a stage of which no right answer "
+                        "is known\n"
+                        "error         1 BAD_ANSWER: " +
+                        wrong + "\n"));
+  EXPECT_THAT(ToText(BuildReport(ClosedRun(), TenAnswersAndTwoErrors())),
+              Not(HasSubstr("compared")));
+}
+
+TEST(Report, TheJsonHasTheComparison) {
+  const auto json = nlohmann::json::parse(ToJson(ComparedReport()))["compared_samples"];
+  EXPECT_EQ(json["right"], 1);
+  EXPECT_EQ(json["wrong"], 1);
+  EXPECT_EQ(json["unknown"], 1);
+  EXPECT_EQ(json["first_wrong"],
+            "sample 0, stage 1, in a request of 1 row: 'value' is 8 where 7 is right");
+  const Report without = BuildReport(ClosedRun(), TenAnswersAndTwoErrors());
+  EXPECT_FALSE(nlohmann::json::parse(ToJson(without)).contains("compared_samples"));
 }
 
 TEST(Report, WarnsWhenTheGeneratorWasLate) {

@@ -2,7 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "loadgen/temporary_folder.h"
+#include "load/temporary_folder.h"
+#include "load/zip_files.h"
 
 namespace escan::loadgen {
 namespace {
@@ -56,7 +57,41 @@ TEST(SampleSet, RefusesFilesThatDoNotMatchTheInputs) {
   EXPECT_EQ(Message(SampleSet::FromFiles({kImage}, {{"image", images}, {"image", masks}})),
             "input 'image' has two files: " + images + " and " + masks);
   EXPECT_EQ(Message(SampleSet::FromFiles({kImage, kMask}, {{"image", images}, {"mask", masks}})),
-            masks + ": holds 2 rows, expected 1 as in " + images);
+            masks + ": holds 2 rows of 'mask', expected 1 as of the inputs before");
+}
+
+TEST(SampleSet, TakesAllInputsFromOneArchive) {
+  const TemporaryFolder folder;
+  const std::string file =
+      folder.Write("x.npz", Zip({{"mask.npy", Npy("|b1", "(2, 1)", std::string("\1\0", 2))},
+                                 {"notes.npy", Npy("|u1", "(7,)", "further")},
+                                 {"image.npy", Npy("|u1", "(2, 2, 2)", "aaaabbbb")}}));
+  const auto samples = SampleSet::FromFiles({kImage, kMask}, {{"", file}});
+  ASSERT_TRUE(samples.ok()) << samples.status();
+  EXPECT_EQ(samples->Rows(0, 1, 1), "bbbb");
+  EXPECT_EQ(samples->Rows(1, 0, 2), std::string_view("\1\0", 2));
+}
+
+TEST(SampleSet, RefusesAnArchiveThatDoesNotMatchTheInputs) {
+  const TemporaryFolder folder;
+  const std::string images = Npy("|u1", "(2, 2, 2)", "aaaabbbb");
+  const std::string file = folder.Write("x.npz", Zip({{"image.npy", images}}));
+  EXPECT_EQ(Message(SampleSet::FromFiles({kImage, kMask}, {{"", file}})),
+            file + ": has no array 'mask'; the model's inputs are image, mask");
+  folder.Write("x.npz", Zip({{"image.npy", images}, {"mask.npy", Npy("|b1", "(1, 1)", "\1")}}));
+  EXPECT_EQ(Message(SampleSet::FromFiles({kImage, kMask}, {{"", file}})),
+            file + ": holds 1 rows of 'mask', expected 2 as of the inputs before");
+}
+
+TEST(SampleSet, GoesRoundUntilThereAreEnoughRows) {
+  const TemporaryFolder folder;
+  const std::string file = folder.Write("x.npy", Npy("|u1", "(2, 2, 2)", "aaaabbbb"));
+  auto samples = SampleSet::FromFiles({kImage}, {{"", file}});
+  samples->RepeatUpTo(2);
+  EXPECT_EQ(samples->rows(), 2);
+  samples->RepeatUpTo(5);
+  EXPECT_EQ(samples->rows(), 5);
+  EXPECT_EQ(samples->Rows(0, 0, 5), "aaaabbbbaaaabbbbaaaa");
 }
 
 TEST(SampleSet, RandomSamplesFollowFromTheSeed) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace escan::loadgen {
 namespace {
 
@@ -107,6 +109,108 @@ TEST(Tally, LabelsNeedScores) {
   tally.AddAnswer(Request(1, 3, kLabels), {kStages, {}});
   EXPECT_EQ(tally.errors().at("BAD_ANSWER").first_message,
             "the label output has 0 raw bytes, expected FP32 for 3 rows");
+}
+
+TEST(Tally, ADefectOfTheAnswerIsAnError) {
+  Tally tally;
+  EXPECT_FALSE(tally.AddAnswer(Request(1, 1), {.defect = "the answer has no output 'scores'"}));
+  EXPECT_EQ(tally.errors().at("BAD_ANSWER").first_message, "the answer has no output 'scores'");
+}
+
+// Two samples, of which stage 1 is known to answer 1 and 2 to the first and the second, and stage 2
+// to answer 10 to the second.
+class ComparingTally : public testing::Test {
+ protected:
+  ComparingTally() {
+    Set(0, 1, 1);
+    Set(1, 1, 2);
+    Set(1, 2, 10);
+  }
+
+  void Set(int64_t sample, int stage, float value) {
+    const std::string bytes = Bytes({value});
+    right_.Set(sample, stage, {bytes});
+  }
+
+  bool Add(Tally& tally, int64_t first_row, const std::string& stages, const std::string& values) {
+    AnsweredRequest request = Request(1, static_cast<int>(values.size() / sizeof(float)));
+    request.right = &right_;
+    request.first_row = first_row;
+    return tally.AddAnswer(request, {.exit_stages = stages, .outputs = {values}});
+  }
+
+  RightAnswers right_{{{.name = "value", .datatype = Datatype::kFp32, .shape = {1}}}, 2, 0.05};
+};
+
+TEST_F(ComparingTally, CountsRightAnswersBySampleAndStage) {
+  Tally tally;
+  EXPECT_TRUE(Add(tally, 0, Bytes<int32_t>({1, 2}), Bytes<float>({1.05f, 10.4f})));
+  EXPECT_TRUE(Add(tally, 1, Bytes<int32_t>({1}), Bytes<float>({2})));
+  EXPECT_EQ(tally.compared().right, 3);
+  EXPECT_EQ(tally.compared().wrong, 0);
+  EXPECT_EQ(tally.succeeded(), 2);
+}
+
+TEST_F(ComparingTally, ARequestWithAWrongRowIsAnErrorThatSaysWhich) {
+  Tally tally;
+  const float nan = std::nanf("");
+  EXPECT_FALSE(Add(tally, 0, Bytes<int32_t>({1, 2}), Bytes<float>({1, nan})));
+  EXPECT_FALSE(Add(tally, 1, Bytes<int32_t>({1}), Bytes<float>({10})));
+  const std::string first =
+      "sample 1, stage 2, in a request of 2 rows: 'value'[0] is nan where 10 is right";
+  EXPECT_EQ(tally.compared().right, 1);
+  EXPECT_EQ(tally.compared().wrong, 2);
+  EXPECT_EQ(tally.compared().first_wrong, first);
+  EXPECT_EQ(tally.errors().at("BAD_ANSWER").count, 2);
+  EXPECT_EQ(tally.errors().at("BAD_ANSWER").first_message, first);
+  EXPECT_EQ(tally.succeeded(), 0);
+  EXPECT_EQ(tally.samples(), 0);
+}
+
+TEST_F(ComparingTally, WhereExitsAreControlledTheStageThatWasAskedForIsRight) {
+  const std::string difficulties = Bytes<float>({0.5f, 1.5f});
+  const auto add = [&](Tally& tally, std::initializer_list<float> values) {
+    const std::string bytes = Bytes(values);
+    AnsweredRequest request = Request(1, 2);
+    request.right = &right_;
+    request.difficulties = difficulties;
+    return tally.AddAnswer(request, {.exit_stages = Bytes<int32_t>({1, 1}), .outputs = {bytes}});
+  };
+  Tally tally;
+  EXPECT_TRUE(add(tally, {1, 10}));
+  EXPECT_FALSE(add(tally, {1, 2}));
+  EXPECT_EQ(tally.compared().first_wrong,
+            "sample 1, stage 2 (it left at 1), in a request of 2 rows: 'value'[0] is 2 where 10 is "
+            "right");
+}
+
+TEST_F(ComparingTally, SamplesAreRepeatedInARequest) {
+  Tally tally;
+  EXPECT_TRUE(Add(tally, 0, Bytes<int32_t>({1, 1, 1, 1, 1}), Bytes<float>({1, 2, 1, 2, 1})));
+  EXPECT_FALSE(Add(tally, 0, Bytes<int32_t>({1, 1, 1, 1, 1}), Bytes<float>({1, 2, 1, 2, 2})));
+  EXPECT_EQ(tally.compared().first_wrong,
+            "sample 0, stage 1, in a request of 5 rows: 'value'[0] is 2 where 1 is right");
+}
+
+TEST_F(ComparingTally, AStageWithoutARightAnswerIsCountedAndNoError) {
+  Tally tally;
+  EXPECT_TRUE(Add(tally, 0, Bytes<int32_t>({2, 3}), Bytes<float>({7, 7})));
+  EXPECT_EQ(tally.compared().unknown, 2);
+  EXPECT_EQ(tally.compared().right, 0);
+  EXPECT_EQ(tally.samples(), 2);
+}
+
+TEST_F(ComparingTally, MergesWhatWasCompared) {
+  Tally first, second;
+  Add(first, 0, Bytes<int32_t>({1}), Bytes<float>({1}));
+  Add(second, 0, Bytes<int32_t>({1}), Bytes<float>({3}));
+  Add(second, 0, Bytes<int32_t>({3}), Bytes<float>({3}));
+  first.Merge(std::move(second));
+  EXPECT_EQ(first.compared().right, 1);
+  EXPECT_EQ(first.compared().wrong, 1);
+  EXPECT_EQ(first.compared().unknown, 1);
+  EXPECT_EQ(first.compared().first_wrong,
+            "sample 0, stage 1, in a request of 1 row: 'value'[0] is 3 where 1 is right");
 }
 
 TEST(Tally, MergesWhatThreadsCounted) {

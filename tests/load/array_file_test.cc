@@ -1,12 +1,12 @@
-#include "loadgen/array_file.h"
+#include "load/array_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <zlib.h>
 
-#include "loadgen/temporary_folder.h"
+#include "load/temporary_folder.h"
 
-namespace escan::loadgen {
+namespace escan {
 namespace {
 
 using testing::ElementsAre;
@@ -131,4 +131,4 @@ TEST(Labels, MustBeOneIntegerARow) {
 }
 
 }  // namespace
-}  // namespace escan::loadgen
+}  // namespace escan

@@ -7,13 +7,13 @@
 #include <fstream>
 #include <string>
 
-namespace escan::loadgen {
+namespace escan {
 
 // A folder that is removed with its files at the end of the test.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = testing::TempDir() + "/loadgen_test.XXXXXX";
+    std::string name = testing::TempDir() + "/escan_test.XXXXXX";
     folder_ = mkdtemp(name.data());
   }
   ~TemporaryFolder() { std::filesystem::remove_all(folder_); }
@@ -42,4 +42,4 @@ inline std::string Npy(const std::string& type, const std::string& shape, const 
   return file + header + data;
 }
 
-}  // namespace escan::loadgen
+}  // namespace escan

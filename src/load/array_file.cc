@@ -1,4 +1,4 @@
-#include "loadgen/array_file.h"
+#include "load/array_file.h"
 
 #include <zlib.h>
 
@@ -20,8 +20,9 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "load/zip_archive.h"
 
-namespace escan::loadgen {
+namespace escan {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "raw contents are little-endian");
@@ -241,6 +242,28 @@ absl::StatusOr<Array> ReadArrayFile(const std::filesystem::path& file) {
   return array;
 }
 
+absl::StatusOr<std::map<std::string, Array>> ReadArrayArchive(const std::filesystem::path& file) {
+  const auto wrong = [&file](const absl::Status& status, absl::string_view what) {
+    return absl::Status(status.code(), absl::StrCat(file.native(), ": ", what, status.message()));
+  };
+  absl::StatusOr<std::string> content = ReadMaybeCompressed(file);
+  if (!content.ok()) return content.status();
+  if (!IsZip(*content)) return wrong(absl::InvalidArgumentError("is not a .npz file"), "");
+  absl::StatusOr<std::vector<ZipMember>> members = ReadZip(*content);
+  if (!members.ok()) return wrong(members.status(), "");
+  std::map<std::string, Array> arrays;
+  for (ZipMember& member : *members) {
+    const std::string name(absl::StripSuffix(member.name, ".npy"));
+    absl::StatusOr<Array> array = ParseArray(std::move(member.content));
+    if (!array.ok()) return wrong(array.status(), absl::StrCat("array '", name, "' "));
+    if (!arrays.emplace(name, *std::move(array)).second) {
+      return wrong(absl::InvalidArgumentError("is there twice"),
+                   absl::StrCat("array '", name, "' "));
+    }
+  }
+  return arrays;
+}
+
 absl::StatusOr<std::vector<int64_t>> ReadLabels(const std::filesystem::path& file) {
   absl::StatusOr<Array> array = ReadArrayFile(file);
   if (!array.ok()) return array.status();
@@ -268,4 +291,4 @@ absl::StatusOr<std::vector<int64_t>> ReadLabels(const std::filesystem::path& fil
   }
 }
 
-}  // namespace escan::loadgen
+}  // namespace escan
