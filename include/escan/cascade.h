@@ -83,6 +83,8 @@ struct GpuOptions {
   friend bool operator==(const GpuOptions&, const GpuOptions&) = default;
 };
 
+std::string_view FallbackName(const GpuOptions& options);  // "none", "fp32"
+
 // One model of a cascade.
 struct StageSpec {
   std::string name;

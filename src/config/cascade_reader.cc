@@ -14,6 +14,7 @@
 #include "config/slots.h"
 #include "config/stage_reader.h"
 #include "config/tensor_reader.h"
+#include "load/probe_rows.h"
 
 namespace escan {
 namespace {
@@ -37,7 +38,7 @@ class CascadeReader {
                 const std::vector<Device>& devices, MpsConfig::Mode mps)
       : mistakes_before_(node.mistakes()->count()),
         map_(node, {"name", "max_rows", "deadline", "latency_objective", "slots", "inputs",
-                    "outputs", "stages", "profile", "plan"}),
+                    "outputs", "stages", "probe", "profile", "plan"}),
         folder_(folder),
         devices_(devices),
         mps_(mps) {}
@@ -45,6 +46,7 @@ class CascadeReader {
   CascadeConfig Read() {
     ReadContract();
     ReadStages();
+    ReadProbe();
     config_.profile = map_["profile"].AsPath(folder_).value_or("");
     if (PlanCanBeChecked()) ReadPlanOrItsFile();
     if (map_.node().mistakes()->count() == mistakes_before_) {
@@ -84,6 +86,15 @@ class CascadeReader {
       StageSpec stage = ReadStage(elements[i], spec(), last, folder_);
       spec().stages.push_back(std::move(stage));
     }
+  }
+
+  void ReadProbe() {
+    const NodeReader node = map_["probe"];
+    if (!node.present()) return;
+    spec().probe = node.AsPath(folder_).value_or("");
+    if (spec().probe.empty() || spec().inputs.empty()) return;
+    const absl::StatusOr<std::vector<std::string>> rows = ReadProbeRows(spec());
+    if (!rows.ok()) node.AddMistake(std::string(rows.status().message()));
   }
 
   void ReadPlanOrItsFile() {

@@ -108,9 +108,9 @@ class ProfileReader {
   }
 
   void ReadStageCosts(const NodeReader& node, const StageSpec& stage) {
-    const MapReader map(node,
-                        {"name", "model", "precision", "layout", "execution", "buckets", "step_us",
-                         "steady_step_us", "device_time_us", "input_bytes", "memory_bytes"});
+    const MapReader map(
+        node, {"name", "model", "precision", "layout", "execution", "fallback", "buckets",
+               "step_us", "steady_step_us", "device_time_us", "input_bytes", "memory_bytes"});
     const NodeReader name = map.Required("name");
     StageKey& stage_key = key().stages.emplace_back();
     stage_key.name = name.AsString().value_or("");

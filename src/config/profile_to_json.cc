@@ -25,6 +25,7 @@ Json StageJson(const StageKey& key, const StageCosts& costs) {
           {"precision", Name(key.gpu.precision)},
           {"layout", Name(key.gpu.layout)},
           {"execution", Name(key.gpu.execution)},
+          {"fallback", FallbackName(key.gpu)},
           {"buckets", costs.buckets},
           {"step_us", Microseconds(costs.step)},
           {"steady_step_us", Microseconds(costs.steady_step)},

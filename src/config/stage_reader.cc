@@ -70,7 +70,7 @@ void ReadExecutor(const MapReader& map, const std::filesystem::path& folder, Sta
 // How a GPU runs the stage of `map`.
 GpuOptions ReadGpuOptionsOf(const MapReader& map, ExecutorKind executor) {
   if (executor != ExecutorKind::kNull) return ReadGpuOptions(map);
-  for (const char* key : {"precision", "layout", "execution"}) {
+  for (const char* key : {"precision", "layout", "execution", "fallback"}) {
     if (map[key].present()) map[key].AddMistake(kNotOfTheNullExecutor);
   }
   return {};
@@ -190,13 +190,16 @@ GpuOptions ReadGpuOptions(const MapReader& map) {
       map["execution"]
           .AsOneOf({Named(Execution::kAuto), Named(Execution::kGraph), Named(Execution::kEager)})
           .value_or(options.execution);
+  options.fp32_fallback = map["fallback"]
+                              .AsOneOf<bool>({{"none", false}, {"fp32", true}})
+                              .value_or(options.fp32_fallback);
   return options;
 }
 
 StageSpec ReadStage(const NodeReader& node, const CascadeSpec& cascade, bool last,
                     const std::filesystem::path& folder) {
   const MapReader map(node, {"name", "executor", "model", "precision", "layout", "execution",
-                             "inputs", "outputs", "buckets", "exit"});
+                             "fallback", "inputs", "outputs", "buckets", "exit"});
   StageSpec stage;
   stage.name = ReadStageName(map.Required("name"), cascade);
   ReadExecutor(map, folder, &stage);

@@ -92,6 +92,7 @@ void PutStage(YAML::Emitter& out, const StageSpec& stage, const CascadeSpec& cas
     Put(out, "precision", std::string(Name(stage.gpu.precision)));
     Put(out, "layout", std::string(Name(stage.gpu.layout)));
     Put(out, "execution", std::string(Name(stage.gpu.execution)));
+    Put(out, "fallback", std::string(FallbackName(stage.gpu)));
   }
   std::vector<std::string> inputs;
   for (const TensorRef& ref : stage.inputs) inputs.push_back(NameOf(ref, cascade));

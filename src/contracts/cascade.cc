@@ -48,6 +48,10 @@ std::optional<Enum> FindIn(const std::array<std::pair<Enum, std::string_view>, k
 std::string_view Name(ExitScore score) { return NameIn(kScoreNames, score); }
 std::string_view Name(Precision precision) { return NameIn(kPrecisionNames, precision); }
 std::string_view Name(MemoryLayout layout) { return NameIn(kLayoutNames, layout); }
+std::string_view FallbackName(const GpuOptions& options) {
+  return options.fp32_fallback ? "fp32" : "none";
+}
+
 std::string_view Name(Execution execution) { return NameIn(kExecutionNames, execution); }
 
 std::optional<ExitScore> ParseExitScore(std::string_view name) { return FindIn(kScoreNames, name); }

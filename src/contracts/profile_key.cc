@@ -35,6 +35,7 @@ class Comparison {
     Compare(stage + "precision", Name(measured.gpu.precision), Name(present.gpu.precision));
     Compare(stage + "layout", Name(measured.gpu.layout), Name(present.gpu.layout));
     Compare(stage + "execution", Name(measured.gpu.execution), Name(present.gpu.execution));
+    Compare(stage + "fallback", FallbackName(measured.gpu), FallbackName(present.gpu));
   }
 
   const std::optional<std::string>& reason() const { return reason_; }

@@ -345,6 +345,7 @@ void EngineLoop::HandleEnd(WorkerId worker, TimePoint now) {
     spdlog::warn("worker ended model={} worker={} pid={} how=\"{}\"", environment_.cascade->name,
                  worker, link.process().pid(), how);
   }
+  last_checks_[worker] = link.checks();
   links_.Remove(worker);
   scheduler_.WorkerGone(worker, end, now);
   fleet_.Exited(worker, incarnation, how, now);
@@ -405,7 +406,7 @@ void EngineLoop::PublishReady() {
 
 EngineStatus EngineLoop::Status() const {
   return {.stages = StagesStatus(changer_.plan(), scheduler_, fleet_),
-          .workers = WorkersStatus(fleet_, links_),
+          .workers = WorkersStatus(fleet_, links_, last_checks_),
           .plan = changer_.plan(),
           .slots = environment_.slots->slots(),
           .slots_in_use = environment_.slots->in_use(),

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -116,6 +117,8 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   std::function<void(bool)> on_ready_change_;
   std::function<void(int)> on_device_fault_;
   std::atomic<bool> ready_{false};
+  // Of workers that have no process now: what the last one found before it ended.
+  std::map<WorkerId, std::vector<BucketCheck>> last_checks_;
   uint64_t worker_restarts_ = 0;
   bool stopping_ = false;
   EngineStatus last_status_;

@@ -1,31 +1,25 @@
 #include "engine/probe_slab.h"
 
 #include <cstring>
-#include <random>
 #include <string>
+#include <vector>
 
-#include "load/random_tensor.h"
+#include "load/probe_rows.h"
 
 namespace escan {
-namespace {
-
-// Large buckets are filled with the same rows over and over, so that a few, whose right answers
-// take the CPU some time, check each place of a batch.
-constexpr uint32_t kRandomRows = 4;
-constexpr uint64_t kSeed = 1;
-
-}  // namespace
 
 absl::StatusOr<Slab> MakeProbeSlab(const CascadeSpec& cascade, const SlabLayout& layout) {
+  const absl::StatusOr<std::vector<std::string>> rows = ReadProbeRows(cascade);
+  if (!rows.ok()) return rows.status();
   SlabLayout of_probes = layout;
-  of_probes.slots = kRandomRows;
+  of_probes.slots =
+      static_cast<uint32_t>(rows->front().size() / cascade.inputs.front().row_bytes());
   absl::StatusOr<Slab> slab = Slab::Create(of_probes);
   if (!slab.ok()) return slab;
-  std::mt19937_64 random(kSeed);
   for (size_t i = 0; i < cascade.inputs.size(); ++i) {
+    const size_t bytes = cascade.inputs[i].row_bytes();
     for (SlotId slot = 0; slot < of_probes.slots; ++slot) {
-      const std::string row = RandomTensor(cascade.inputs[i], 1, random);
-      std::memcpy(slab->At(slot, layout.inputs[i]), row.data(), row.size());
+      std::memcpy(slab->At(slot, layout.inputs[i]), (*rows)[i].data() + slot * bytes, bytes);
     }
   }
   return slab;

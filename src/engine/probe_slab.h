@@ -7,9 +7,8 @@
 
 namespace escan {
 
-// Rows of requests that every worker of the cascade is checked with before it is ready, in slots of
-// `layout`: the same random ones at every start, within declared ranges. Their outputs are zero.
-// Errors are those of Slab::Create.
+// The rows of ReadProbeRows() in slots of `layout`, whose outputs are zero. Errors are those of
+// ReadProbeRows and Slab::Create.
 absl::StatusOr<Slab> MakeProbeSlab(const CascadeSpec& cascade, const SlabLayout& layout);
 
 }  // namespace escan

@@ -5,7 +5,9 @@
 
 namespace escan {
 
-std::vector<EngineStatus::Worker> WorkersStatus(const Fleet& fleet, const WorkerLinks& links) {
+std::vector<EngineStatus::Worker> WorkersStatus(
+    const Fleet& fleet, const WorkerLinks& links,
+    const std::map<WorkerId, std::vector<BucketCheck>>& last_checks) {
   std::vector<EngineStatus::Worker> workers;
   for (const Fleet::Member& member : fleet.members()) {
     EngineStatus::Worker worker{.member = member};
@@ -17,6 +19,8 @@ std::vector<EngineStatus::Worker> WorkersStatus(const Fleet& fleet, const Worker
       worker.multiprocessors = static_cast<int>(link->reported().multiprocessors);
       worker.device_memory = static_cast<size_t>(link->reported().device_memory);
       worker.checks = link->checks();
+    } else if (const auto last = last_checks.find(member.id); last != last_checks.end()) {
+      worker.checks = last->second;
     }
     workers.push_back(std::move(worker));
   }

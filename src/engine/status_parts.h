@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "engine/engine.h"
@@ -10,7 +11,10 @@
 namespace escan {
 
 // EngineStatus::workers: every member of the fleet with what its process, if any, last said.
-std::vector<EngineStatus::Worker> WorkersStatus(const Fleet& fleet, const WorkerLinks& links);
+// `last_checks` has those of the last process of workers that have none now.
+std::vector<EngineStatus::Worker> WorkersStatus(
+    const Fleet& fleet, const WorkerLinks& links,
+    const std::map<WorkerId, std::vector<BucketCheck>>& last_checks);
 
 // EngineStatus::stages, one for each policy of `plan`.
 std::vector<EngineStatus::Stage> StagesStatus(const Plan& plan, const Scheduler& scheduler,

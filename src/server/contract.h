@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "escan/cascade.h"
+#include "escan/tensor_values.h"
 #include "inference/grpc_service.pb.h"
 #include "server/raw_bytes.h"
 #include "server/request_parameters.h"
@@ -43,10 +44,6 @@ absl::Status CheckVersion(absl::string_view model, absl::string_view version);
 absl::StatusOr<CheckedRequest> CheckRequest(const CascadeSpec& cascade,
                                             const std::vector<TensorSpec>& outputs,
                                             const WireRequest& request);
-
-// Looks at the elements of one input's row, in memory form: InvalidArgument naming the row and the
-// value for one outside the input's declared range, and for a BOOL that is neither 0 nor 1.
-absl::Status CheckValues(const TensorSpec& input, int row, const std::byte* data);
 
 // The longest message that a valid request for the cascade takes on the wire.
 size_t MaxRequestBytes(const CascadeSpec& cascade);

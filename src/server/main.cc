@@ -17,6 +17,7 @@
 #include "server/local_workers.h"
 #include "server/profile_command.h"
 #include "server/profile_notice.h"
+#include "server/verify_command.h"
 #include "workers/cpu_share.h"
 
 namespace escan {
@@ -31,6 +32,9 @@ struct Flags {
   std::optional<std::string> metrics;
   std::optional<std::string> admin;
   bool check_config = false;
+  bool load = false;
+  bool verify = false;
+  bool all_shares = false;
   std::string write_profile;
   std::string model;
   std::string log_level = "info";
@@ -46,8 +50,19 @@ void Declare(CLI::App& app, Flags* flags) {
                  "ADDR:PORT for Prometheus, or off, in place of server.metrics");
   app.add_option("--admin", flags->admin,
                  "unix:PATH or loopback ADDR:PORT for escanctl, in place of server.admin");
-  app.add_flag("--check-config", flags->check_config,
-               "Validate the configuration, print it with all defaults, and exit");
+  CLI::Option* const check =
+      app.add_flag("--check-config", flags->check_config,
+                   "Validate the configuration, print it with all defaults, and exit");
+  app.add_flag("--load", flags->load,
+               "Also load every stage and compare what it answers, at the shares of the plans")
+      ->needs(check);
+  CLI::Option* const verify =
+      app.add_flag("--verify", flags->verify,
+                   "Serve nothing, but print which stages answer rightly on the first device, at "
+                   "which shares, in "
+                   "which way and how fast, and exit: with 1 where something is wrong");
+  app.add_flag("--all-shares", flags->all_shares, "At all shares, not only those of the plans")
+      ->needs(verify);
   CLI::Option* const profile = app.add_option(
       "--write-profile", flags->write_profile,
       "Serve nothing, but measure what a cascade's stages cost on the first device, write it to "
@@ -186,6 +201,24 @@ int MeasureProfile(const Flags& flags, const WorkerPrograms& programs, const Gpu
   return absl::IsInvalidArgument(status) ? kWrongUse : kFailed;
 }
 
+VerifyCommand VerificationOf(const Flags& flags, const WorkerPrograms& programs,
+                             const GpuList& gpus, Config config) {
+  SetUpLog(flags.log_level == "info" ? "warn" : flags.log_level);
+  if (config.cache.empty()) config.cache = DefaultCache(Variable);
+  Profiles profiles = LoadProfiles(flags, config, SiteOf(config, gpus));
+  return {.config = std::move(config),
+          .profiles = std::move(profiles),
+          .all_shares = flags.all_shares,
+          .programs = programs,
+          .torch = {.option = flags.torch, .variable = Variable}};
+}
+
+int ExitStatusOf(const absl::Status& status) {
+  if (status.ok()) return EXIT_SUCCESS;
+  std::cerr << status.message() << '\n';
+  return kFailed;
+}
+
 int Serve(const Flags& flags, const WorkerPrograms& programs, const GpuList& gpus, Config config,
           const UniqueFd& signal_fd) {
   SetUpLog(flags.log_level);
@@ -221,7 +254,8 @@ int Main(int argc, char** argv) {
     std::cerr << programs.status().message() << '\n';
     return kFailed;
   }
-  const UniqueFd signal_fd = flags.check_config ? UniqueFd() : TakeSignals();
+  const bool runs_workers = !flags.check_config || flags.load;
+  const UniqueFd signal_fd = runs_workers ? TakeSignals() : UniqueFd();
   const GpuList gpus = UsableGpus(*programs, Variable);
   absl::StatusOr<Config> config = ReadConfig(flags, gpus);
   if (!config.ok()) {
@@ -229,8 +263,14 @@ int Main(int argc, char** argv) {
     return kWrongUse;
   }
   if (flags.check_config) {
-    std::cout << ToYaml(*config);
-    return EXIT_SUCCESS;
+    std::cout << ToYaml(*config) << std::flush;
+    if (!flags.load) return EXIT_SUCCESS;
+    return ExitStatusOf(
+        LoadAll(VerificationOf(flags, *programs, gpus, *std::move(config)), signal_fd.get()));
+  }
+  if (flags.verify) {
+    return ExitStatusOf(Verify(VerificationOf(flags, *programs, gpus, *std::move(config)),
+                               signal_fd.get(), std::cout));
   }
   if (!flags.write_profile.empty()) {
     return MeasureProfile(flags, *programs, gpus, *std::move(config), signal_fd);

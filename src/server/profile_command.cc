@@ -1,16 +1,11 @@
 #include "server/profile_command.h"
 
-#include <poll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <functional>
 #include <iostream>
 #include <memory>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -18,35 +13,14 @@
 #include "absl/strings/str_join.h"
 #include "config/files.h"
 #include "config/profile_file.h"
-#include "ipc/unique_fd.h"
 #include "profiling/measurement_log.h"
 #include "profiling/profiler.h"
 #include "profiling/progress_display.h"
-#include "server/address_check.h"
+#include "server/offline_command.h"
 #include "workers/cpu_share.h"
 
 namespace escan {
 namespace {
-
-// Calls back, on a thread of its own, when `fd` can be read; at most once, and not after its end.
-class Watch {
- public:
-  Watch(int fd, std::function<void()> on_readable)
-      : end_(eventfd(0, EFD_CLOEXEC)), thread_([this, fd, on_readable = std::move(on_readable)] {
-          std::array<pollfd, 2> polled = {{{fd, POLLIN, 0}, {end_.get(), POLLIN, 0}}};
-          while (poll(polled.data(), polled.size(), -1) < 0) {
-          }
-          if (polled[0].revents != 0) on_readable();
-        }) {}
-  ~Watch() {
-    eventfd_write(end_.get(), 1);
-    thread_.join();
-  }
-
- private:
-  const UniqueFd end_;
-  std::thread thread_;
-};
 
 absl::StatusOr<const CascadeSpec*> CascadeNamed(const Config& config, const std::string& model) {
   const std::vector<CascadeConfig>& cascades = config.cascades;
@@ -60,18 +34,6 @@ absl::StatusOr<const CascadeSpec*> CascadeNamed(const Config& config, const std:
   return absl::InvalidArgumentError(
       model.empty() ? absl::StrCat("--model: expected one of ", names)
                     : absl::StrCat("--model: there is no '", model, "', expected one of ", names));
-}
-
-// Where one cannot listen for another reason than that somebody does, nobody is disturbed.
-absl::Status CheckNobodyServes(const ServerConfig& server) {
-  for (const std::string& address : {server.listen, server.admin, server.metrics}) {
-    if (address.empty()) continue;
-    const absl::Status status = CheckAddressIsFree(address);
-    if (!absl::IsUnavailable(status) && !absl::IsAlreadyExists(status)) continue;
-    return absl::UnavailableError(absl::StrCat(
-        "a daemon serves there and would disturb the measurement: ", status.message()));
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<Profile> Measure(const ProfileCommand& command, const CascadeSpec& cascade,
@@ -91,7 +53,7 @@ absl::StatusOr<Profile> Measure(const ProfileCommand& command, const CascadeSpec
                      .on_progress = [&display](const Profiler::Progress& progress) {
                        display.Show(progress, Clock::now());
                      }});
-  const Watch watch(signal_fd, [&profiler] { profiler.Stop(); });
+  const ReadableWatch watch(signal_fd, [&profiler] { profiler.Stop(); });
   return profiler.Run();
 }
 

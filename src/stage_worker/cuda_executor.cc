@@ -43,6 +43,8 @@ absl::Status CudaExecutor::Prepare(const Progress& progress) {
   if (!status.ok()) return status;
   const int total = PreparationSteps(options_.stages);
   int done = 0;
+  absl::Status
+      wrong;  // of the first stage that answers wrongly; what the others do is looked at too
   for (Host& host : hosts_) {
     status = PrepareBuckets(host, [&] { progress(done++, total); });
     if (status.ok()) status = Rehearse(host);
@@ -50,8 +52,13 @@ absl::Status CudaExecutor::Prepare(const Progress& progress) {
       status = GpuVerification(*this, *options_.probes, *gpu_, multiprocessors_, options_.log)
                    .Run(&host.model, &checks_);
     }
-    if (!status.ok()) return status;
+    if (absl::IsDataLoss(status)) {
+      wrong.Update(status);
+    } else if (!status.ok()) {
+      return status;
+    }
   }
+  if (!wrong.ok()) return wrong;
   registered_probes_.reset();
   UpdateMemory();
   progress(total, total);

@@ -15,13 +15,20 @@ TorchExecutor::TorchExecutor(std::vector<WorkerStage> stages, const Slab& slab,
     : stages_(std::move(stages)), slab_(slab), probes_(probes), on_loaded_(std::move(on_loaded)) {}
 
 absl::Status TorchExecutor::Prepare(const Progress& progress) {
+  absl::Status
+      wrong;  // of the first stage that answers wrongly; what the others do is looked at too
   for (const WorkerStage& stage : stages_) {
     if (const absl::Status status = CheckScore(stage); !status.ok()) return status;
     absl::StatusOr<TorchModel> model = TorchModel::Load(stage, probes_, &checks_);
+    if (absl::IsDataLoss(model.status())) {
+      wrong.Update(model.status());
+      continue;
+    }
     if (!model.ok()) return model.status();
     on_loaded_(stage, model->variant());
     models_.push_back(*std::move(model));
   }
+  if (!wrong.ok()) return wrong;
   const int total = PreparationSteps(stages_);
   int done = 0;
   for (TorchModel& model : models_) {
