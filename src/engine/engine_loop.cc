@@ -27,8 +27,8 @@ EngineLoop::EngineLoop(const Environment& environment, const Plan& plan,
                  environment.options->scheduler),
       fleet_(this, environment.options->fleet),
       changer_(environment.cascade->name, plan, &fleet_, &scheduler_),
-      links_(*environment.cascade, *environment.layout, *environment.slab, *environment.options,
-             poller_.get()),
+      links_(*environment.cascade, *environment.layout, *environment.slab, environment.models,
+             *environment.options, poller_.get()),
       starts_(*environment.options, fleet_, &links_),
       completions_(static_cast<size_t>(environment.slots->slots())) {}
 

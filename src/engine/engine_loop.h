@@ -12,6 +12,7 @@
 #include "engine/completer.h"
 #include "engine/engine.h"
 #include "engine/mailbox.h"
+#include "engine/model_files.h"
 #include "engine/pause_detector.h"
 #include "engine/plan_changer.h"
 #include "engine/poller.h"
@@ -32,6 +33,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
     const EngineOptions* options = nullptr;
     const SlabLayout* layout = nullptr;
     const Slab* slab = nullptr;
+    ModelFiles* models = nullptr;  // nobody else's meanwhile
     SlotPool* slots = nullptr;
     std::shared_ptr<Mailbox> mailbox;
     Completer* completer = nullptr;

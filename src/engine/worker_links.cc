@@ -12,14 +12,19 @@
 namespace escan {
 
 WorkerLinks::WorkerLinks(const CascadeSpec& cascade, const SlabLayout& layout, const Slab& slab,
-                         const EngineOptions& options, Poller* poller)
-    : cascade_(cascade), layout_(layout), slab_(slab), options_(options), poller_(poller) {}
+                         ModelFiles* models, const EngineOptions& options, Poller* poller)
+    : cascade_(cascade),
+      layout_(layout),
+      slab_(slab),
+      models_(*models),
+      options_(options),
+      poller_(poller) {}
 
 absl::Status WorkerLinks::Start(WorkerId worker, uint32_t incarnation, const WorkerGroup& role,
                                 const CpuShare& share) {
   const absl::StatusOr<WorkerCommand> command = options_.host->CommandFor(role);
   if (!command.ok()) return command.status();
-  const WorkerSpec spec{
+  WorkerSpec spec{
       .cascade = cascade_.name,
       .worker = worker,
       .incarnation = incarnation,
@@ -32,6 +37,10 @@ absl::Status WorkerLinks::Start(WorkerId worker, uint32_t incarnation, const Wor
       .cache = options_.cache,
       .stages = WorkerStagesOf(cascade_, layout_, role.stages),
   };
+  for (WorkerStage& stage : spec.stages) {
+    models_.Complete(&stage);
+    models_.WarnOfChange(stage);
+  }
   absl::StatusOr<WorkerProcess> process = WorkerProcess::Spawn(*command, spec, slab_);
   if (!process.ok()) return process.status();
   absl::Status watched =

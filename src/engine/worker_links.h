@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "engine/engine.h"
+#include "engine/model_files.h"
 #include "engine/poller.h"
 #include "engine/worker_link.h"
 #include "ipc/slab.h"
@@ -19,7 +20,7 @@ class WorkerLinks {
  public:
   // All of it outlives this.
   WorkerLinks(const CascadeSpec& cascade, const SlabLayout& layout, const Slab& slab,
-              const EngineOptions& options, Poller* poller);
+              ModelFiles* models, const EngineOptions& options, Poller* poller);
 
   // Starts a process for `worker`, which has none, and watches its socket and its end.
   absl::Status Start(WorkerId worker, uint32_t incarnation, const WorkerGroup& role,
@@ -45,6 +46,7 @@ class WorkerLinks {
   const CascadeSpec& cascade_;
   const SlabLayout& layout_;
   const Slab& slab_;
+  ModelFiles& models_;
   const EngineOptions& options_;
   Poller* const poller_;
   std::map<WorkerId, std::unique_ptr<WorkerLink>> links_;

@@ -180,6 +180,8 @@ void ReadStage(ObjectReader& reader, WorkerStage* stage) {
   reader.Read("name", &stage->name);
   reader.Read("executor", &ParseExecutorKind, &stage->executor);
   reader.Read("model", &stage->model);
+  reader.Read("model_fd", -1, kMost<int>, &stage->model_fd);
+  reader.Read("model_digest", &stage->model_digest);
   reader.Read("inputs", &ReadTensor, &stage->inputs);
   reader.Read("outputs", &ReadTensor, &stage->outputs);
   reader.Read("buckets", 1, kMaxBatchRows, &stage->buckets);
@@ -234,6 +236,8 @@ std::string ToJson(const WorkerSpec& spec) {
                       {"name", stage.name},
                       {"executor", Name(stage.executor)},
                       {"model", stage.model},
+                      {"model_fd", stage.model_fd},
+                      {"model_digest", stage.model_digest},
                       {"inputs", TensorsToJson(stage.inputs)},
                       {"outputs", TensorsToJson(stage.outputs)},
                       {"buckets", stage.buckets},

@@ -26,7 +26,10 @@ struct WorkerStage {
   int index = 0;  // in the cascade; what frames name
   std::string name;
   ExecutorKind executor = ExecutorKind::kTorchScript;
-  std::string model;                // path of the weights
+  std::string model;  // path of the weights, for messages
+  // The model's file, open in the process that has this; -1: it is still to be opened.
+  int model_fd = -1;
+  std::string model_digest;         // HashName() of what the file must hold; empty: anything
   std::vector<SlabTensor> inputs;   // arguments of forward(), in order
   std::vector<SlabTensor> outputs;  // results of forward(), in order
   std::vector<int> buckets;
@@ -74,5 +77,7 @@ absl::StatusOr<WorkerSpec> ReadWorkerSpec(int fd);
 inline constexpr int kWorkerSocketFd = 3;
 inline constexpr int kWorkerSlabFd = 4;
 inline constexpr int kWorkerSpecFd = 5;
+// The model files of its stages have the numbers from here on, as their `model_fd` says.
+inline constexpr int kWorkerFirstModelFd = 7;
 
 }  // namespace escan

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <vector>
+
 #include "absl/status/statusor.h"
 #include "ipc/frame_socket.h"
 #include "ipc/slab.h"
+#include "ipc/unique_fd.h"
 #include "ipc/worker_spec.h"
 
 namespace escan {
@@ -12,6 +15,7 @@ struct Inheritance {
   FrameSocket socket;
   WorkerSpec spec;
   Slab slab;
+  std::vector<UniqueFd> models;  // what the spec's stages name
 };
 
 // Takes it over: the descriptors are the result's from now on and close on exec. Call once, early

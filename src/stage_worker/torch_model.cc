@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "escan/time.h"
+#include "stage_worker/model_file.h"
 #include "stage_worker/stage_tensors.h"
 #include "stage_worker/torch_datatype.h"
 #include "stage_worker/torch_tensors.h"
@@ -26,6 +27,12 @@ constexpr int kWarmUpRuns = 3;
 // together, one at least.
 constexpr int kTimedRuns = 10;
 constexpr Duration kTimedRunsLimit = std::chrono::milliseconds(200);
+
+absl::StatusOr<std::vector<ModuleVariant>> ReadVariants(const WorkerStage& stage) {
+  const absl::StatusOr<ModelFile> file = ModelFile::Read(stage);
+  if (!file.ok()) return file.status();
+  return ReadModuleVariants(*file);
+}
 
 }  // namespace
 
@@ -133,7 +140,7 @@ absl::Status TorchModel::State::KeepFastest(std::vector<ModuleVariant> variants)
 absl::StatusOr<TorchModel> TorchModel::Load(const WorkerStage& stage) {
   auto state = std::make_unique<State>(State{.stage = stage});
   const auto load = [&] {
-    absl::StatusOr<std::vector<ModuleVariant>> variants = ReadModuleVariants(stage.model);
+    absl::StatusOr<std::vector<ModuleVariant>> variants = ReadVariants(stage);
     if (!variants.ok()) return variants.status();
     absl::Status status = CheckArgumentCount(variants->front().module, stage.inputs.size());
     if (status.ok()) status = state->AllocateInputs();

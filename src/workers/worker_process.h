@@ -28,7 +28,8 @@ struct WorkerCommand {
 // goes there too), and an empty standard input.
 class WorkerProcess {
  public:
-  // Errors are those of ChildProcess::Spawn; neither waits for anything.
+  // The spec's model files are open here, and are duplicated for the child, whose own numbers its
+  // spec has. Errors are those of ChildProcess::Spawn; neither waits for anything.
   static absl::StatusOr<WorkerProcess> Spawn(const WorkerCommand& command, const WorkerSpec& spec,
                                              const Slab& slab);
 

@@ -48,7 +48,9 @@ TEST_F(BadModel, IsCutShort) {
   ExpectError(ScalarCascade(file), "not a TorchScript file: ");
 }
 
-TEST_F(BadModel, IsAFolder) { ExpectError(ScalarCascade(folder_), "not a TorchScript file"); }
+TEST_F(BadModel, IsAFolder) {
+  ExpectError(ScalarCascade(folder_), "cannot read the model: Is a directory");
+}
 
 TEST_F(BadModel, HasNoForward) {
   ExpectError(ScalarCascade(Save("def backward(self, x): return x")),
