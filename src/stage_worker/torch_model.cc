@@ -74,7 +74,7 @@ absl::Status TorchModel::State::Forward(int rows) {
     const absl::Status status = CheckOutputs(values, stage, rows, /*any_float=*/false);
     if (!status.ok()) return status;
     outputs.clear();
-    for (const c10::IValue& value : values) outputs.push_back(value.toTensor().contiguous());
+    for (const c10::IValue& value : values) outputs.push_back(InPlainMemory(value.toTensor()));
     return absl::OkStatus();
   });
 }
