@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "escan/content_hash.h"
 #include "ipc/unique_fd.h"
+#include "stage_worker/model_format.h"
 
 namespace escan {
 namespace {
@@ -56,10 +57,13 @@ absl::StatusOr<ModelFile> ModelFile::Read(const WorkerStage& stage) {
   if (!bytes.ok()) return bytes.status();
   ModelFile file(std::move(bytes->data), bytes->size);
   const std::string digest = HashName(file.hash());
-  if (stage.model_digest.empty() || stage.model_digest == digest) return file;
-  return absl::FailedPreconditionError(
-      absl::StrCat("the file has changed since the daemon began to serve it (digest ", digest,
-                   ", expected ", stage.model_digest, "): restart escand to serve the new one"));
+  if (!stage.model_digest.empty() && stage.model_digest != digest) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the file has changed since the daemon began to serve it (digest ", digest,
+                     ", expected ", stage.model_digest, "): restart escand to serve the new one"));
+  }
+  if (const absl::Status status = CheckModelFormat(file.content()); !status.ok()) return status;
+  return file;
 }
 
 }  // namespace escan

@@ -11,12 +11,12 @@
 
 namespace escan {
 
-// What a stage's model file holds, all of it in memory.
+// What a stage's model file holds, all of it in memory: TorchScript.
 class ModelFile {
  public:
   // Reads the descriptor that the stage has, or the file at its path where it has none.
-  // FailedPrecondition when the content is not the one whose digest the stage has. No error names
-  // the stage or the file.
+  // FailedPrecondition when the content is not the one whose digest the stage has, InvalidArgument
+  // when it is no TorchScript or is damaged. No error names the stage or the file.
   static absl::StatusOr<ModelFile> Read(const WorkerStage& stage);
 
   std::string_view content() const { return {bytes_.get(), size_}; }

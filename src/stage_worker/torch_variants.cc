@@ -39,7 +39,7 @@ absl::StatusOr<Module> LoadModule(std::string_view bytes) {
   });
   if (module.ok()) return module;
   return absl::InvalidArgumentError(
-      absl::StrCat("not a TorchScript file: ", module.status().message()));
+      absl::StrCat("libtorch cannot load it: ", module.status().message()));
 }
 
 }  // namespace
