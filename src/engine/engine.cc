@@ -9,6 +9,7 @@
 #include "engine/completer.h"
 #include "engine/engine_loop.h"
 #include "engine/mailbox.h"
+#include "engine/model_files.h"
 #include "engine/probe_slab.h"
 #include "engine/slot_pool.h"
 
@@ -22,17 +23,21 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const CascadeSpec& cascade
   if (!slab.ok()) return slab.status();
   absl::StatusOr<Slab> probes = MakeProbeSlab(cascade, *layout);
   if (!probes.ok()) return probes.status();
+  absl::StatusOr<ModelFiles> models = ModelFiles::Open(cascade);
+  if (!models.ok()) return models.status();
   absl::StatusOr<std::unique_ptr<Mailbox>> mailbox = Mailbox::Create();
   if (!mailbox.ok()) return mailbox.status();
 
   std::unique_ptr<Engine> engine(new Engine(cascade, options, *layout, std::move(*slab),
-                                            std::move(*probes), std::move(*mailbox)));
+                                            std::move(*probes), std::move(*models),
+                                            std::move(*mailbox)));
   absl::StatusOr<std::unique_ptr<EngineLoop>> loop =
       EngineLoop::Create({.cascade = &engine->cascade_,
                           .options = &engine->options_,
                           .layout = &engine->layout_,
                           .slab = &engine->slab_,
                           .probes = &engine->probes_,
+                          .models = engine->models_.get(),
                           .slots = engine->slots_.get(),
                           .mailbox = engine->mailbox_,
                           .completer = engine->completer_.get()},
@@ -45,12 +50,13 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const CascadeSpec& cascade
 }
 
 Engine::Engine(const CascadeSpec& cascade, const EngineOptions& options, const SlabLayout& layout,
-               Slab slab, Slab probes, std::shared_ptr<Mailbox> mailbox)
+               Slab slab, Slab probes, ModelFiles models, std::shared_ptr<Mailbox> mailbox)
     : cascade_(cascade),
       options_(options),
       layout_(layout),
       slab_(std::move(slab)),
       probes_(std::move(probes)),
+      models_(std::make_unique<ModelFiles>(std::move(models))),
       slots_(std::make_unique<SlotPool>(static_cast<int>(layout.slots))),
       arrivals_(std::make_unique<ArrivalMeter>()),
       mailbox_(std::move(mailbox)),

@@ -30,6 +30,7 @@ class ArrivalMeter;
 class Completer;
 class EngineLoop;
 class Mailbox;
+class ModelFiles;
 class SlotPool;
 
 struct EngineOptions {
@@ -98,7 +99,8 @@ struct PlanChange {
 // of it blocks. Outputs of an answered row lie at output(slot, answer(slot).stage, ...).
 class Engine {
  public:
-  // Starts the workers and returns without waiting for them.
+  // Reads the models, starts the workers and returns without waiting for them. NotFound and other
+  // errors of the file system name the stage and its model.
   static absl::StatusOr<std::unique_ptr<Engine>> Start(const CascadeSpec& cascade, const Plan& plan,
                                                        const EngineOptions& options);
   // Ends everything at once; requests still inside complete with kUnavailable first.
@@ -147,13 +149,14 @@ class Engine {
 
  private:
   Engine(const CascadeSpec& cascade, const EngineOptions& options, const SlabLayout& layout,
-         Slab slab, Slab probes, std::shared_ptr<Mailbox> mailbox);
+         Slab slab, Slab probes, ModelFiles models, std::shared_ptr<Mailbox> mailbox);
 
   const CascadeSpec cascade_;
   const EngineOptions options_;
   const SlabLayout layout_;
   const Slab slab_;
   const Slab probes_;  // rows that workers are checked with before they are ready
+  const std::unique_ptr<ModelFiles> models_;  // the loop's
   const std::unique_ptr<SlotPool> slots_;
   const std::unique_ptr<ArrivalMeter> arrivals_;
   const std::shared_ptr<Mailbox> mailbox_;

@@ -42,7 +42,7 @@ EngineLoop::EngineLoop(const Environment& environment, const Plan& plan,
       fleet_(this, environment.options->fleet),
       changer_(environment.cascade->name, plan, &fleet_, &scheduler_),
       links_(*environment.cascade, *environment.layout, *environment.slab, *environment.probes,
-             *environment.options, poller_.get()),
+             environment.models, *environment.options, poller_.get()),
       starts_(*environment.options, fleet_, &links_),
       completions_(static_cast<size_t>(environment.slots->slots())) {}
 

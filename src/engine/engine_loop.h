@@ -13,6 +13,7 @@
 #include "engine/completer.h"
 #include "engine/engine.h"
 #include "engine/mailbox.h"
+#include "engine/model_files.h"
 #include "engine/pause_detector.h"
 #include "engine/plan_changer.h"
 #include "engine/poller.h"
@@ -34,6 +35,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
     const SlabLayout* layout = nullptr;
     const Slab* slab = nullptr;
     const Slab* probes = nullptr;
+    ModelFiles* models = nullptr;  // nobody else's meanwhile
     SlotPool* slots = nullptr;
     std::shared_ptr<Mailbox> mailbox;
     Completer* completer = nullptr;

@@ -12,11 +12,13 @@
 namespace escan {
 
 WorkerLinks::WorkerLinks(const CascadeSpec& cascade, const SlabLayout& layout, const Slab& slab,
-                         const Slab& probes, const EngineOptions& options, Poller* poller)
+                         const Slab& probes, ModelFiles* models, const EngineOptions& options,
+                         Poller* poller)
     : cascade_(cascade),
       layout_(layout),
       slab_(slab),
       probes_(probes),
+      models_(*models),
       options_(options),
       poller_(poller) {}
 
@@ -24,7 +26,7 @@ absl::Status WorkerLinks::Start(WorkerId worker, uint32_t incarnation, const Wor
                                 const CpuShare& share) {
   const absl::StatusOr<WorkerCommand> command = options_.host->CommandFor(role);
   if (!command.ok()) return command.status();
-  const WorkerSpec spec{
+  WorkerSpec spec{
       .cascade = cascade_.name,
       .worker = worker,
       .incarnation = incarnation,
@@ -39,6 +41,11 @@ absl::Status WorkerLinks::Start(WorkerId worker, uint32_t incarnation, const Wor
       .stages = WorkerStagesOf(cascade_, layout_, role.stages),
       .feeders = WorkerStagesOf(cascade_, layout_, FeedersOf(cascade_, role.stages)),
   };
+  for (WorkerStage& stage : spec.feeders) models_.Complete(&stage);
+  for (WorkerStage& stage : spec.stages) {
+    models_.Complete(&stage);
+    models_.WarnOfChange(stage);
+  }
   absl::StatusOr<WorkerProcess> process = WorkerProcess::Spawn(*command, spec, slab_, &probes_);
   if (!process.ok()) return process.status();
   absl::Status watched =

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "engine/engine.h"
+#include "engine/model_files.h"
 #include "engine/poller.h"
 #include "engine/worker_link.h"
 #include "ipc/slab.h"
@@ -19,7 +20,7 @@ class WorkerLinks {
  public:
   // All of it outlives this.
   WorkerLinks(const CascadeSpec& cascade, const SlabLayout& layout, const Slab& slab,
-              const Slab& probes, const EngineOptions& options, Poller* poller);
+              const Slab& probes, ModelFiles* models, const EngineOptions& options, Poller* poller);
 
   // Starts a process for `worker`, which has none, and watches its socket and its end.
   absl::Status Start(WorkerId worker, uint32_t incarnation, const WorkerGroup& role,
@@ -46,6 +47,7 @@ class WorkerLinks {
   const SlabLayout& layout_;
   const Slab& slab_;
   const Slab& probes_;
+  ModelFiles& models_;
   const EngineOptions& options_;
   Poller* const poller_;
   std::map<WorkerId, std::unique_ptr<WorkerLink>> links_;

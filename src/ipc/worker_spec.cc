@@ -55,6 +55,8 @@ Json StagesToJson(const std::vector<WorkerStage>& stages) {
                     {"name", stage.name},
                     {"executor", Name(stage.executor)},
                     {"model", stage.model},
+                    {"model_fd", stage.model_fd},
+                    {"model_digest", stage.model_digest},
                     {"inputs", TensorsToJson(stage.inputs)},
                     {"outputs", TensorsToJson(stage.outputs)},
                     {"buckets", stage.buckets},
@@ -63,7 +65,8 @@ Json StagesToJson(const std::vector<WorkerStage>& stages) {
                     {"gpu",
                      {{"precision", Name(stage.gpu.precision)},
                       {"layout", Name(stage.gpu.layout)},
-                      {"execution", Name(stage.gpu.execution)}}}});
+                      {"execution", Name(stage.gpu.execution)},
+                      {"fp32_fallback", stage.gpu.fp32_fallback}}}});
   }
   return json;
 }
@@ -87,6 +90,13 @@ class ObjectReader {
     if (json == nullptr) return;
     if (!json->is_string()) return Fail(Path(key), *json, "a string");
     *value = json->get_ref<const std::string&>();
+  }
+
+  void Read(const char* key, bool* value) {
+    const Json* json = Member(key);
+    if (json == nullptr) return;
+    if (!json->is_boolean()) return Fail(Path(key), *json, "true or false");
+    *value = json->get<bool>();
   }
 
   template <typename Enum>
@@ -193,6 +203,7 @@ void ReadGpuOptions(ObjectReader& reader, GpuOptions* options) {
   reader.Read("precision", &ParsePrecision, &options->precision);
   reader.Read("layout", &ParseMemoryLayout, &options->layout);
   reader.Read("execution", &ParseExecution, &options->execution);
+  reader.Read("fp32_fallback", &options->fp32_fallback);
 }
 
 void ReadStage(ObjectReader& reader, WorkerStage* stage) {
@@ -200,6 +211,8 @@ void ReadStage(ObjectReader& reader, WorkerStage* stage) {
   reader.Read("name", &stage->name);
   reader.Read("executor", &ParseExecutorKind, &stage->executor);
   reader.Read("model", &stage->model);
+  reader.Read("model_fd", -1, kMost<int>, &stage->model_fd);
+  reader.Read("model_digest", &stage->model_digest);
   reader.Read("inputs", &ReadTensor, &stage->inputs);
   reader.Read("outputs", &ReadTensor, &stage->outputs);
   reader.Read("buckets", 1, kMaxBatchRows, &stage->buckets);

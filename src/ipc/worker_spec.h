@@ -26,7 +26,10 @@ struct WorkerStage {
   int index = 0;  // in the cascade; what frames name
   std::string name;
   ExecutorKind executor = ExecutorKind::kTorchScript;
-  std::string model;                // path of the weights
+  std::string model;  // path of the weights, for messages
+  // The model's file, open in the process that has this; -1: it is still to be opened.
+  int model_fd = -1;
+  std::string model_digest;         // HashName() of what the file must hold; empty: anything
   std::vector<SlabTensor> inputs;   // arguments of forward(), in order
   std::vector<SlabTensor> outputs;  // results of forward(), in order
   std::vector<int> buckets;
@@ -82,5 +85,7 @@ inline constexpr int kWorkerSocketFd = 3;
 inline constexpr int kWorkerSlabFd = 4;
 inline constexpr int kWorkerSpecFd = 5;
 inline constexpr int kWorkerProbesFd = 6;  // a slab of the same stride, whose inputs are filled
+// The model files of its stages have the numbers from here on, as their `model_fd` says.
+inline constexpr int kWorkerFirstModelFd = 7;
 
 }  // namespace escan

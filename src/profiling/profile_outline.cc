@@ -50,7 +50,7 @@ absl::StatusOr<ProfileKey> KeyOf(const CascadeSpec& cascade, const ProfilingSite
     key.torch = site.torch;
     const absl::StatusOr<uint64_t> hash = ContentHashOfFile(stage.model);
     if (!hash.ok()) return hash.status();
-    stage_key.model_hash = absl::StrCat("fnv1a64:", absl::Hex(*hash, absl::kZeroPad16));
+    stage_key.model_hash = HashName(*hash);
   }
   return key;
 }

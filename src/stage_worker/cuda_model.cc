@@ -4,17 +4,16 @@
 
 #include <algorithm>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "escan/content_hash.h"
 #include "stage_worker/cuda_module.h"
 #include "stage_worker/cuda_variants.h"
 #include "stage_worker/gpu_memory.h"
 #include "stage_worker/gpu_status.h"
 #include "stage_worker/graph_transform.h"
+#include "stage_worker/model_file.h"
 #include "stage_worker/stage_tensors.h"
 #include "stage_worker/torch_datatype.h"
 #include "stage_worker/torch_gpu_state.h"
@@ -25,6 +24,8 @@ namespace escan {
 
 struct FrozenStage {
   torch::jit::Module module;
+  uint64_t file_hash = 0;
+  uint64_t file_bytes = 0;
 };
 
 namespace {
@@ -70,12 +71,9 @@ std::string InputTypes(const WorkerStage& stage) {
   });
 }
 
-absl::StatusOr<GpuChoiceKey> KeyOf(const WorkerStage& stage, GpuChoiceKey key) {
-  const absl::StatusOr<uint64_t> hash = ContentHashOfFile(stage.model);
-  if (!hash.ok()) return hash.status();
-  std::error_code unknown;  // gives a size that no model has
-  key.model_hash = *hash;
-  key.model_bytes = std::filesystem::file_size(stage.model, unknown);
+GpuChoiceKey KeyOf(const WorkerStage& stage, const FrozenStage& frozen, GpuChoiceKey key) {
+  key.model_hash = frozen.file_hash;
+  key.model_bytes = frozen.file_bytes;
   key.inputs = InputTypes(stage);
   key.options = stage.gpu;
   key.buckets = stage.buckets;
@@ -127,13 +125,16 @@ struct CudaModel::State {
 
 absl::StatusOr<std::shared_ptr<const FrozenStage>> ReadFrozenStage(const WorkerStage& stage) {
   const auto read = [&]() -> absl::StatusOr<std::shared_ptr<const FrozenStage>> {
-    const absl::StatusOr<torch::jit::Module> loaded = ReadModule(stage.model);
+    const absl::StatusOr<ModelFile> file = ModelFile::Read(stage);
+    if (!file.ok()) return file.status();
+    const absl::StatusOr<torch::jit::Module> loaded = ReadModule(*file);
     if (!loaded.ok()) return loaded.status();
     const absl::Status status = CheckArgumentCount(*loaded, stage.inputs.size());
     if (!status.ok()) return status;
     const absl::StatusOr<torch::jit::Module> frozen = FreezeModule(*loaded);
     if (!frozen.ok()) return frozen.status();
-    return std::make_shared<const FrozenStage>(FrozenStage{*frozen});
+    return std::make_shared<const FrozenStage>(FrozenStage{
+        .module = *frozen, .file_hash = file->hash(), .file_bytes = file->content().size()});
   };
   absl::StatusOr<std::shared_ptr<const FrozenStage>> frozen = read();
   if (!frozen.ok()) return Annotate(StageLabel(stage), frozen.status());
@@ -149,9 +150,7 @@ absl::StatusOr<GpuChoice> CudaModel::State::FindKept() {
 }
 
 absl::Status CudaModel::State::Choose() {
-  const absl::StatusOr<GpuChoiceKey> of_stage = KeyOf(stage, environment.key);
-  if (!of_stage.ok()) return of_stage.status();
-  key = *of_stage;
+  key = KeyOf(stage, *frozen, environment.key);
   absl::StatusOr<GpuChoice> kept = FindKept();
   UniqueFd reserved;  // equal workers start together, and would disturb each other's trials
   if (!kept.ok()) {

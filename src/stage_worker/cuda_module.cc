@@ -115,7 +115,7 @@ absl::StatusOr<std::vector<at::Tensor>> CudaModule::Forward(std::byte* inputs, i
     if (!status.ok()) return status;
     std::vector<at::Tensor> outputs;
     for (const c10::IValue& value : values) {
-      outputs.push_back(value.toTensor().to(kGpu).contiguous());
+      outputs.push_back(InPlainMemory(value.toTensor().to(kGpu)));
     }
     return outputs;
   });

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <utility>
+#include <vector>
 
 #include "ipc/unique_fd.h"
 
@@ -15,6 +16,20 @@ bool IsFrameSocket(int fd) {
   int type = 0;
   socklen_t size = sizeof(type);
   return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
+}
+
+absl::StatusOr<std::vector<UniqueFd>> TakeModels(const WorkerSpec& spec) {
+  std::vector<UniqueFd> models;
+  for (const std::vector<WorkerStage>* stages : {&spec.stages, &spec.feeders}) {
+    for (const WorkerStage& stage : *stages) {
+      if (stage.model_fd < 0) continue;
+      if (::fcntl(stage.model_fd, F_SETFD, FD_CLOEXEC) != 0) {
+        return absl::UnavailableError("a model file that a daemon hands over is missing");
+      }
+      models.emplace_back(stage.model_fd);
+    }
+  }
+  return models;
 }
 
 }  // namespace
@@ -35,7 +50,10 @@ absl::StatusOr<Inheritance> TakeInheritance() {
   if (!spec.ok()) return spec.status();
   absl::StatusOr<Slab> slab = Slab::Map(std::move(slab_fd), spec->slots, spec->stride);
   if (!slab.ok()) return slab.status();
-  Inheritance given{std::move(socket), *std::move(spec), *std::move(slab), std::nullopt};
+  absl::StatusOr<std::vector<UniqueFd>> models = TakeModels(*spec);
+  if (!models.ok()) return models.status();
+  Inheritance given{std::move(socket), *std::move(spec), *std::move(slab), *std::move(models),
+                    std::nullopt};
   UniqueFd probes_fd(kWorkerProbesFd);
   if (given.spec.probes == 0) return given;
   absl::StatusOr<Slab> probes =

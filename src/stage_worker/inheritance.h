@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "ipc/frame_socket.h"
@@ -14,7 +15,8 @@ struct Inheritance {
   FrameSocket socket;
   WorkerSpec spec;
   Slab slab;
-  std::optional<Slab> probes;  // where the spec has some
+  std::vector<UniqueFd> models;  // what the spec's stages name
+  std::optional<Slab> probes;    // where the spec has some
 };
 
 // Takes it over: the descriptors are the result's from now on and close on exec. Call once, early

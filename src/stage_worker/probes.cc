@@ -109,15 +109,14 @@ absl::Status Probes::Prepare(const std::vector<WorkerStage>& stages, const Cache
   return absl::OkStatus();
 }
 
-std::string Probes::KeyOf(const WorkerStage& stage, uint64_t model_hash,
-                          const std::string& libraries) const {
+std::string Probes::KeyOf(const WorkerStage& stage, const std::string& libraries) const {
   std::string inputs(BytesOf(stage.inputs, rows()), '\0');
   auto* batch = reinterpret_cast<std::byte*>(inputs.data());
   for (const SlabTensor& input : stage.inputs) {
     GatherRows(slab_, AllSlots(slab_), input, batch);
     batch += RowBytes(input) * slab_.slots();
   }
-  return Dump({{"model_hash", model_hash},
+  return Dump({{"model", stage.model_digest},
                {"rows", rows()},
                {"inputs", TensorsOf(stage.inputs)},
                {"inputs_hash", ContentHash(inputs)},
@@ -131,9 +130,7 @@ absl::StatusOr<Reference> Probes::Find(const WorkerStage& stage, const CacheFold
   if (stage.executor == ExecutorKind::kNull) {
     return Reference{.outputs = std::string(bytes, '\0'), .remark = ""};
   }
-  const absl::StatusOr<uint64_t> model_hash = ContentHashOfFile(stage.model);
-  if (!model_hash.ok()) return model_hash.status();
-  const std::string key = KeyOf(stage, *model_hash, libraries);
+  const std::string key = KeyOf(stage, libraries);
   const std::string name =
       absl::StrCat("reference-", absl::Hex(ContentHash(key), absl::kZeroPad16));
   const auto kept = [&]() -> std::optional<Reference> {

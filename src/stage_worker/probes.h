@@ -57,8 +57,7 @@ class Probes {
   Probes(Slab slab, size_t stride) : slab_(std::move(slab)), stride_(stride) {}
 
   const Reference& at(int stage) const { return *references_[static_cast<size_t>(stage)]; }
-  std::string KeyOf(const WorkerStage& stage, uint64_t model_hash,
-                    const std::string& libraries) const;
+  std::string KeyOf(const WorkerStage& stage, const std::string& libraries) const;
   absl::StatusOr<Reference> Find(const WorkerStage& stage, const CacheFolder& cache,
                                  const std::string& libraries, const Compute& compute) const;
 

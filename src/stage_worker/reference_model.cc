@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "stage_worker/answer_comparison.h"
+#include "stage_worker/model_file.h"
 #include "stage_worker/stage_tensors.h"
 #include "stage_worker/torch_datatype.h"
 #include "stage_worker/torch_tensors.h"
@@ -69,7 +70,7 @@ class ReferenceModel {
       if (!status.ok()) return status;
       Outputs outputs;
       for (const c10::IValue& value : values) {
-        const at::Tensor rows_of = value.toTensor().resolve_conj().resolve_neg().contiguous();
+        const at::Tensor rows_of = InPlainMemory(value.toTensor());
         outputs.emplace_back(static_cast<const char*>(rows_of.const_data_ptr()), rows_of.nbytes());
       }
       return outputs;
@@ -155,7 +156,9 @@ std::vector<SlotId> AllSlots(const Slab& slab) {
 }
 
 absl::StatusOr<Reference> Compute(const WorkerStage& stage, const Probes& probes) {
-  absl::StatusOr<torch::jit::Module> module = ReadModule(stage.model);
+  const absl::StatusOr<ModelFile> file = ModelFile::Read(stage);
+  if (!file.ok()) return file.status();
+  absl::StatusOr<torch::jit::Module> module = ReadModule(*file);
   if (!module.ok()) return module.status();
   absl::Status status = CheckArgumentCount(*module, stage.inputs.size());
   if (!status.ok()) return status;

@@ -15,6 +15,7 @@
 #include "escan/time.h"
 #include "stage_worker/bucket_checks.h"
 #include "stage_worker/exit_scores.h"
+#include "stage_worker/model_file.h"
 #include "stage_worker/stage_tensors.h"
 #include "stage_worker/torch_datatype.h"
 #include "stage_worker/torch_tensors.h"
@@ -30,6 +31,12 @@ constexpr int kWarmUpRuns = 3;
 // together, one at least.
 constexpr int kTimedRuns = 10;
 constexpr Duration kTimedRunsLimit = std::chrono::milliseconds(200);
+
+absl::StatusOr<std::vector<ModuleVariant>> ReadVariants(const WorkerStage& stage) {
+  const absl::StatusOr<ModelFile> file = ModelFile::Read(stage);
+  if (!file.ok()) return file.status();
+  return ReadModuleVariants(*file);
+}
 
 // How a variant did.
 struct VariantTrial {
@@ -87,7 +94,7 @@ absl::Status TorchModel::State::Forward(int rows) {
     outputs.clear();
     output_rows.clear();
     for (const c10::IValue& value : values) {
-      outputs.push_back(value.toTensor().contiguous());
+      outputs.push_back(InPlainMemory(value.toTensor()));
       output_rows.push_back(static_cast<const std::byte*>(outputs.back().const_data_ptr()));
     }
     Score(rows);
@@ -205,7 +212,7 @@ absl::StatusOr<TorchModel> TorchModel::Load(const WorkerStage& stage, const Prob
                                             std::vector<BucketCheck>* checks) {
   auto state = std::make_unique<State>(State{.stage = stage});
   const auto load = [&] {
-    absl::StatusOr<std::vector<ModuleVariant>> variants = ReadModuleVariants(stage.model);
+    absl::StatusOr<std::vector<ModuleVariant>> variants = ReadVariants(stage);
     if (!variants.ok()) return variants.status();
     absl::Status status = CheckArgumentCount(variants->front().module, stage.inputs.size());
     if (status.ok()) status = state->AllocateInputs();

@@ -1,6 +1,6 @@
 #include "stage_worker/torch_tensors.h"
 
-#include <ATen/core/Tensor.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <array>
@@ -79,6 +79,11 @@ absl::Status CheckOutputs(const std::vector<c10::IValue>& values, const WorkerSt
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+at::Tensor InPlainMemory(const at::Tensor& tensor) {
+  if (tensor._is_zerotensor()) return at::zeros(tensor.sizes(), tensor.options());
+  return tensor.resolve_conj().resolve_neg().contiguous();
 }
 
 absl::Status Annotate(const std::string& prefix, const absl::Status& status) {

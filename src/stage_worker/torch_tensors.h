@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
 #include <ATen/core/ivalue.h>
 
 #include <string>
@@ -24,6 +25,11 @@ std::vector<c10::IValue> Elements(c10::IValue value);
 // most 32 bits where one is declared. The error names the output, what was found and expected.
 absl::Status CheckOutputs(const std::vector<c10::IValue>& values, const WorkerStage& stage,
                           int rows, bool any_float);
+
+// A tensor of these values whose memory can be read as it lies there, row by row: torch keeps
+// strides, a sign, a conjugation and "all zeros" beside the memory. The tensor itself where that is
+// so already. Whoever takes a pointer to a tensor of a model takes it from this.
+at::Tensor InPlainMemory(const at::Tensor& tensor);
 
 // `prefix`: the message of `status`.
 absl::Status Annotate(const std::string& prefix, const absl::Status& status);

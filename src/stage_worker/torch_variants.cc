@@ -1,9 +1,11 @@
 #include "stage_worker/torch_variants.h"
 
+#include <caffe2/serialize/read_adapter_interface.h>
+
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <fstream>
+#include <memory>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 
@@ -12,28 +14,38 @@ namespace {
 
 using torch::jit::Module;
 
-absl::Status CheckReadable(const std::string& file) {
-  errno = 0;
-  if (std::ifstream(file, std::ios::binary)) return absl::OkStatus();
-  return absl::NotFoundError(absl::StrCat("cannot open the model: ", std::strerror(errno)));
-}
+// Gives libtorch what lies in memory, which outlives this.
+class MemoryReader : public caffe2::serialize::ReadAdapterInterface {
+ public:
+  explicit MemoryReader(std::string_view bytes) : bytes_(bytes) {}
 
-absl::StatusOr<Module> LoadModule(const std::string& file) {
+  size_t size() const override { return bytes_.size(); }
+  size_t read(uint64_t position, void* to, size_t size, const char* /*what*/) const override {
+    if (position >= bytes_.size()) return 0;
+    const std::string_view part = bytes_.substr(position, size);
+    std::memcpy(to, part.data(), part.size());
+    return part.size();
+  }
+
+ private:
+  const std::string_view bytes_;
+};
+
+absl::StatusOr<Module> LoadModule(std::string_view bytes) {
   absl::StatusOr<Module> module = CatchTorchErrors([&]() -> absl::StatusOr<Module> {
-    Module loaded = torch::jit::load(file, at::kCPU);
+    Module loaded = torch::jit::load(std::make_shared<MemoryReader>(bytes), at::kCPU);
     loaded.eval();
     return loaded;
   });
   if (module.ok()) return module;
   return absl::InvalidArgumentError(
-      absl::StrCat("not a TorchScript file: ", module.status().message()));
+      absl::StrCat("libtorch cannot load it: ", module.status().message()));
 }
 
 }  // namespace
 
-absl::StatusOr<Module> ReadModule(const std::string& file) {
-  if (const absl::Status readable = CheckReadable(file); !readable.ok()) return readable;
-  absl::StatusOr<Module> loaded = LoadModule(file);
+absl::StatusOr<Module> ReadModule(const ModelFile& file) {
+  absl::StatusOr<Module> loaded = LoadModule(file.content());
   if (loaded.ok() && !loaded->find_method("forward")) {
     return absl::InvalidArgumentError("the module has no method 'forward'");
   }
@@ -48,7 +60,7 @@ absl::StatusOr<Module> FreezeModule(const Module& module) {
       absl::StrCat("cannot freeze the module: ", frozen.status().message()));
 }
 
-absl::StatusOr<std::vector<ModuleVariant>> ReadModuleVariants(const std::string& file) {
+absl::StatusOr<std::vector<ModuleVariant>> ReadModuleVariants(const ModelFile& file) {
   const absl::StatusOr<Module> loaded = ReadModule(file);
   if (!loaded.ok()) return loaded.status();
   const absl::StatusOr<Module> frozen = FreezeModule(*loaded);

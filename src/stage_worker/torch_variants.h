@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "stage_worker/model_file.h"
 #include "stage_worker/torch_error.h"
 
 namespace escan {
@@ -33,9 +34,8 @@ struct ModuleVariant {
   bool last_resort = false;  // to be run where no other answers rightly
 };
 
-// Reads a TorchScript file that has a forward(), onto the CPU. Errors: NotFound, InvalidArgument
-// with what is wrong with the file.
-absl::StatusOr<torch::jit::Module> ReadModule(const std::string& file);
+// Reads TorchScript that has a forward(), onto the CPU. InvalidArgument says what is wrong with it.
+absl::StatusOr<torch::jit::Module> ReadModule(const ModelFile& file);
 
 // The module with its weights as constants, which later passes need. InvalidArgument says why not.
 absl::StatusOr<torch::jit::Module> FreezeModule(const torch::jit::Module& module);
@@ -43,7 +43,7 @@ absl::StatusOr<torch::jit::Module> FreezeModule(const torch::jit::Module& module
 // The ways to run the module of a file on the CPU, the surest first: "frozen", then "optimized"
 // where libtorch can optimise it for inference, and as a last resort "plain", as it is. Errors are
 // those of the two above.
-absl::StatusOr<std::vector<ModuleVariant>> ReadModuleVariants(const std::string& file);
+absl::StatusOr<std::vector<ModuleVariant>> ReadModuleVariants(const ModelFile& file);
 
 // OK when the module's forward() can be called with so many tensors.
 absl::Status CheckArgumentCount(const torch::jit::Module& module, size_t tensors);

@@ -16,7 +16,7 @@ namespace escan {
 
 // All that a choice depends on.
 struct GpuChoiceKey {
-  uint64_t model_hash = 0;  // ContentHashOfFile() of the model's file
+  uint64_t model_hash = 0;  // ContentHash() of the model's file
   uint64_t model_bytes = 0;
   std::string inputs;  // "UINT8 [N,4], FP32 [N,1]"
   GpuOptions options;

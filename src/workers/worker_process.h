@@ -28,8 +28,9 @@ struct WorkerCommand {
 // goes there too), and an empty standard input.
 class WorkerProcess {
  public:
-  // Errors are those of ChildProcess::Spawn; neither waits for anything.
-  // `probes` is there where the spec has some.
+  // The spec's model files are open here, and are duplicated for the child, whose own numbers its
+  // spec has. `probes` is there where the spec has some. Errors are those of ChildProcess::Spawn;
+  // neither waits for anything.
   static absl::StatusOr<WorkerProcess> Spawn(const WorkerCommand& command, const WorkerSpec& spec,
                                              const Slab& slab, const Slab* probes = nullptr);
 

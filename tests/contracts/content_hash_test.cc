@@ -1,5 +1,6 @@
 #include "escan/content_hash.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -26,12 +27,20 @@ TEST(ContentHash, OfAFileIsThatOfItsBytes) {
     const std::string content(size, 'a');
     std::ofstream(file, std::ios::binary) << content;
     EXPECT_EQ(ContentHashOfFile(file).value(), ContentHash(content));
+    const int fd = ::open(file.c_str(), O_RDONLY);
+    ASSERT_EQ(::lseek(fd, 3, SEEK_SET), 3);
+    EXPECT_EQ(ContentHashOfFile(fd).value(), ContentHash(content));
+    EXPECT_EQ(::lseek(fd, 0, SEEK_CUR), 3);
+    ::close(fd);
   }
   std::filesystem::remove(file);
   const absl::Status absent = ContentHashOfFile(file).status();
   EXPECT_TRUE(absl::IsNotFound(absent));
   EXPECT_EQ(absent.message(), "cannot read " + file.string());
+  EXPECT_EQ(ContentHashOfFile(-1).status().message(), "cannot read it: Bad file descriptor");
 }
+
+TEST(ContentHash, HasAName) { EXPECT_EQ(HashName(255), "fnv1a64:00000000000000ff"); }
 
 }  // namespace
 }  // namespace escan

@@ -103,7 +103,9 @@ TEST(WorkerStages, AreOnlyTheHostedOnes) {
 }
 
 TEST(WorkerSpec, ComesBackFromJsonAsItWas) {
-  const WorkerSpec spec = ExampleSpec();
+  WorkerSpec spec = ExampleSpec();
+  spec.stages[0].model_fd = 7;
+  spec.stages[0].model_digest = "fnv1a64:00000000000000ff";
   const auto read = WorkerSpecFromJson(ToJson(spec));
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(*read, spec);
@@ -194,6 +196,8 @@ INSTANTIATE_TEST_SUITE_P(
         Malformed{"/stages/1/executor", "\"onnx\"",
                   "stages[1].executor: found \"onnx\", expected a known name"},
         Malformed{"/stages/0/model", "null", "stages[0].model: found null, expected a string"},
+        Malformed{"/stages/0/model_fd", "-2", "stages[0].model_fd: found -2, expected"},
+        Malformed{"/stages/0/model_digest", "", "stages[0].model_digest: missing"},
         Malformed{"/stages/0/buckets/1", "257", "stages[0].buckets[1]: found 257, expected"},
         Malformed{"/stages/0/score", "\"best\"", "stages[0].score: found \"best\", expected"},
         Malformed{"/stages/0/score_output", "2", "stages[0].score_output: found 2, expected"},

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <iterator>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -39,16 +40,35 @@ TEST_F(BadModel, IsMissing) {
 
 TEST_F(BadModel, IsNoTorchScriptFile) {
   std::ofstream(folder_ / "model.pt") << "not a model";
-  ExpectError(ScalarCascade(folder_ / "model.pt"), "not a TorchScript file: ");
+  ExpectError(ScalarCascade(folder_ / "model.pt"),
+              "this is text (\"not a model\"): expected TorchScript (torch.jit.script or "
+              "torch.jit.trace, then save)");
 }
 
 TEST_F(BadModel, IsCutShort) {
   const Path file = Save("def forward(self, x): return x");
   std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
-  ExpectError(ScalarCascade(file), "not a TorchScript file: ");
+  ExpectError(ScalarCascade(file),
+              "this is a zip archive that was cut short: the directory at its end is missing");
 }
 
-TEST_F(BadModel, IsAFolder) { ExpectError(ScalarCascade(folder_), "not a TorchScript file"); }
+// libtorch does not look at the checksums.
+TEST_F(BadModel, HasAWrongBitInItsWeights) {
+  const Path file = Save("def forward(self, x): return x * self.w", {{"w", {}, {1234.5f}}});
+  std::fstream stream(file, std::ios::binary | std::ios::in | std::ios::out);
+  const std::string content{std::istreambuf_iterator<char>(stream), {}};
+  const float weight = 1234.5f;
+  const size_t at = content.find(std::string(reinterpret_cast<const char*>(&weight), 4));
+  ASSERT_NE(at, content.npos);
+  stream.seekp(static_cast<std::streamoff>(at));
+  stream.put(static_cast<char>(content[at] ^ 1));
+  stream.close();
+  ExpectError(ScalarCascade(file), "record 'model/data/0' is damaged: its checksum is ");
+}
+
+TEST_F(BadModel, IsAFolder) {
+  ExpectError(ScalarCascade(folder_), "cannot read the model: Is a directory");
+}
 
 TEST_F(BadModel, HasNoForward) {
   ExpectError(ScalarCascade(Save("def backward(self, x): return x")),

@@ -41,7 +41,6 @@ float Read(const Slab& slab, SlotId slot, const SlabTensor& tensor) {
 class ProbesTest : public testing::Test {
  protected:
   ProbesTest() {
-    std::ofstream(model_) << "a model";
     for (SlotId slot = 0; slot < CascadeInSlab::kSlots; ++slot) {
       bench_.SetInput<float>(slot, 0, {static_cast<float>(slot + 1)});
     }
@@ -57,7 +56,9 @@ class ProbesTest : public testing::Test {
 
   // Each stage adds one to what it reads.
   absl::Status Prepare(Probes* probes) {
-    return probes->Prepare(bench_.Stages(), CacheFolder(cache_), "torch 1",
+    std::vector<WorkerStage> stages = bench_.Stages();
+    for (WorkerStage& stage : stages) stage.model_digest = digest_;
+    return probes->Prepare(stages, CacheFolder(cache_), "torch 1",
                            [this](const WorkerStage& stage, const Probes& given) {
                              ++computed_;
                              Reference reference{.remark = "odd"};
@@ -71,9 +72,9 @@ class ProbesTest : public testing::Test {
   }
 
   const std::filesystem::path folder_ = MakeFolder();
-  const std::filesystem::path model_ = folder_ / "model.pt";
   const std::filesystem::path cache_ = folder_ / "cache";
-  CascadeInSlab bench_{TwoStages(model_)};
+  CascadeInSlab bench_{TwoStages("model.pt")};
+  std::string digest_ = "a digest";
   int computed_ = 0;
 };
 
@@ -117,7 +118,7 @@ TEST_F(ProbesTest, AreComputedOnceAndThenKept) {
 TEST_F(ProbesTest, AreComputedAnewForAnotherModel) {
   Probes first = Copy();
   ASSERT_TRUE(Prepare(&first).ok());
-  std::ofstream(model_) << "another model";
+  digest_ = "another";
   Probes second = Copy();
   ASSERT_TRUE(Prepare(&second).ok());
   EXPECT_EQ(computed_, 4);

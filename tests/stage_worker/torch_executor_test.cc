@@ -159,6 +159,57 @@ TEST_F(TorchExecutorTest, CopiesOutputsThatAreNotContiguous) {
   EXPECT_EQ(bench.Output<float>(1, 0, 0), (std::vector<float>{1, 4, 2, 5, 3, 6}));
 }
 
+// What torch keeps beside a tensor's memory.
+TEST_F(TorchExecutorTest, CopiesTheValuesOfOutputsThatAreViews) {
+  struct View {
+    std::string source;
+    std::vector<float> expected;  // of [1, 2]
+  };
+  const std::vector<View> views = {
+      {"torch._neg_view(x.clone())", {-1, -2}},
+      {"torch._neg_view(torch._neg_view(x.clone()))", {1, 2}},
+      {"torch._neg_view(x.clone()).flip([1])", {-2, -1}},
+      {"torch.view_as_real(torch.complex(x[:, 0], x[:, 1]).conj().resolve_conj())", {1, -2}},
+      {"torch.complex(x, x).conj().imag", {-1, -2}},
+      {"torch.complex(x, x).conj().real", {1, 2}},
+      {"torch._efficientzerotensor([x.size(0), 2])", {0, 0}},
+      {"x[:, :1].expand(-1, 2)", {1, 1}}};
+  for (const View& view : views) {
+    CascadeSpec cascade;
+    cascade.inputs = {{.name = "x", .shape = {2}}};
+    cascade.stages = {TorchStage("only", Save("def forward(self, x): return " + view.source),
+                                 {{.tensor = 0}}, {{.name = "y", .shape = {2}}})};
+    CascadeInSlab bench(cascade);
+    TorchExecutor executor = MakeTorchExecutor(bench);
+    const absl::Status prepared = Prepare(executor);
+    ASSERT_TRUE(prepared.ok()) << view.source << ": " << prepared;
+    for (const std::vector<SlotId>& slots : {std::vector<SlotId>{5}, std::vector<SlotId>{1, 2}}) {
+      for (const SlotId slot : slots) bench.SetInput<float>(slot, 0, {1, 2});
+      RunBatch(executor, 0, slots);
+      for (const SlotId slot : slots) {
+        EXPECT_EQ(bench.Output<float>(slot, 0, 0), view.expected) << view.source;
+      }
+    }
+  }
+}
+
+// The imaginary part of a single row is contiguous where it lies, that of two is not.
+TEST_F(TorchExecutorTest, CopiesANegatedColumnOfAnyNumberOfRows) {
+  CascadeSpec cascade;
+  cascade.inputs = {{.name = "x", .shape = {2}}};
+  cascade.stages = {TorchStage(
+      "only", Save("def forward(self, x): return torch.complex(x[:, :1], x[:, 1:]).conj().imag"),
+      {{.tensor = 0}}, {{.name = "y", .shape = {1}}})};
+  CascadeInSlab bench(cascade);
+  TorchExecutor executor = MakeTorchExecutor(bench);
+  ASSERT_TRUE(Prepare(executor).ok());
+  for (const std::vector<SlotId>& slots : {std::vector<SlotId>{5}, std::vector<SlotId>{1, 2}}) {
+    for (const SlotId slot : slots) bench.SetInput<float>(slot, 0, {1, 2});
+    RunBatch(executor, 0, slots);
+    for (const SlotId slot : slots) EXPECT_EQ(bench.Output<float>(slot, 0, 0)[0], -2);
+  }
+}
+
 TEST_F(TorchExecutorTest, AModelMayChangeItsInputsInPlace) {
   CascadeInSlab bench(ScalarCascade(Save("def forward(self, x): return x.add_(1)")));
   TorchExecutor executor = MakeTorchExecutor(bench);

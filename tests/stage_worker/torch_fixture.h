@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "stage_worker/cascade_in_slab.h"
+#include "stage_worker/model_file.h"
 #include "stage_worker/test_models.h"
 #include "stage_worker/torch_executor.h"
 
@@ -30,6 +31,10 @@ class TorchExecutorTest : public testing::Test {
     const Path file = folder_ / "model.pt";
     SaveModel(file, source, weights);
     return file;
+  }
+
+  static ModelFile Read(const Path& file) {
+    return ModelFile::Read({.model = file.string()}).value();
   }
 
   Path folder_;

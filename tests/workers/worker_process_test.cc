@@ -56,6 +56,29 @@ TEST_F(WorkerProcessTest, GivesTheChildItsDescriptorsAndNoOther) {
   EXPECT_THAT(files.at(kWorkerSpecFd), StartsWith("/memfd:escan-worker-spec"));
 }
 
+TEST_F(WorkerProcessTest, GivesTheChildTheModelsOfItsStages) {
+  const UniqueFd first(::open("/dev/zero", O_RDONLY | O_CLOEXEC));
+  const UniqueFd second(::open("/dev/full", O_RDONLY | O_CLOEXEC));
+  for (const int model_fd : {first.get(), -1, second.get()}) {
+    spec_.stages.push_back(spec_.stages[0]);
+    spec_.stages.back().model_fd = model_fd;
+  }
+  const WorkerProcess process = SpawnReady("good");
+  const std::map<int, std::string> files = OpenFiles(process.pid());
+  EXPECT_EQ(files.size(), 9u);
+  EXPECT_EQ(files.at(kWorkerFirstModelFd), "/dev/zero");
+  EXPECT_EQ(files.at(kWorkerFirstModelFd + 1), "/dev/full");
+  const UniqueFd spec_fd(::open(
+      ("/proc/" + std::to_string(process.pid()) + "/fd/" + std::to_string(kWorkerSpecFd)).c_str(),
+      O_RDONLY | O_CLOEXEC));
+  const absl::StatusOr<WorkerSpec> spec = ReadWorkerSpec(spec_fd.get());
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->stages[0].model_fd, -1);
+  EXPECT_EQ(spec->stages[1].model_fd, kWorkerFirstModelFd);
+  EXPECT_EQ(spec->stages[2].model_fd, -1);
+  EXPECT_EQ(spec->stages[3].model_fd, kWorkerFirstModelFd + 1);
+}
+
 // The slab's descriptor stands where the child's socket, slab or spec must come to lie.
 TEST_F(WorkerProcessTest, TakesSourcesThatLieOnTheChildsNumbers) {
   for (const int number : {kWorkerSocketFd, kWorkerSlabFd, kWorkerSpecFd}) {
