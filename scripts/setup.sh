@@ -19,9 +19,10 @@ ci_packages=(clang clang-format-14 git libclang-rt-dev shellcheck)
 torch_wheels=(torch==2.11.0 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
 
 # What torch's metadata asks for beside those and its C++ libraries load on a GPU, at once or when an
-# operator wants it.
+# operator wants it. cuBLAS is a newer one: torch's own, 13.1.0.3, answers wrongly in FP16 at most
+# thread percentages (docs/verification.md).
 gpu_wheels=(
-  nvidia-cublas==13.1.0.3 nvidia-cuda-nvrtc==13.0.88 nvidia-cudnn-cu13==9.19.0.56
+  nvidia-cublas==13.10.0.20 nvidia-cuda-nvrtc==13.0.88 nvidia-cudnn-cu13==9.19.0.56
   nvidia-cufft==12.0.0.61 nvidia-cufile==1.15.1.6 nvidia-curand==10.4.0.35
   nvidia-cusolver==12.0.4.66 nvidia-cusparse==12.6.3.3 nvidia-cusparselt-cu13==0.8.0
   nvidia-nccl-cu13==2.28.9 nvidia-nvjitlink==13.0.88 nvidia-nvshmem-cu13==3.4.5

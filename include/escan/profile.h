@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "escan/time.h"
@@ -25,14 +26,28 @@ struct StageCosts {
   // in docs/design.md, 7, the rate of exactly so many clients follows from this and `steady_step`.
   std::vector<std::vector<std::vector<Seconds>>> device_time;
 
+  // [share]: how a worker computes the stage there, which was found to answer rightly; as
+  // BucketCheck.
+  std::vector<std::string> way;
+
   size_t input_bytes = 0;   // of a row, that cross the bus from the host
   size_t memory_bytes = 0;  // of the device: weights and graphs, once for each worker that hosts it
 };
 
+// A share at which a stage answers wrongly, whatever is tried.
+struct RefusedShare {
+  int thread_percent = 0;
+  std::string reason;
+
+  friend bool operator==(const RefusedShare&, const RefusedShare&) = default;
+};
+
 // What is known of a cascade on one kind of device: all that allocation and simulation need.
 struct Profile {
-  std::vector<int> thread_percents;  // the shares: ascending, the last is 100
-  std::vector<int> client_counts;    // ascending, the first is 1
+  // The shares at which all stages answer rightly: ascending, the last is 100.
+  std::vector<int> thread_percents;
+  std::vector<RefusedShare> refused;  // others that were tried, ascending
+  std::vector<int> client_counts;     // ascending, the first is 1
   bool padded = true;  // a step takes as long as that of its bucket, as a graph does; else times
                        // between two buckets lie between theirs
   double knee = 4;     // exponent of the law by which steps slow each other, see docs/design.md, 7

@@ -61,9 +61,10 @@ Device ReadProfiledDevice(const NodeReader& node, size_t* memory_bytes) {
 }
 
 MapReader RootOf(const std::string& json, Mistakes* mistakes) {
-  return MapReader(NodeReader::Parse(json, mistakes),
-                   {"device", "driver", "torch", "thread_percents", "client_counts", "padded",
-                    "knee", "bus_bytes_per_s", "context_bytes", "stages"});
+  return MapReader(
+      NodeReader::Parse(json, mistakes),
+      {"device", "driver", "torch", "thread_percents", "refused_shares", "client_counts", "padded",
+       "knee", "bus_bytes_per_s", "context_bytes", "stages"});
 }
 
 // Reads a profile's file. JSON is a part of YAML, so that configurations and profiles are read, and
@@ -99,6 +100,12 @@ class ProfileReader {
       shares.AddMistake(
           absl::StrCat("the last is ", profile().thread_percents.back(), ", expected 100"));
     }
+    for (const NodeReader& element : map_["refused_shares"].AsList(0, kMaxShares)) {
+      const MapReader share(element, {"thread_percent", "reason"});
+      profile().refused.push_back(
+          {.thread_percent = share.Required("thread_percent").AsInt(1, 100).value_or(1),
+           .reason = share.Required("reason").AsString().value_or("")});
+    }
     const NodeReader counts = map_.Required("client_counts");
     profile().client_counts = ReadAscending(counts, kMaxClientCounts, kMaxClients);
     if (!profile().client_counts.empty() && profile().client_counts.front() != 1) {
@@ -108,9 +115,9 @@ class ProfileReader {
   }
 
   void ReadStageCosts(const NodeReader& node, const StageSpec& stage) {
-    const MapReader map(
-        node, {"name", "model", "precision", "layout", "execution", "fallback", "buckets",
-               "step_us", "steady_step_us", "device_time_us", "input_bytes", "memory_bytes"});
+    const MapReader map(node, {"name", "model", "precision", "layout", "execution", "fallback",
+                               "buckets", "step_us", "steady_step_us", "device_time_us", "way",
+                               "input_bytes", "memory_bytes"});
     const NodeReader name = map.Required("name");
     StageKey& stage_key = key().stages.emplace_back();
     stage_key.name = name.AsString().value_or("");
@@ -133,6 +140,11 @@ class ProfileReader {
     costs.device_time = ReadShares<std::vector<std::vector<Seconds>>>(
         map.Required("device_time_us"),
         [&](const NodeReader& share) { return ReadClients(share, stage); });
+    const NodeReader way = map["way"];  // not in profiles of before
+    if (way.present()) {
+      costs.way = ReadShares<std::string>(
+          way, [](const NodeReader& share) { return share.AsString().value_or(""); });
+    }
     costs.input_bytes = ReadBytes(map["input_bytes"]);
     costs.memory_bytes = ReadBytes(map["memory_bytes"]);
   }

@@ -30,8 +30,17 @@ Json StageJson(const StageKey& key, const StageCosts& costs) {
           {"step_us", Microseconds(costs.step)},
           {"steady_step_us", Microseconds(costs.steady_step)},
           {"device_time_us", Microseconds(costs.device_time)},
+          {"way", costs.way},
           {"input_bytes", costs.input_bytes},
           {"memory_bytes", costs.memory_bytes}};
+}
+
+Json RefusedJson(const Profile& profile) {
+  Json json = Json::array();
+  for (const RefusedShare& share : profile.refused) {
+    json.push_back({{"thread_percent", share.thread_percent}, {"reason", share.reason}});
+  }
+  return json;
 }
 
 }  // namespace
@@ -51,6 +60,7 @@ std::string ToJson(const MeasuredProfile& measured) {
                      {"driver", key.driver},
                      {"torch", key.torch},
                      {"thread_percents", profile.thread_percents},
+                     {"refused_shares", RefusedJson(profile)},
                      {"client_counts", profile.client_counts},
                      {"padded", profile.padded},
                      {"knee", profile.knee},

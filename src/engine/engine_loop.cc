@@ -44,6 +44,7 @@ EngineLoop::EngineLoop(const Environment& environment, const Plan& plan,
       links_(*environment.cascade, *environment.layout, *environment.slab, *environment.probes,
              environment.models, *environment.options, poller_.get()),
       starts_(*environment.options, fleet_, &links_),
+      check_review_(*environment.cascade),
       completions_(static_cast<size_t>(environment.slots->slots())) {}
 
 void EngineLoop::Run() {
@@ -275,7 +276,18 @@ void EngineLoop::HandleState(WorkerId worker, WorkerLink& link, const StateFrame
     const int device = link.role().device;
     if (ExpelFrom(device, now) && on_device_fault_) on_device_fault_(device);
   }
+  if (became_ready) ReviewChecks(link);
   if (became_ready && !link.expelled()) HandleReady(worker, link);
+}
+
+void EngineLoop::ReviewChecks(const WorkerLink& link) {
+  std::vector<float> thresholds;
+  for (int stage = 0; stage < environment_.cascade->stage_count(); ++stage) {
+    thresholds.push_back(scheduler_.threshold(stage));
+  }
+  for (const std::string& odd : check_review_.Look(link.checks(), thresholds)) {
+    spdlog::warn("odd cascade model={} reason=\"{}\"", environment_.cascade->name, odd);
+  }
 }
 
 void EngineLoop::HandleCheck(WorkerId worker, WorkerLink& link, const CheckFrame& frame) {

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "engine/check_review.h"
 #include "engine/completer.h"
 #include "engine/engine.h"
 #include "engine/mailbox.h"
@@ -98,6 +99,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void HandleCheck(WorkerId worker, WorkerLink& link, const CheckFrame& frame);
   void HandleEnd(WorkerId worker, TimePoint now);
   void HandleReady(WorkerId worker, const WorkerLink& link);
+  void ReviewChecks(const WorkerLink& link);
   void Verified(WorkerId worker, uint32_t incarnation, const absl::Status& status);
   bool ExpelFrom(int device, TimePoint now);
 
@@ -108,6 +110,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   PlanChanger changer_;
   WorkerLinks links_;
   WorkerStarts starts_;
+  CheckReview check_review_;
   std::vector<UnsentBatch> unsent_;
   PauseDetector pause_detector_{Clock::now()};
   // Nobody is condemned for being late before this: the daemon itself was not running.

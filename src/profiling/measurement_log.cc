@@ -25,7 +25,8 @@ Json ToJson(const Measurement& measurement) {
           {"step_s", measurement.step.count()},
           {"memory_bytes", measurement.memory_bytes},
           {"spread", measurement.spread},
-          {"times_made", measurement.times_made}};
+          {"times_made", measurement.times_made},
+          {"way", measurement.way}};
 }
 
 // Nothing where a line is not one of this class.
@@ -44,7 +45,8 @@ std::optional<Measurement> ParseMeasurement(const std::string& line) {
                           .step = Seconds(json["step_s"].get<double>()),
                           .memory_bytes = json["memory_bytes"],
                           .spread = json["spread"],
-                          .times_made = json["times_made"]};
+                          .times_made = json["times_made"],
+                          .way = json.value("way", "")};
   if (measurement.rate <= 0) return std::nullopt;
   return measurement;
 }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <ios>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -30,6 +31,7 @@ struct Measurement {
   size_t memory_bytes = 0;  // of the device, that a worker takes
   double spread = 0;        // see StepFigures
   int times_made = 1;
+  std::string way;  // how the worker computed the stage, see StageCosts
 
   friend bool operator==(const Measurement&, const Measurement&) = default;
 };

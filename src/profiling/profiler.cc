@@ -55,6 +55,11 @@ void FillAlone(const Profile& profile, const MeasurementLog& log, int stage, Sta
       steady.push_back(Seconds(1 / alone.rate));
       costs->memory_bytes = std::max(costs->memory_bytes, alone.memory_bytes);
     }
+    costs->way.push_back(log.Find({.stage = stage,
+                                   .thread_percent = percent,
+                                   .clients = 1,
+                                   .rows = costs->buckets.front()})
+                             ->way);
   }
 }
 
@@ -110,11 +115,18 @@ absl::StatusOr<Profile> Profiler::Run() {
   progress_.done = progress_.found;
   for (const std::vector<Buckets>& unfinished : shares) {
     if (unfinished.empty()) continue;
+    const MeasurementPoint& point = unfinished.front().front();
+    if (IsRefused(point.thread_percent)) continue;
     const absl::Status status = MeasureShare(unfinished);
     EndWorkers();
+    const StageSpec& stage = cascade_.stages[static_cast<size_t>(point.stage)];
+    if (absl::IsDataLoss(status) && point.thread_percent < 100) {
+      refused_.push_back(
+          {.thread_percent = point.thread_percent,
+           .reason = absl::StrCat("stage ", stage.name, " answers wrongly: ", status.message())});
+      continue;
+    }
     if (!status.ok()) {
-      const MeasurementPoint& point = unfinished.front().front();
-      const StageSpec& stage = cascade_.stages[static_cast<size_t>(point.stage)];
       MutexLock lock(mutex_);
       if (stopped_) return absl::CancelledError("the measurement was interrupted");
       return absl::Status(status.code(),
@@ -122,7 +134,16 @@ absl::StatusOr<Profile> Profiler::Run() {
                                        " %: ", status.message()));
     }
   }
-  return ProfileOf(outline_, *log_);
+  MeasuredProfile verified = outline_;
+  std::erase_if(verified.profile.thread_percents,
+                [this](int percent) { return IsRefused(percent); });
+  std::ranges::sort(refused_, {}, &RefusedShare::thread_percent);
+  verified.profile.refused = refused_;
+  return ProfileOf(verified, *log_);
+}
+
+bool Profiler::IsRefused(int thread_percent) const {
+  return std::ranges::count(refused_, thread_percent, &RefusedShare::thread_percent) > 0;
 }
 
 // The greatest number of clients first, because ending workers takes less time than starting them.
@@ -191,7 +212,8 @@ absl::StatusOr<Measurement> Profiler::Measure(StageRun& run, const MeasurementPo
   Measurement measurement{.point = point,
                           .rate = saturated->rate,
                           .memory_bytes = run.WorkerMemory(),
-                          .spread = saturated->spread};
+                          .spread = saturated->spread,
+                          .way = run.Way()};
   if (point.clients == 1) {
     const absl::StatusOr<StepFigures> alone = run.MeasureAlone(options_.times);
     if (!alone.ok()) return alone.status();

@@ -44,8 +44,9 @@ class Profiler {
            Options options);
   ~Profiler();
 
-  // Measures what the log does not hold yet and adds it there; blocks until all of it is. An error
-  // names stage and share; Cancelled when it was stopped. Once.
+  // Measures what the log does not hold yet and adds it there; blocks until all of it is. A share
+  // at which a stage answers wrongly is left out and named among the refused. An error names stage
+  // and share; Cancelled when it was stopped. Once.
   absl::StatusOr<Profile> Run() ESCAN_EXCLUDES(mutex_);
 
   // Ends Run() early and its workers with it. Any thread; blocks until the workers have ended.
@@ -55,6 +56,7 @@ class Profiler {
   // The buckets of a stage at one share and number of clients, in their order.
   using Buckets = std::vector<MeasurementPoint>;
 
+  bool IsRefused(int thread_percent) const;
   std::vector<Buckets> Unfinished(int stage, int thread_percent) const;
   // What is still to be measured for the first time, and what is to be next once more.
   Buckets Missing(const Buckets& buckets) const;
@@ -71,6 +73,7 @@ class Profiler {
   MeasurementLog* const log_;
   const Options options_;
   Progress progress_;
+  std::vector<RefusedShare> refused_;
   Mutex mutex_;
   bool stopped_ ESCAN_GUARDED_BY(mutex_) = false;
   std::unique_ptr<StageRun> run_ ESCAN_GUARDED_BY(mutex_);  // at present

@@ -89,7 +89,19 @@ StageRun::StageRun(std::unique_ptr<Engine> engine, const Plan& plan)
 absl::Status StageRun::Set(int clients, int rows) {
   plan_.workers.front().count = clients;
   plan_.stages.front().max_batch = rows;
-  return engine_->SetPlan(plan_).status();
+  const absl::Status status = engine_->SetPlan(plan_).status();
+  if (status.ok()) return status;
+  for (const EngineStatus::Worker& worker : engine_->Status().workers) {
+    for (const BucketCheck& check : worker.checks) {
+      if (check.verdict == Verdict::kWrong) return absl::DataLossError(check.message);
+    }
+  }
+  return status;
+}
+
+std::string StageRun::Way() const {
+  const std::vector<BucketCheck> checks = engine_->Status().workers.front().checks;
+  return checks.empty() ? "" : checks.front().way;
 }
 
 absl::StatusOr<StepFigures> StageRun::MeasureSaturated(const MeasurementTimes& times) {

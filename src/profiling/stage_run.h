@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -42,7 +43,8 @@ class StageRun {
                                                          int clients, const EngineOptions& options);
 
   // From now on `clients` workers, at most those of Start(), run batches of exactly `rows` rows.
-  // Blocks until they are ready. FailedPrecondition when one could not be started.
+  // Blocks until they are ready. DataLoss when one answers wrongly, FailedPrecondition when one
+  // could not be started for another reason.
   absl::Status Set(int clients, int rows);
 
   // Runs batches and counts their steps: with three requests for each client, so that each always
@@ -55,6 +57,9 @@ class StageRun {
 
   // The most that one of the workers takes of the device's memory.
   size_t WorkerMemory() const;
+
+  // How the workers compute the stage.
+  std::string Way() const;
 
   // Ends the workers. Who waits in another call gets Unavailable. Any thread, one at a time.
   void Stop() { engine_->Stop(); }

@@ -38,6 +38,7 @@ Profile WholeDevice(Profile profile) {
     stage.step = {stage.step.back()};
     stage.steady_step = {stage.steady_step.back()};
     stage.device_time = {stage.device_time.back()};
+    if (!stage.way.empty()) stage.way = {stage.way.back()};
   }
   return profile;
 }

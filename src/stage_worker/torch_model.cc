@@ -41,8 +41,9 @@ absl::StatusOr<std::vector<ModuleVariant>> ReadVariants(const WorkerStage& stage
 // How a variant did.
 struct VariantTrial {
   ModuleVariant variant;
-  double relative_time = 0;  // to that of the first variant, summed over the timed buckets
-  std::string wrong;         // what is wrong with its answers; empty: nothing
+  std::vector<double> times;  // seconds, as Times()
+  double relative_time = 0;   // to that of the first variant, summed over the timed buckets
+  std::string wrong;          // what is wrong with its answers; empty: nothing
 };
 
 }  // namespace
@@ -183,7 +184,7 @@ absl::Status TorchModel::State::KeepFastest(std::vector<ModuleVariant> variants,
     variant = candidate;
     const absl::StatusOr<std::vector<double>> times = Times();
     if (!times.ok()) continue;  // what libtorch made of the module does not work; the first does
-    VariantTrial trial = {.variant = candidate};
+    VariantTrial trial = {.variant = candidate, .times = *times};
     for (size_t k = 0; k < base->size(); ++k) trial.relative_time += (*times)[k] / (*base)[k];
     if (compare) {
       const absl::StatusOr<std::optional<std::string>> what = WhatIsWrong(*probes);
@@ -203,8 +204,11 @@ absl::Status TorchModel::State::KeepFastest(std::vector<ModuleVariant> variants,
     outcome.verdict = Verdict::kRightByRemedy;
     outcome.message = absl::StrCat(wrong->variant.name, ": ", wrong->wrong);
   }
-  const std::vector<Duration> not_timed(stage.buckets.size());
-  std::ranges::copy(ChecksOf(stage, *probes, outcome, not_timed), std::back_inserter(*checks));
+  std::vector<Duration> steps(stage.buckets.size());  // but for two, not timed
+  const std::vector<double>& times = (best ? best : wrong)->times;
+  steps.front() = std::chrono::duration_cast<Duration>(Seconds(times.front()));
+  steps.back() = std::chrono::duration_cast<Duration>(Seconds(times.back()));
+  std::ranges::copy(ChecksOf(stage, *probes, outcome, steps), std::back_inserter(*checks));
   return best ? absl::OkStatus() : AnswersWrongly(stage, "", outcome.message);
 }
 

@@ -163,7 +163,7 @@ TEST_F(ProfileFile, NamesEveryMistakeWithItsLineAndKey) {
   EXPECT_EQ(MistakeAfter("\"knee\"", "\"knees\""),
             "1: knee: missing\n"
             "8: knees: unknown key, expected one of device, driver, torch, thread_percents, "
-            "client_counts, padded, knee, bus_bytes_per_s, context_bytes, stages");
+            "refused_shares, client_counts, padded, knee, bus_bytes_per_s, context_bytes, stages");
   EXPECT_EQ(MistakeAfter("3.5", "0.5"), "8: knee: 0.5 is not in [1, 100]");
   EXPECT_EQ(MistakeAfter("true", "1"), "7: padded: expected true or false, found 1");
   EXPECT_EQ(MistakeAfter("2.5e10", "-1"), "9: bus_bytes_per_s: -1 is not in [0, 1e+15]");

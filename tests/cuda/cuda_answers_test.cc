@@ -14,7 +14,7 @@ namespace escan {
 namespace {
 
 // FP32 is computed without TF32, so it differs by the order of sums alone.
-double Tolerance(Precision precision) { return precision == Precision::kFp32 ? 1e-4 : 2e-2; }
+double NearEnough(Precision precision) { return precision == Precision::kFp32 ? 1e-4 : 2e-2; }
 
 // What the stage gave for a row, of all its outputs.
 std::vector<float> Outputs(const CascadeInSlab& bench, SlotId slot, size_t stage) {
@@ -53,7 +53,7 @@ class CudaAnswers : public CudaExecutorTest,
                     int rows) {
     SCOPED_TRACE(absl::StrCat("stage ", stage, ", ", rows, " rows"));
     const auto index = static_cast<size_t>(stage);
-    const double tolerance = Tolerance(options_.precision);
+    const double tolerance = NearEnough(options_.precision);
     const std::vector<SlotId> slots = ScatteredSlots(static_cast<size_t>(rows), index * 11);
     const BatchAnswer found = RunOnce(gpu, stage, slots);
     ASSERT_TRUE(found.status.ok()) << found.status;

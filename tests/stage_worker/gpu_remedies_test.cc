@@ -65,7 +65,8 @@ TEST(Remedies, BeginWithPlansForFewerMultiprocessorsThanThereAre) {
 TEST(Remedies, ChangeOneThingOfTheWrongChoiceAtATime) {
   const GpuChoice wrong{.variant = {.rewriting = Rewriting::kFused, .channels_last = true},
                         .benchmarked = {4}};
-  for (const GpuChoice& choice : Remedies(wrong, Half(98, true)).front()) {
+  const auto tiers = Remedies(wrong, Half(98, true));
+  for (const GpuChoice& choice : tiers.front()) {
     EXPECT_EQ(choice.variant, wrong.variant);
     EXPECT_EQ(choice.benchmarked, wrong.benchmarked);
   }

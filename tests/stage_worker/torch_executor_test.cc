@@ -86,7 +86,7 @@ TEST_F(TorchExecutorTest, ComparesWithWhatWasAnsweredAndWritesNothing) {
 
   bench.SetOutput<float>(5, 0, 0, {9});
   answer = RunBatch(executor, 0, {2, 5, 7}, BatchPurpose::kCompare);
-  EXPECT_EQ(answer.failure, "row 1: 'y'[0] is 6 where 9 is right");
+  EXPECT_EQ(answer.failure, "row 1: 'y' is 6 where 9 is right");
   EXPECT_FALSE(answer.results[0].differs);
   EXPECT_TRUE(answer.results[1].differs);
   EXPECT_FALSE(answer.results[2].differs);

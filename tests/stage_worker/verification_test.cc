@@ -97,9 +97,9 @@ TEST_F(VerificationTest, SaysThatAnswersAreRandom) {
 }
 
 TEST_F(VerificationTest, ChecksAModelThatFailsOnRandomRowsWithZeros) {
-  const CascadeInSlab bench(PairCascade(
-      Save("def forward(self, x):\n  if bool((x > 0).any()):\n    raise Exception('too large')\n"
-           "  return x[:, :2] + 1")));
+  const CascadeInSlab bench(
+      PairCascade(Save("def forward(self, x):\n  assert not bool((x > 0).any()), 'too large'\n"
+                       "  return x[:, :2] + 1")));
   const Probes probes = Prepare(bench);
   EXPECT_TRUE(probes.comparable(0));
   EXPECT_THAT(probes.remark(0), AllOf(HasSubstr("fails on random rows"), HasSubstr("too large")));
