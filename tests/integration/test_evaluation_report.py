@@ -65,6 +65,29 @@ class Report(InAFolder):
         self.assertIn("| sequential | 4.00 | 2.00 | 8.00 | 2 of 2 |", report)
         self.assertIn("| pipeline | 2.20 | 2.20 | 2.20 | 1 of 2 |", report)
 
+    def test_a_plan_that_answered_wrongly_has_no_figure(self):
+        wrong = sweep("pipeline", 0.3, "tight", None)
+        wrong = {"key": {**wrong["key"], "repeat": 1}, "wrong": "sample 3: nan"}
+        self.write(
+            "grid_heavy.json",
+            {"key": {"what": "unbatched", "device": "an imagined GPU"}, "p50_ms": 4.0},
+            sweep("allocated", 0.3, "tight", 900), sweep("sequential", 0.3, "tight", 450),
+            sweep("pipeline", 0.3, "tight", 1000), wrong)
+        report = self.report()
+        self.assertIn("| 0.3 | tight | 900 |  | 450 | *wrong* |  | 2.00 of sequential |  |  |",
+                      report)
+        self.assertIn("\n*wrong*: sample 3: nan.\n", report)
+        self.assertNotIn("\n| pipeline |", report)
+
+    def test_predictions_beside_wrong_answers_do_not_count(self):
+        figures = {"measured_samples_per_s": 1000,
+                   "predicted": {"rate": 1100, "simulated_rate": 1000}}
+        self.write("model_heavy.json", {"key": {"plan": "a", "limit": 32}, **figures},
+                   {"key": {"plan": "b", "limit": 32}, "wrong": "sample 3: nan"})
+        report = self.report()
+        self.assertIn("| b | 32 | *wrong* |  |  |  |  |  |  |  |", report)
+        self.assertIn("Error of the model: median 10.0%, worst 10.0%", report)
+
     def test_all_cascades_of_a_device_are_summed_up(self):
         for cascade, allocated in (("heavy", 400), ("text", 94)):
             self.write(f"grid_{cascade}.json",
