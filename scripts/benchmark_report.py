@@ -15,6 +15,9 @@ import statistics
 import sys
 
 
+WRONG = "*wrong*"  # in place of a figure that was obtained with wrong answers
+
+
 class BenchmarkFailed(Exception):
     """A program noted an error in place of a measurement."""
 
@@ -51,6 +54,12 @@ def cell(runs, key, form):
 def microseconds(runs, key):
     """Of a request, from seconds of a thousand requests."""
     return cell([{key: 1000 * run[key]} for run in runs], key, "{:.1f}")
+
+
+def print_wrong(records):
+    """Says of records whose answers were wrong what was wrong with them."""
+    for wrong in sorted({record["wrong"] for record in records if "wrong" in record}):
+        print(f"\n{WRONG}: {wrong}.")
 
 
 def print_table(title, header, rows):

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 
 from measuring import Escand, Failed, Records, halves_of_cores, request_flags, start_generator
+from verification import find_wrong_answer
 
 FIXED_PLANS = ("all_parallel", "sequential", "pipeline", "replicas_6x30")
 ALLOCATED = "allocated"
@@ -55,6 +56,7 @@ class Bench:
         self.daemon = None
         self.address = None
         self.plan = None  # the text of the one that was set
+        self.verdicts = {}  # {text of a plan: what is wrong with its answers, or None}
         self.stages = 0
         self.device = ""
 
@@ -100,6 +102,18 @@ class Bench:
             self.daemon.set_plan(self.write_plan(text))
             self.plan = text
 
+    def find_wrong_answer(self, text=None):
+        """Returns what is wrong with a plan's answers, None if nothing is; the plan is set.
+
+        Without `text` of the one in effect, even if it was asked for before.
+        """
+        if text is not None:
+            self.set_plan(text)
+        if text is None or text not in self.verdicts:
+            self.budget.need(MARGIN_SECONDS, "the verification of a plan")
+            self.verdicts[text] = find_wrong_answer(self.daemon, self.folder, self.generator_cores)
+        return self.verdicts[text]
+
     def search_plan(self, ratio, objective_ms):
         """Returns what escanctl plan search says, as JSON: the plan and what is expected of it."""
         return json.loads(run_program([
@@ -141,13 +155,18 @@ class Bench:
         return report["achieved_requests_per_s"]
 
     def unbatched(self, records):
-        """Returns the record of one request alone through all stages, measured and simulated once."""
+        """Returns the record of one request alone through all stages, measured and simulated once.
+
+        It has `wrong` in place of figures where the answers are wrong.
+        """
         key = {"what": "unbatched", "device": self.device, "rows": self.arguments.rows}
         record = records.find(**key)
         if record is None:
             self.budget.need(UNBATCHED_SECONDS + MARGIN_SECONDS, "an unbatched pass")
             text = self.fixed_plan("sequential")
-            self.set_plan(text)
+            wrong = self.find_wrong_answer(text)
+            if wrong is not None:
+                return records.add(key, wrong=wrong)
             report = self.load(0.0, [
                 "--concurrency", "1", "--warmup", "500ms",
                 "--duration", f"{UNBATCHED_SECONDS}s", "--deadline", "10s",
@@ -184,12 +203,19 @@ class Simulator:
 
 
 def objectives_ms(unbatched):
-    """Returns {name: p99 in milliseconds}, multiples of what an unbatched request takes."""
+    """Returns {name: p99 in milliseconds}, multiples of what an unbatched request takes.
+
+    None in place of a time where that is unknown, because the answers were wrong.
+    """
+    if "wrong" in unbatched:
+        return {name: None for name in OBJECTIVES}
     return {name: round(factor * unbatched["p50_ms"], 3) for name, factor in OBJECTIVES.items()}
 
 
 def overhead_ms(unbatched):
     """Returns the time that a request spends in gRPC and the network, which is not simulated."""
+    if "wrong" in unbatched:
+        raise Failed(f"the plan sequential answers wrongly: {unbatched['wrong']}")
     return max(0.0, unbatched["p50_ms"] - unbatched["simulated_p50_ms"])
 
 

@@ -74,6 +74,9 @@ def run_drift(arguments, budget):
         if cascade.get("plan_mode") != "auto":
             raise Failed("\n".join([f"the plan is {cascade.get('plan_mode')}, expected auto",
                                     *bench.daemon.warnings()]))
+        if (wrong := bench.find_wrong_answer()) is not None:
+            records.add(key, wrong=wrong)
+            return
         report = bench.load(None, [
             "--drift", write_drift(bench, arguments.phase_seconds),
             "--rate", f"{rate / arguments.rows:.3f}", "--duration", f"{length}s",
@@ -83,6 +86,9 @@ def run_drift(arguments, budget):
         ], may_fail=True)
         changes = bench.daemon.status()["cascades"][0].get("plan_changes", "0")
         decisions = bench.daemon.plan_history()
+        if (wrong := bench.find_wrong_answer()) is not None:  # of the plan at the end
+            records.add(key, wrong=wrong)
+            return
     records.add(key, timeline=report["timeline"], plan_changes=int(changes), decisions=decisions,
                 **failures(report),
                 phases=phases(report, arguments.phase_seconds, arguments.settle_seconds, best,
@@ -91,9 +97,10 @@ def run_drift(arguments, budget):
 
 def last(grid, part, value):
     """Returns the grid's last record in whose key a part has that value."""
-    records = [record for record in grid.all() if record["key"].get(part) == value]
+    records = [record for record in grid.all()
+               if record["key"].get(part) == value and "wrong" not in record]
     if not records:
-        raise Failed(f"{grid.file} has no record with {part} {value}: measure the grid first")
+        raise Failed(f"{grid.file} has no figures with {part} {value}: measure the grid first")
     return records[-1]
 
 
@@ -116,6 +123,10 @@ def run_replan(arguments, budget):
         if records.find(**key):
             return
         texts = [bench.fixed_plan(name) for name in REPLAN_PLANS]
+        for text in texts:
+            if (wrong := bench.find_wrong_answer(text)) is not None:
+                records.add(key, wrong=wrong)
+                return
         rate = REPLAN_LOAD * min(rates_of(bench, texts, ratio))
         flags = ["--rate", f"{rate:.3f}", "--deadline", "10s"]
         still = []

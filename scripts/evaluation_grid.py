@@ -19,14 +19,32 @@ GOODPUT = "goodput_samples_per_s"
 
 
 def sweeps(records, figure):
-    """Returns {(exit ratio, objective): {plan: [a figure, of each repetition]}}."""
+    """Returns {(exit ratio, objective): {plan: [a figure, of each repetition]}}.
+
+    A plan that answered wrongly in one repetition has no figure.
+    """
+    wrong = wrong_plans(records)
     values = {}
     for record in records:
         key = record["key"]
-        if key["what"] == "sweep" and record.get(figure) is not None:
-            cell = values.setdefault((key["exit_ratio"], key["objective"]), {})
-            cell.setdefault(key["plan"], []).append(record[figure])
+        if key["what"] != "sweep":
+            continue
+        cell = values.setdefault((key["exit_ratio"], key["objective"]), {})
+        if key["plan"] not in wrong.get((key["exit_ratio"], key["objective"]), {}):
+            if record.get(figure) is not None:
+                cell.setdefault(key["plan"], []).append(record[figure])
     return dict(sorted(values.items()))
+
+
+def wrong_plans(records):
+    """Returns {(exit ratio, objective): {plan: what was wrong with its answers}}."""
+    wrong = {}
+    for record in records:
+        key = record["key"]
+        if key["what"] == "sweep" and "wrong" in record:
+            cell = wrong.setdefault((key["exit_ratio"], key["objective"]), {})
+            cell[key["plan"]] = record["wrong"]
+    return wrong
 
 
 def medians(cells):
@@ -47,7 +65,7 @@ class Grid:
         self.records = records_of(arguments, "grid")
         unbatched = bench.unbatched(self.records)
         self.objectives = objectives_ms(unbatched)
-        self.overhead_ms = overhead_ms(unbatched)
+        self.unbatched = unbatched
         self.seconds = []  # of the sweeps of this run
 
     def run(self):
@@ -83,20 +101,27 @@ class Grid:
         return sum(self.seconds) / len(self.seconds) + self.arguments.probe_seconds
 
     def measure(self, repeat, plan, ratio):
+        if "wrong" in self.unbatched:
+            self.add_wrong(repeat, plan, ratio, self.objectives,
+                           f"no objectives without the plan sequential: {self.unbatched['wrong']}")
+            return
         if plan != ALLOCATED:
             self.sweep(repeat, plan, ratio, self.bench.fixed_plan(plan), self.objectives)
             return
         objectives_of = {}  # by plan
         expected = {}  # by objective
         for objective, p99_ms in self.objectives.items():
-            found = self.bench.search_plan(ratio, p99_ms - self.overhead_ms)
+            found = self.bench.search_plan(ratio, p99_ms - overhead_ms(self.unbatched))
             objectives_of.setdefault(found["plan"], {})[objective] = p99_ms
             expected[objective] = found["simulated_goodput_samples_per_s"]
         for text, objectives in objectives_of.items():
             self.sweep(repeat, plan, ratio, text, objectives, expected)
 
     def sweep(self, repeat, plan, ratio, text, objectives, expected=None):
-        self.bench.set_plan(text)
+        wrong = self.bench.find_wrong_answer(text)
+        if wrong is not None:
+            self.add_wrong(repeat, plan, ratio, objectives, wrong, plan_text=text)
+            return
         closed_loop = self.bench.closed_loop(ratio)
         report = self.bench.load(ratio, [
             "--find-max-rate", "--slo", ",".join(f"p99={p99}ms" for p99 in objectives.values()),
@@ -119,6 +144,12 @@ class Grid:
             print(f"  {plan}, exit ratio {ratio:g}, {objective} (p99 {found['p99_ms']:g} ms): "
                   f"{found[GOODPUT]:,.0f} samples/s, {len(report['probes'])} probes "
                   f"in {report['elapsed_s']:.0f} s", flush=True)
+
+
+    def add_wrong(self, repeat, plan, ratio, objectives, wrong, **more):
+        for objective in objectives:
+            self.records.add(self.key(repeat, plan, ratio, objective), wrong=wrong, **more)
+            print(f"  {plan}, exit ratio {ratio:g}, {objective}: wrong: {wrong}", flush=True)
 
 
 def probe_figures(probe):

@@ -61,6 +61,9 @@ def run_model(arguments, budget):
         key = record["key"]
         if records.find(**key):
             continue
+        if "wrong" in record:
+            records.add(key, wrong=record["wrong"])
+            continue
         plan = arguments.folder / arguments.cascade / "plans" / f"{key['plan']}.yaml"
         said = run_program([
             arguments.bin / "escanctl", "--json", "plan", "predict", "--plan", plan,
@@ -108,7 +111,7 @@ def run_simulator(arguments, budget):
     records = records_of(arguments, "simulator")
     ratio = arguments.ratios[0]
     with Bench(arguments, budget) as bench:
-        overhead = overhead_ms(bench.unbatched(records_of(arguments, "grid")))
+        unbatched = bench.unbatched(records_of(arguments, "grid"))
         for plan in SIMULATED_PLANS:
             key = {"what": "simulator", "device": bench.device, "rows": arguments.rows,
                    "plan": plan, "exit_ratio": ratio}
@@ -118,7 +121,12 @@ def run_simulator(arguments, budget):
                 len(LOADS) * arguments.still_seconds + arguments.closed_loop_seconds
                 + MARGIN_SECONDS, plan)
             text = bench.fixed_plan(plan)
-            bench.set_plan(text)
+            wrong = unbatched.get("wrong") or bench.find_wrong_answer(text)
+            if wrong is not None:
+                records.add(key, wrong=wrong)
+                print(f"  {plan}: wrong: {wrong}", flush=True)
+                continue
+            overhead = overhead_ms(unbatched)
             records.add(key, overhead_ms=overhead,
                         **compare(bench, Simulator(bench, text, ratio, overhead), ratio))
             print(f"  {plan}: {json.dumps(records.find(**key)['loads'])}", flush=True)

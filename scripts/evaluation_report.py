@@ -2,9 +2,9 @@
 
 import statistics
 
-from benchmark_report import print_table
+from benchmark_report import WRONG, print_table, print_wrong
 from evaluation_bench import ALLOCATED, FIXED_PLANS, OBJECTIVES
-from evaluation_grid import GOODPUT, medians, sweeps
+from evaluation_grid import GOODPUT, medians, sweeps, wrong_plans
 from measuring import Records
 
 PREDICTED_RATES = {"rate": "model", "simulated_rate": "simulator"}
@@ -45,16 +45,23 @@ def spread(values):
     return (max(values) - min(values)) / middle if len(values) > 1 and middle > 0 else None
 
 
+def right(records):
+    """Returns the records of plans that answered rightly."""
+    return [record for record in records if "wrong" not in record]
+
+
 def unsettled(records):
     """Returns the cells and plans of which a search ended before its end."""
     return {(record["key"]["exit_ratio"], record["key"]["objective"], record["key"]["plan"])
-            for record in records if record["key"]["what"] == "sweep" and not record["settled"]}
+            for record in right(records)
+            if record["key"]["what"] == "sweep" and not record["settled"]}
 
 
 def grid_rows(records):
     repetitions = sweeps(records, GOODPUT)
     simulated = medians(sweeps(records, "simulated_samples_per_s"))
     open_searches = unsettled(records)
+    wrong = wrong_plans(records)
     for cell, plans in medians(repetitions).items():
         fixed = {plan: plans[plan] for plan in FIXED_PLANS if plan in plans}
         best = max(fixed, key=fixed.get, default=None)
@@ -63,12 +70,14 @@ def grid_rows(records):
             gain = f"{part_of(plans[ALLOCATED], fixed[best])} of {best}"
             spreads = [spread(repetitions[cell][plan]) for plan in (ALLOCATED, best)]
         marks = {plan: "*" if (*cell, plan) in open_searches else "" for plan in plans}
+        figures = {plan: f"{plans[plan]:,.0f}{marks[plan]}" for plan in plans}
+        figures.update((plan, WRONG) for plan in wrong.get(cell, {}))
         yield [f"{cell[0]:g}", cell[1],
-               *(f"{plans[plan]:,.0f}{marks[plan]}" if plan in plans else ""
-                 for plan in (ALLOCATED, *FIXED_PLANS)),
+               *(figures.get(plan, "") for plan in (ALLOCATED, *FIXED_PLANS)),
                gain,
                " / ".join(f"{part:.0%}" for part in spreads if part is not None),
-               part_of(simulated[cell][ALLOCATED], plans[ALLOCATED]) if cell in simulated else ""]
+               part_of(simulated[cell][ALLOCATED], plans[ALLOCATED])
+               if ALLOCATED in simulated.get(cell, {}) else ""]
 
 
 def gain_rows(cells):
@@ -110,9 +119,10 @@ def print_overall(folder):
 
 def print_grid(folder):
     for cascade, records in results(folder, "grid"):
-        unbatched = [record["p50_ms"] for record in records if record["key"]["what"] == "unbatched"]
-        objectives = ", ".join(f"{name} {factor * unbatched[-1]:.1f} ms"
-                               for name, factor in OBJECTIVES.items())
+        unbatched = [record["p50_ms"] for record in right(records)
+                     if record["key"]["what"] == "unbatched"]
+        objectives = ", ".join(f"{name} {factor * unbatched[-1]:.1f} ms" if unbatched
+                               else f"{name} unknown" for name, factor in OBJECTIVES.items())
         print_table(
             f"Goodput of {cascade}, samples/s ({objectives})",
             ["exit ratio", "objective", ALLOCATED, *FIXED_PLANS, "allocated / best fixed",
@@ -122,6 +132,7 @@ def print_grid(folder):
                     medians(sweeps(records, GOODPUT)))
         if unsettled(records):
             print("\n*: a search ended before it had a bracket to within its tolerance.")
+        print_wrong(records)
         late = sum(record.get("generator_was_late", False) for record in records)
         if late:
             print(f"\nIn {late} of the sweeps the generator was late at some rate.")
@@ -143,6 +154,9 @@ def spearman(first, second):
 
 def model_rows(records):
     for record in records:
+        if "wrong" in record:
+            yield [record["key"]["plan"], str(record["key"]["limit"]), WRONG, *[""] * 7]
+            continue
         predicted = record["predicted"]
         measured = record["measured_samples_per_s"]
         yield [record["key"]["plan"], str(record["key"]["limit"]), f"{measured:,.0f}",
@@ -153,6 +167,8 @@ def model_rows(records):
 
 
 def print_errors(records, of=""):
+    if not records:
+        return
     measured = [record["measured_samples_per_s"] for record in records]
     for rate, whose in PREDICTED_RATES.items():
         predicted = [record["predicted"][rate] for record in records]
@@ -168,15 +184,19 @@ def print_model(folder):
         print_table(f"Predicted rates of {cascade}, samples/s",
                     ["plan", "batch limit", "measured", "predicted", "error", "simulated", "error",
                      "worker bound", "device bound", "bus bound"], model_rows(records))
-        print_errors(records)
+        print_wrong(records)
+        print_errors(right(records))
     for cascades in of_all_cascades(folder, "model").values():
         if len(cascades) > 1:
-            records = sum(cascades.values(), [])
+            records = right(sum(cascades.values(), []))
             print_errors(records, f" over all {len(records)} plans")
 
 
 def simulator_rows(records):
     for record in records:
+        if "wrong" in record:
+            yield [record["key"]["plan"], "", WRONG, *[""] * 5]
+            continue
         for load in record["loads"]:
             measured, simulated = load["measured_ms"], load["simulated_ms"]
             yield [record["key"]["plan"], f"{load['load']:.0%}",
@@ -191,7 +211,10 @@ def print_simulator(folder):
             f"The simulator beside {cascade}",
             ["plan", "load", "closed loop, samples/s", "simulated", "p50, ms", "simulated",
              "p99, ms", "simulated"], simulator_rows(records))
-        print(f"\nSimulated with an overhead of {records[-1]['overhead_ms']:.2f} ms a request.")
+        print_wrong(records)
+        if measured_rightly := right(records):
+            print(f"\nSimulated with an overhead of {measured_rightly[-1]['overhead_ms']:.2f} ms a "
+                  "request.")
 
 
 def part_of(value, whole):
@@ -200,7 +223,8 @@ def part_of(value, whole):
 
 def print_drift(folder):
     for cascade, records in results(folder, "drift"):
-        for record in records:
+        print_wrong(records)
+        for record in right(records):
             key = record["key"]
             print_table(
                 f"Exit ratios of {cascade} that change, {key['rate_samples_per_s']:,.0f} samples/s, "
@@ -241,6 +265,10 @@ def plot(file, record):
 
 def replan_rows(records):
     for cascade, record in records:
+        if "wrong" in record:
+            yield [cascade, " ↔ ".join(record["key"]["plans"]), str(record["key"]["changes"]), WRONG,
+                   *[""] * 6]
+            continue
         yield [cascade, " ↔ ".join(record["key"]["plans"]), str(record["key"]["changes"]),
                f"{statistics.median(record['change_seconds']):.1f}", f"{record['requests']:,}",
                str(record["failed"] + record["not_sent"]), str(record["misplaced_samples"]),
@@ -255,6 +283,7 @@ def print_replan(folder):
             "Changes of plan under load",
             ["cascade", "plans", "changes", "seconds each", "answered", "lost", "wrong",
              "p99 without, ms", "p99 with, ms", "longest with, ms"], replan_rows(records))
+        print_wrong([record for _, record in records])
 
 
 def print_report(folder):

@@ -10,7 +10,7 @@ import json
 import pathlib
 import sys
 
-from benchmark_report import print_table
+from benchmark_report import WRONG, print_table, print_wrong
 
 CASCADES = ("heavy", "cifar", "text")
 ALONE = "only "  # begins the name of a plan that keeps the device busy with one stage
@@ -47,7 +47,7 @@ def saturated_rates(records):
     rates = {}
     for record in records:
         key = record["key"]
-        if key["plan"].startswith(ALONE):
+        if key["plan"].startswith(ALONE) and "wrong" not in record:
             stage = key["plan"].split()[1]
             at_limit = rates.setdefault(key["limit"], {})
             at_limit[stage] = max(at_limit.get(stage, 0.0), record["samples_per_second"])
@@ -76,6 +76,9 @@ def plan_rows(records):
         key = record["key"]
         if key["plan"].startswith(ALONE):
             continue
+        if "wrong" in record:
+            yield [key["plan"], str(key["limit"]), WRONG, *[""] * 6]
+            continue
         limit = limit_of(record, rates)
         yield [
             key["plan"],
@@ -96,6 +99,9 @@ def alone_rows(records):
         if not key["plan"].startswith(ALONE):
             continue
         _, stage, workers = key["plan"].split()
+        if "wrong" in record:
+            yield [stage, workers.replace("x", " × ") + " %", str(key["limit"]), WRONG, "", ""]
+            continue
         yield [
             stage,
             workers.replace("x", " × ") + " %",
@@ -106,13 +112,21 @@ def alone_rows(records):
         ]
 
 
-def grpc_rows(folder):
-    for cascade in CASCADES:
-        path = folder / f"grpc_{cascade}.json"
-        text = path.read_text() if path.exists() else ""
-        if not text:  # a run that ended early left it empty
+def load_grpc(folder):
+    """Returns what was measured through gRPC, of each cascade."""
+    paths = [folder / f"grpc_{cascade}.json" for cascade in CASCADES]
+    texts = [path.read_text() for path in paths if path.exists()]
+    return [json.loads(text) for text in texts if text]  # a run that ended early left it empty
+
+
+def grpc_rows(results):
+    for result in results:
+        cascade = result["cascade"]
+        if "wrong" in result["escand"]:
+            yield [cascade, f"{result['plan']}, {result['limit']}", str(result["rows"]),
+                   f"{result['without_grpc']:,.0f}", f"{result['echo']['samples_per_second']:,.0f}",
+                   WRONG, *[""] * 4]
             continue
-        result = json.loads(text)
         smaller = min(result["without_grpc"], result["echo"]["samples_per_second"])
         yield [
             cascade,
@@ -151,13 +165,15 @@ def main():
         print_table(f"Stages of {cascade} alone, the device kept busy",
                     ["stage", "workers", "batch limit", "samples/s", "CPU s / 1,000, daemon",
                      "workers"], alone_rows(records))
-    if rows := list(grpc_rows(folder)):
+        print_wrong(records)
+    if results := load_grpc(folder):
         print_table(
             "Through gRPC",
             ["cascade", "plan, limit", "rows a request", "without gRPC, samples/s",
              "echo server", "escand", "of the smaller", "p99, ms", "CPU s / 1,000, escand and workers",
              "echo server"],
-            rows)
+            grpc_rows(results))
+        print_wrong([result["escand"] for result in results])
     return 0
 
 

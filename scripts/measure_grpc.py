@@ -24,6 +24,7 @@ from measuring import (
     start_generator,
     write_configuration,
 )
+from verification import find_wrong_answer
 
 ROW = {  # of the input beside `difficulty`: bytes, and the classes of the answer
     "heavy": {"bytes": 224 * 224 * 3, "classes": 1000},
@@ -39,10 +40,12 @@ def best_plan(results, cascade):
     plans = [
         record
         for record in records
-        if record["key"]["cascade"] == cascade and not record["key"]["plan"].startswith("only ")
+        if record["key"]["cascade"] == cascade
+        and not record["key"]["plan"].startswith("only ")
+        and "wrong" not in record
     ]
     if not plans:
-        raise Failed(f"{results} has no plan of the cascade {cascade}")
+        raise Failed(f"{results} has no plan of the cascade {cascade} that answers rightly")
     return max(plans, key=lambda record: record["samples_per_second"])
 
 
@@ -89,6 +92,9 @@ def load(arguments, server, address, model, flags, cores):
 def measure_escand(arguments, configuration, server_cores, generator_cores):
     flags = ["--exit-ratios", arguments.exit_ratios, *request_flags(arguments.cascade)]
     with Escand(arguments.bin, configuration, arguments.work, server_cores) as server:
+        folder = arguments.folder / arguments.cascade
+        if (wrong := find_wrong_answer(server, folder, generator_cores)) is not None:
+            return {"wrong": wrong}
         return load(
             arguments, server, server.address(), arguments.cascade, flags, generator_cores
         )

@@ -1,8 +1,9 @@
 // Plans of a cascade side by side in a closed loop, without gRPC: samples per second, latency,
 // batch sizes and processor time. Prints a line for each measurement and appends it, as a line of
 // JSON, to --output; what stands there already is not measured again, so an interrupted run can be
-// resumed and runs of several cascades share a file. SIGINT and SIGTERM end it after the
-// measurement that goes on, and what it started with it.
+// resumed and runs of several cascades share a file. A plan is verified before it is measured: one
+// that answers wrongly has `wrong`, which says what is, in place of figures. SIGINT and SIGTERM end
+// it after the measurement that goes on, and what it started with it.
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
@@ -15,6 +16,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -46,7 +48,9 @@ struct Flags {
 };
 
 void Declare(CLI::App& app, Flags* flags) {
-  app.add_option("--config", flags->config, "Configuration with one cascade")->required();
+  app.add_option("--config", flags->config,
+                 "Configuration with one cascade; beside it lie samples.npz and expected.npz")
+      ->required();
   app.add_option("--plans", flags->plans, "Plan files to compare")->delimiter(',');
   app.add_option("--limits", flags->limits, "Batch limits to compare, of all stages alike")
       ->delimiter(',')
@@ -113,17 +117,23 @@ json ToJson(const CascadeFigures& figures) {
           {"stages", stages}};
 }
 
-void Print(const std::string& what, const CascadeFigures& figures) {
-  std::vector<std::string> batches;
-  for (const CascadeFigures::Stage& stage : figures.stages) {
-    batches.push_back(fmt::format("{:.1f}", stage.mean_batch));
+void Print(const std::string& what, const json& record) {
+  if (record.contains("wrong")) {
+    std::printf("%-44s wrong: %s\n", what.c_str(), record["wrong"].get<std::string>().c_str());
+    std::fflush(stdout);
+    return;
   }
+  std::vector<std::string> batches;
+  for (const json& stage : record["stages"]) {
+    batches.push_back(fmt::format("{:.1f}", stage["mean_batch"].get<double>()));
+  }
+  const auto figure = [&record](const char* name) { return record[name].get<double>(); };
   std::printf(
       "%-44s %9.0f samples/s  p50 %7.2f ms  p99 %7.2f ms  mean batches %-18s "
       "CPU s/1,000: daemon %.3f workers %.3f\n",
-      what.c_str(), figures.samples_per_second, figures.p50_seconds * 1e3,
-      figures.p99_seconds * 1e3, absl::StrJoin(batches, "/").c_str(), figures.daemon_cpu_seconds,
-      figures.worker_cpu_seconds);
+      what.c_str(), figure("samples_per_second"), figure("p50_seconds") * 1e3,
+      figure("p99_seconds") * 1e3, absl::StrJoin(batches, "/").c_str(),
+      figure("daemon_cpu_seconds_per_1000"), figure("worker_cpu_seconds_per_1000"));
   std::fflush(stdout);
 }
 
@@ -143,11 +153,18 @@ int HeldRows(const Plan& plan) {
   return rows;
 }
 
+// A cascade, or some of its stages.
+struct Part {
+  CascadeSpec cascade;
+  int first_stage = 0;
+};
+
 class Benchmark {
  public:
-  Benchmark(const Flags& flags, const Config& config, EngineOptions options)
+  Benchmark(const Flags& flags, const Config& config, KnownAnswers known, EngineOptions options)
       : flags_(flags),
         config_(config),
+        known_(std::move(known)),
         cascade_(config.cascades.front().spec),
         options_(std::move(options)),
         results_(flags.output) {}
@@ -169,28 +186,29 @@ class Benchmark {
         ParsePlan(ReadFile(file), file,
                   {.cascade = cascade_, .devices = config_.devices, .mps = config_.mps.mode});
     if (!plan.ok()) return plan.status();
-    return MeasureAll(cascade_, *plan, std::filesystem::path(file).stem().string(),
+    return MeasureAll({.cascade = cascade_}, *plan, std::filesystem::path(file).stem().string(),
                       flags_.exit_ratios);
   }
 
   // One stage as a cascade of its own, by workers that together ask for more than the device.
   absl::Status SaturateStage(int stage) {
-    CascadeSpec alone = cascade_;
-    alone.stages = {cascade_.stages[static_cast<size_t>(stage)]};
+    Part alone{.cascade = cascade_, .first_stage = stage};
+    alone.cascade.stages = {cascade_.stages[static_cast<size_t>(stage)]};
     absl::Status status;
     for (const auto& [count, percent] : {std::pair(1, 100), std::pair(3, 50), std::pair(6, 30)}) {
       Plan plan;
       plan.workers = {{.count = count, .thread_percent = percent, .credits = 2, .stages = {0}}};
       plan.stages = {{.max_batch = 1, .max_delay = std::chrono::milliseconds(5)}};
       status.Update(MeasureAll(
-          alone, plan, absl::StrCat("only ", alone.stages.front().name, " ", count, "x", percent),
-          {}));
+          alone, plan,
+          absl::StrCat("only ", alone.cascade.stages.front().name, " ", count, "x", percent), {}));
     }
     return status;
   }
 
-  absl::Status MeasureAll(const CascadeSpec& cascade, const Plan& plan, const std::string& name,
+  absl::Status MeasureAll(const Part& part, const Plan& plan, const std::string& name,
                           const std::vector<double>& ratios) {
+    const CascadeSpec& cascade = part.cascade;
     std::unique_ptr<CascadeRun> run;
     for (const int limit : flags_.limits) {
       if (Interrupted()) return absl::CancelledError("interrupted");
@@ -205,25 +223,40 @@ class Benchmark {
         std::printf("%s %s: workers ready after %.1f s\n", cascade.name.c_str(), name.c_str(),
                     std::chrono::duration<double>(run->ready_after()).count());
       }
-      const absl::StatusOr<CascadeFigures> figures = Measure(*run, plan, limit, ratios);
-      if (!figures.ok()) return Failed(name, figures.status());
-      json record = ToJson(*figures);
-      record["key"] = key;
-      record["ready_seconds"] = std::chrono::duration<double>(run->ready_after()).count();
-      results_.Add(std::move(record));
-      Print(absl::StrCat(cascade.name, " ", name, " limit ", limit), *figures);
+      const Plan limited = Limited(plan, cascade, limit);
+      absl::StatusOr<json> record = Verified(*run, limited, part.first_stage, ratios);
+      if (!record.ok()) return Failed(name, record.status());
+      (*record)["key"] = key;
+      (*record)["ready_seconds"] = std::chrono::duration<double>(run->ready_after()).count();
+      Print(absl::StrCat(cascade.name, " ", name, " limit ", limit), *record);
+      results_.Add(*std::move(record));
     }
     return absl::OkStatus();
   }
 
-  absl::StatusOr<CascadeFigures> Measure(CascadeRun& run, const Plan& plan, int limit,
-                                         const std::vector<double>& ratios) const {
+  static Plan Limited(const Plan& plan, const CascadeSpec& cascade, int limit) {
     Plan limited = plan;
     for (size_t i = 0; i < limited.stages.size(); ++i) {
-      const int largest = run.engine().cascade().stages[i].buckets.back();
-      limited.stages[i].max_batch = std::min(limit, largest);
+      limited.stages[i].max_batch = std::min(limit, cascade.stages[i].buckets.back());
     }
-    if (absl::Status status = run.SetPolicies(limited.stages); !status.ok()) return status;
+    return limited;
+  }
+
+  // Figures of a plan, or what is wrong with its answers.
+  absl::StatusOr<json> Verified(CascadeRun& run, const Plan& plan, int first_stage,
+                                const std::vector<double>& ratios) const {
+    if (absl::Status status = run.SetPolicies(plan.stages); !status.ok()) return status;
+    const absl::StatusOr<std::optional<std::string>> wrong =
+        run.FindWrongAnswer(known_, first_stage);
+    if (!wrong.ok()) return wrong.status();
+    if (*wrong) return json{{"wrong", **wrong}};
+    const absl::StatusOr<CascadeFigures> figures = Measure(run, plan, ratios);
+    if (!figures.ok()) return figures.status();
+    return ToJson(*figures);
+  }
+
+  absl::StatusOr<CascadeFigures> Measure(CascadeRun& run, const Plan& limited,
+                                         const std::vector<double>& ratios) const {
     const int wanted = flags_.in_flight > 0 ? flags_.in_flight : 4 * HeldRows(limited);
     // Slots are free a moment after the answer, so more are needed than are under way.
     const int in_flight = std::min(wanted, run.engine().cascade().slots * 3 / 4);
@@ -244,6 +277,7 @@ class Benchmark {
 
   const Flags& flags_;
   const Config& config_;
+  const KnownAnswers known_;
   const CascadeSpec& cascade_;
   const EngineOptions options_;
   Results results_;
@@ -275,7 +309,10 @@ absl::Status Compare(const Flags& flags) {
                               .cache = DefaultCache(Variable),
                               .cpus = UsableCpus(),
                               .completer_threads = 2};
-  return Benchmark(flags, *config, options).Run();
+  absl::StatusOr<KnownAnswers> known = KnownAnswers::FromFolder(
+      std::filesystem::path(flags.config).parent_path(), config->cascades.front().spec);
+  if (!known.ok()) return known.status();
+  return Benchmark(flags, *config, *std::move(known), options).Run();
 }
 
 int Main(int argc, char** argv) {

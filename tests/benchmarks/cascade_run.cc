@@ -143,7 +143,6 @@ absl::StatusOr<std::unique_ptr<CascadeRun>> CascadeRun::Start(const CascadeSpec&
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   run->ready_after_ = Clock::now() - start;
-  FillSlots(*run->engine_);
   return run;
 }
 
@@ -157,12 +156,24 @@ absl::Status CascadeRun::SetPolicies(const std::vector<StagePolicy>& policies) {
   return engine_->SetPlan(plan_).status();
 }
 
+absl::Status CascadeRun::CheckDifficulty() const {
+  if (difficulty_ >= 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("the cascade has no input '", kDifficulty, "', FP32 [1]"));
+}
+
+absl::StatusOr<std::optional<std::string>> CascadeRun::FindWrongAnswer(const KnownAnswers& known,
+                                                                       int first_stage) {
+  if (absl::Status status = CheckDifficulty(); !status.ok()) return status;
+  absl::StatusOr<std::optional<std::string>> wrong =
+      AnswerCheck(engine_.get(), &known, difficulty_, first_stage).FindWrong();
+  FillSlots(*engine_);
+  return wrong;
+}
+
 absl::StatusOr<CascadeFigures> CascadeRun::Measure(const CascadeLoad& load) {
   const int stages = engine_->cascade().stage_count();
-  if (difficulty_ < 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the cascade has no input '", kDifficulty, "', FP32 [1]"));
-  }
+  if (absl::Status status = CheckDifficulty(); !status.ok()) return status;
   if (static_cast<int>(load.exit_ratios.size()) != stages - 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("found ", load.exit_ratios.size(),

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "answer_check.h"
 #include "engine/engine.h"
 #include "escan/cascade.h"
 #include "escan/plan.h"
@@ -56,11 +58,18 @@ class CascadeRun {
 
   // Changes the stages' batch policies only.
   absl::Status SetPolicies(const std::vector<StagePolicy>& policies);
+  // What is wrong with the answers; nullopt: nothing. The engine's first stage is number
+  // `first_stage` of the cascade that is known. InvalidArgument when there is no `difficulty`; else
+  // the first failure of a request.
+  absl::StatusOr<std::optional<std::string>> FindWrongAnswer(const KnownAnswers& known,
+                                                             int first_stage);
   // InvalidArgument when the cascade has no `difficulty` or the ratios do not fit; else the first
   // failure of a request.
   absl::StatusOr<CascadeFigures> Measure(const CascadeLoad& load);
 
  private:
+  absl::Status CheckDifficulty() const;
+
   CascadeRun(std::unique_ptr<Engine> engine, int difficulty, Plan plan);
 
   std::unique_ptr<Engine> engine_;

@@ -1,14 +1,24 @@
-"""The daemon of a package on a GPU: what it serves, and what it leaves behind."""
+"""The daemon of a package on a GPU: what it answers, and what it leaves behind.
+
+What is right is computed by torch in FP32 on the CPU.
+"""
 
 import json
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 
+import torch
+
+import make_benchmark_cascades
 from daemon import BIN, Daemon, wait_until
+from measuring import Escand, halves_of_cores
+from npz_file import write_npz
+from verification import find_wrong_answer
 
 CONFIG = BIN.parent / "share" / "escan" / "configs" / "fashion_mnist" / "escand.yaml"
 
@@ -29,11 +39,23 @@ def mps_processes():
     return found
 
 
-def load(daemon):
-    """Sends random images; returns the load generator's report."""
+def write_images(folder):
+    """Writes images, and what each stage of the example answers to them."""
+    torch.manual_seed(1)
+    images = torch.randint(256, (64, 28, 28), dtype=torch.uint8)
+    with torch.no_grad():
+        answers = [torch.jit.load(CONFIG.parent / f"{stage}.pt")(images)
+                   for stage in ("small", "medium", "large")]
+    write_npz(folder / "images.npz", {"image": images})
+    write_npz(folder / "answers.npz", {"probabilities": torch.stack(answers)})
+
+
+def load(daemon, folder):
+    """Sends images and compares the answers; returns the load generator's report."""
     done = subprocess.run(
         [BIN / "escan-loadgen", "--target", daemon.address(), "--rows", "4", "--concurrency",
-         "16", "--requests", "2000", "--json", "-"],
+         "16", "--requests", "2000", "--samples", folder / "images.npz", "--expect",
+         folder / "answers.npz", "--json", "-"],
         capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
@@ -44,6 +66,8 @@ class GpuDaemonTest(unittest.TestCase):
         cls.folders = tempfile.TemporaryDirectory()
         for name in ("XDG_CACHE_HOME", "XDG_RUNTIME_DIR"):
             os.environ[name] = cls.folders.name
+        cls.folder = pathlib.Path(cls.folders.name)
+        write_images(cls.folder)
         cls.start_times = []
 
     @classmethod
@@ -60,9 +84,10 @@ class GpuDaemonTest(unittest.TestCase):
         return daemon
 
     def assert_serves(self, daemon):
-        report = load(daemon)
+        report = load(daemon, self.folder)
         self.assertEqual(report["errors"], [])
         self.assertEqual(report["samples"], 8000)
+        self.assertEqual(report["compared_samples"]["right"], 8000)
 
     def test_serves_on_the_gpu_and_leaves_nothing(self):
         daemon = self.start()
@@ -89,6 +114,19 @@ class GpuDaemonTest(unittest.TestCase):
         self.assert_serves(second)
         self.assertEqual(second.terminate(), 0)
         self.assertEqual(mps_processes(), [])
+
+    def test_benchmark_cascades_answer_rightly(self):
+        # In FP16, at all batch sizes and exits, by replicas, a pipeline, and with speculation.
+        subprocess.run([sys.executable, make_benchmark_cascades.__file__, "--small", "--output",
+                        self.folder / "cascades"], check=True)
+        server_cores, generator_cores = halves_of_cores()
+        for cascade in make_benchmark_cascades.CASCADES:
+            folder = self.folder / "cascades" / cascade
+            with Escand(BIN, folder / "escand.yaml", self.folder, server_cores) as daemon:
+                for plan in ("replicas_3x50", "pipeline", "all_parallel"):
+                    with self.subTest(cascade=cascade, plan=plan):
+                        daemon.set_plan(folder / "plans" / f"{plan}.yaml")
+                        self.assertIsNone(find_wrong_answer(daemon, folder, generator_cores))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import sys
 import tempfile
 import unittest
 
+import numpy as np
+
 from daemon import BIN, ROOT
 
 EVALUATE = ROOT / "scripts" / "evaluate.py"
@@ -42,6 +44,19 @@ SHORT = ["--rows", "2", "--in-flight", "64", "--probe-seconds", "0.3", "--sweep-
          "--closed-loop-seconds", "0.3", "--still-seconds", "0.5", "--pause-seconds", "0.3"]
 
 
+def write_cascade(folder, right):
+    """Writes the cascade as make_benchmark_cascades.py does; `right` are its probabilities."""
+    (folder / "plans").mkdir(parents=True)
+    (folder / "escand.yaml").write_text(CONFIGURATION)
+    for name, text in PLANS.items():
+        (folder / "plans" / f"{name}.yaml").write_text(text)
+    samples = 3
+    np.savez(folder / "samples.npz", difficulty=np.full((samples, 1), 0.5, np.float32),
+             image=np.arange(samples * 16, dtype=np.uint8).reshape(samples, 16))
+    np.savez_compressed(folder / "expected.npz",
+                        probabilities=np.full((2, samples, 10), right, np.float32))
+
+
 class Evaluation(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -49,11 +64,7 @@ class Evaluation(unittest.TestCase):
         cls.addClassCleanup(cls.temporary.cleanup)
         cls.folder = pathlib.Path(cls.temporary.name)
         cls.results = cls.folder / "results"
-        plans = cls.folder / "idle" / "plans"
-        plans.mkdir(parents=True)
-        (cls.folder / "idle" / "escand.yaml").write_text(CONFIGURATION)
-        for name, text in PLANS.items():
-            (plans / f"{name}.yaml").write_text(text)
+        write_cascade(cls.folder / "idle", right=0.0)
         cls.evaluate("profile")
 
     @classmethod
@@ -159,6 +170,45 @@ class Evaluation(unittest.TestCase):
         report = self.report()
         self.assertIn("### Predicted rates of idle on cpu, samples/s", report)
         self.assertRegex(report, r"Error of the simulator: median [\d.,]+%, worst ")
+
+    def test_a_wrong_answer_takes_the_place_of_every_figure(self):
+        # Null stages answer zeros, which are not right here.
+        folder = self.folder / "wrong"
+        results = folder / "results"
+        write_cascade(folder / "idle", right=0.25)
+        results.mkdir()
+        shutil.copy(self.results / "profile_idle.json", results)
+        for command in (["grid", "--ratios", "0.5", "--plans", "allocated,sequential"],
+                        ["model", "--limits", "8"], ["simulator", "--ratios", "0"],
+                        ["replan", "--ratios", "0"]):
+            done = subprocess.run(
+                [sys.executable, EVALUATE, *command, "--cascade", "idle", "--bin", BIN, "--folder",
+                 folder, "--results", results, *SHORT], capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            for line in (results / f"{command[0]}_idle.json").read_text().splitlines():
+                record = json.loads(line)
+                self.assertRegex(record["wrong"], "'probabilities'.0. is 0 where 0.25 is right$")
+                self.assertLessEqual(set(record), {"key", "wrong", "plan_text"})
+        report = subprocess.run([sys.executable, EVALUATE, "report", results],
+                                capture_output=True, text=True, check=True).stdout
+        self.assertIn("### Goodput of idle on cpu, samples/s (loose unknown, tight unknown)", report)
+        self.assertIn("| 0.5 | tight | *wrong* |  | *wrong* |  |  |  |  |  |", report)
+        self.assertIn("| pipeline | 8 | *wrong* |", report)
+        self.assertIn("| replicas_6x30 |  | *wrong* |", report)
+        self.assertIn("| idle on cpu | pipeline ↔ replicas_6x30 | 5 | *wrong* |", report)
+        self.assertRegex(report, "\\*wrong\\*: .*'probabilities'.0. is 0 where 0.25 is right")
+
+    def test_a_plan_is_not_measured_without_right_answers(self):
+        folder = self.folder / "bare"
+        write_cascade(folder / "idle", right=0.0)
+        (folder / "idle" / "expected.npz").unlink()
+        done = subprocess.run(
+            [sys.executable, EVALUATE, "replan", "--cascade", "idle", "--bin", BIN, "--folder",
+             folder, "--results", folder / "results", *SHORT],
+            capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, f"evaluate.py: {folder}/idle/expected.npz is not there: write "
+                                      "the cascade again with make_benchmark_cascades.py\n")
 
     def test_a_mistake_is_one_line(self):
         said = self.evaluate("model", "--profile", "nowhere.json", status=1)

@@ -12,11 +12,14 @@ from xml.etree import ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 
+import gpu_report
 from evaluation_bench import with_equal_shares
 from evaluation_changes import phases
 from evaluation_lanes import Job, jobs_of, run_jobs
 from evaluation_report import print_report, spearman
+from measure_grpc import best_plan
 from measuring import Budget, Failed, Records, TimeOver, write_configuration
+from verification import wrong_in
 
 
 def sweep(plan, ratio, objective, goodput, repeat=0, settled=True):
@@ -30,6 +33,63 @@ class InAFolder(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="escan-test-")
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
+
+
+def plan_record(plan, **figures):
+    return {"key": {"cascade": "heavy", "plan": plan, "limit": 32, "exit_ratios": [0.5], "rows": 1,
+                    "device": "an imagined GPU"}, **figures}
+
+
+def loaded(**compared):
+    """A report of the load generator."""
+    return {"compared_samples": {"right": 8, "wrong": 0, "unknown": 0, "first_wrong": None,
+                                 **compared}, "errors": []}
+
+
+class WrongAnswers(InAFolder):
+    STAGES = [{"mean_batch": 16.0}, {"mean_batch": 8.0}]
+
+    def setUp(self):
+        super().setUp()
+        figures = {"samples_per_second": 1000, "p50_seconds": 0.001, "p99_seconds": 0.002,
+                   "daemon_cpu_seconds_per_1000": 0.1, "worker_cpu_seconds_per_1000": 0.2,
+                   "stages": self.STAGES, "clients": 8}
+        self.plans = self.folder / "plans_heavy.json"
+        self.plans.write_text("".join(json.dumps(record) + "\n" for record in (
+            plan_record("pipeline", wrong="sample 3: nan"), plan_record("sequential", **figures),
+            plan_record("only small 1x100", wrong="sample 4: nan"))))
+
+    def test_have_no_row_of_figures_in_the_tables_of_a_gpu(self):
+        (self.folder / "grpc_heavy.json").write_text(json.dumps({
+            "cascade": "heavy", "plan": "sequential", "limit": 32, "rows": 1, "without_grpc": 1000,
+            "escand": {"wrong": "sample 5: nan"}, "echo": {"samples_per_second": 2000}}))
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), \
+                unittest.mock.patch("sys.argv", ["gpu_report.py", str(self.folder)]):
+            self.assertEqual(gpu_report.main(), 0)
+        for line in ("| pipeline | 32 | *wrong* |  |", "| sequential | 32 | 1,000 |",
+                     "| small | 1 × 100 % | 32 | *wrong* |", "\n*wrong*: sample 3: nan.",
+                     "| heavy | sequential, 32 | 1 | 1,000 | 2,000 | *wrong* |",
+                     "\n*wrong*: sample 5: nan."):
+            self.assertIn(line, said.getvalue())
+
+    def test_are_not_those_of_the_best_plan(self):
+        self.assertEqual(best_plan(self.plans, "heavy")["key"]["plan"], "sequential")
+        self.plans.write_text(json.dumps(plan_record("pipeline", wrong="sample 3: nan")) + "\n")
+        with self.assertRaisesRegex(Failed, "no plan of the cascade heavy that answers rightly"):
+            best_plan(self.plans, "heavy")
+
+    def test_are_found_in_a_load(self):
+        self.assertIsNone(wrong_in(loaded()))
+        self.assertEqual(wrong_in(loaded(wrong=1, first_wrong="sample 3: nan")), "sample 3: nan")
+        self.assertIn("no right answer is known", wrong_in(loaded(unknown=1)))
+        self.assertIn("no right answer is known", wrong_in(loaded(right=0)))
+        empty = {**loaded(right=0), "errors": [
+            {"code": "BAD_ANSWER", "count": 1, "first_message": "'probabilities' has 0 bytes"}]}
+        self.assertEqual(wrong_in(empty), "'probabilities' has 0 bytes")
+        empty["errors"][0]["code"] = "UNAVAILABLE"
+        with self.assertRaisesRegex(Failed, "a request failed: UNAVAILABLE: "):
+            wrong_in(empty)
 
 
 class Report(InAFolder):
@@ -64,6 +124,29 @@ class Report(InAFolder):
                       report)
         self.assertIn("| sequential | 4.00 | 2.00 | 8.00 | 2 of 2 |", report)
         self.assertIn("| pipeline | 2.20 | 2.20 | 2.20 | 1 of 2 |", report)
+
+    def test_a_plan_that_answered_wrongly_has_no_figure(self):
+        wrong = sweep("pipeline", 0.3, "tight", None)
+        wrong = {"key": {**wrong["key"], "repeat": 1}, "wrong": "sample 3: nan"}
+        self.write(
+            "grid_heavy.json",
+            {"key": {"what": "unbatched", "device": "an imagined GPU"}, "p50_ms": 4.0},
+            sweep("allocated", 0.3, "tight", 900), sweep("sequential", 0.3, "tight", 450),
+            sweep("pipeline", 0.3, "tight", 1000), wrong)
+        report = self.report()
+        self.assertIn("| 0.3 | tight | 900 |  | 450 | *wrong* |  | 2.00 of sequential |  |  |",
+                      report)
+        self.assertIn("\n*wrong*: sample 3: nan.\n", report)
+        self.assertNotIn("\n| pipeline |", report)
+
+    def test_predictions_beside_wrong_answers_do_not_count(self):
+        figures = {"measured_samples_per_s": 1000,
+                   "predicted": {"rate": 1100, "simulated_rate": 1000}}
+        self.write("model_heavy.json", {"key": {"plan": "a", "limit": 32}, **figures},
+                   {"key": {"plan": "b", "limit": 32}, "wrong": "sample 3: nan"})
+        report = self.report()
+        self.assertIn("| b | 32 | *wrong* |  |  |  |  |  |  |  |", report)
+        self.assertIn("Error of the model: median 10.0%, worst 10.0%", report)
 
     def test_all_cascades_of_a_device_are_summed_up(self):
         for cascade, allocated in (("heavy", 400), ("text", 94)):
