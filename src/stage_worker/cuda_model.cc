@@ -103,6 +103,7 @@ struct CudaModel::State {
   std::shared_ptr<const FrozenStage> frozen;  // until it is settled
   Environment environment;
   GpuChoiceKey key{};
+  std::optional<GpuChoice> kept{};  // of this share, as an earlier start found it
   GpuChoice choice{};
   bool from_cache = false;
   DeviceMemory inputs{};
@@ -114,6 +115,7 @@ struct CudaModel::State {
 
   absl::Status Load();
   absl::StatusOr<GpuChoice> FindKept();
+  GpuChoiceKey KeyOfShare() const;
   absl::Status Choose();
   void Keep(const GpuChoiceKey& of, const GpuChoice& kept) const;
   absl::Status MakeModule();
@@ -143,31 +145,36 @@ absl::StatusOr<std::shared_ptr<const FrozenStage>> ReadFrozenStage(const WorkerS
 
 // One that was checked at this share, else one that is the fastest anywhere.
 absl::StatusOr<GpuChoice> CudaModel::State::FindKept() {
-  GpuChoiceKey checked = key;
-  checked.multiprocessors = environment.multiprocessors;
-  absl::StatusOr<GpuChoice> kept = environment.cache->Find(checked);
-  return kept.ok() ? kept : environment.cache->Find(key);
+  absl::StatusOr<GpuChoice> checked = environment.cache->Find(KeyOfShare());
+  if (!checked.ok()) return environment.cache->Find(key);
+  kept = *checked;
+  return checked;
+}
+
+GpuChoiceKey CudaModel::State::KeyOfShare() const {
+  GpuChoiceKey of_share = key;
+  of_share.multiprocessors = environment.multiprocessors;
+  return of_share;
 }
 
 absl::Status CudaModel::State::Choose() {
   key = KeyOf(stage, *frozen, environment.key);
-  absl::StatusOr<GpuChoice> kept = FindKept();
+  absl::StatusOr<GpuChoice> found = FindKept();
   UniqueFd reserved;  // equal workers start together, and would disturb each other's trials
-  if (!kept.ok()) {
+  if (!found.ok()) {
     reserved = environment.cache->Reserve(key);
-    kept = FindKept();
+    found = FindKept();
   }
-  from_cache = kept.ok();
+  from_cache = found.ok();
   if (from_cache) {
-    choice = *kept;
+    choice = *found;
     return absl::OkStatus();
   }
-  if (!absl::IsNotFound(kept.status())) {
+  if (!absl::IsNotFound(found.status())) {
     Log(absl::StrCat("event=cache_ignored stage=", stage.name, " reason=\"",
-                     kept.status().message(), "\""));
+                     found.status().message(), "\""));
   }
-  const absl::StatusOr<GpuChoice> found =
-      ChooseVariant(stage, frozen->module, inputs.get(), gpu.stream);
+  found = ChooseVariant(stage, frozen->module, inputs.get(), gpu.stream);
   if (absl::IsFailedPrecondition(found.status())) return CannotBeCaptured(found.status());
   if (!found.ok()) return found.status();
   choice = *found;
@@ -275,9 +282,7 @@ std::vector<std::vector<GpuChoice>> CudaModel::remedies() const {
 }
 
 void CudaModel::Settle(const GpuChoice& choice) {
-  GpuChoiceKey checked = state_->key;
-  checked.multiprocessors = state_->environment.multiprocessors;
-  if (!state_->from_cache || choice != state_->choice) state_->Keep(checked, choice);
+  if (state_->kept != choice) state_->Keep(state_->KeyOfShare(), choice);
   state_->choice = choice;
   state_->frozen.reset();
 }
