@@ -52,7 +52,7 @@ absl::StatusOr<uint64_t> ContentHashOfFile(int fd) {
   while (true) {
     const ssize_t part = ::pread(fd, block.data() + filled, kBlock - filled, offset);
     if (part < 0 && errno == EINTR) continue;
-    if (part < 0) return absl::ErrnoToStatus(errno, "cannot read it");
+    if (part < 0) return absl::ErrnoToStatus(errno, "cannot read the file");
     filled += static_cast<size_t>(part);
     offset += part;
     if (part > 0 && filled < kBlock) continue;

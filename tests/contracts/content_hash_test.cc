@@ -37,7 +37,7 @@ TEST(ContentHash, OfAFileIsThatOfItsBytes) {
   const absl::Status absent = ContentHashOfFile(file).status();
   EXPECT_TRUE(absl::IsNotFound(absent));
   EXPECT_EQ(absent.message(), "cannot read " + file.string());
-  EXPECT_EQ(ContentHashOfFile(-1).status().message(), "cannot read it: Bad file descriptor");
+  EXPECT_EQ(ContentHashOfFile(-1).status().message(), "cannot read the file: Bad file descriptor");
 }
 
 TEST(ContentHash, HasAName) { EXPECT_EQ(HashName(255), "fnv1a64:00000000000000ff"); }

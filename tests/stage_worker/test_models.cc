@@ -98,6 +98,8 @@ def forward(self, features):
     return probabilities
 )",
             {kToClasses});
+  SaveModel(folder / "reversed.pt", kProbabilities + "    return torch.flip(probabilities, [1])\n",
+            {kToClasses});
   SaveModel(folder / "aborter.pt", kProbabilities + kDieOn254, {kToClasses});
   SaveModel(folder / "trapper.pt", kProbabilities + kTrapOn253, {kToClasses, kZeros});
   SaveModel(folder / "hog.pt", kProbabilities + kTakeMemory, {kToClasses});
