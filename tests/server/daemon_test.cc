@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "client/direct_channel.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/test_daemon.h"
@@ -126,7 +127,7 @@ TEST_F(DaemonTest, ItIsNotReadyBeforeItsWorkersAre) {
 
 // The status with which a server answers an empty message to `method`.
 grpc::StatusCode CallUnknown(const std::string& address, const std::string& method) {
-  grpc::GenericStub stub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  grpc::GenericStub stub(OpenDirectChannel(address));
   grpc::ClientContext context;
   context.set_wait_for_ready(true);
   const grpc::Slice empty;
