@@ -27,6 +27,8 @@ absl::Status InferTask::Prepare(const grpc::ByteBuffer& message, TimePoint call_
 
 absl::Status InferTask::Route(const grpc::ByteBuffer& message) {
   grpc::ProtoBufferReader reader(const_cast<grpc::ByteBuffer*>(&message));
+  // gRPC starts calls also that were cancelled before their message was there.
+  if (!message.Valid()) return absl::CancelledError("the client cancelled the request");
   absl::Status status = request_.Parse(&reader);
   if (!status.ok()) return status;
   model_ = server_->FindOrNull(request_.header().model_name());
