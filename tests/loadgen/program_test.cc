@@ -74,10 +74,12 @@ TEST(Program, WritesNothingButJsonToStandardOutputWhenAskedTo) {
 
 TEST(Program, AProxyInTheEnvironmentIsNotAsked) {
   const FakeInferenceServer server;
+  const TemporaryFolder folder;
+  const std::string samples = folder.Write("x.npy", Npy("|u1", "(1, 4)", std::string(4, '\1')));
   for (const std::string variable : {"grpc_proxy", "https_proxy", "http_proxy"}) {
     // Nobody listens on the port of a proxy like this.
     const Ended ended = RunProgram(
-        Target(server) + " --rate 1000 --requests 5 --warmup-requests 0 --model digits --json -",
+        Target(server) + " --samples " + samples + " --rate 1000 --requests 5 --warmup 0s --json -",
         variable + "=http://127.0.0.1:9 no_proxy=");
     EXPECT_EQ(ended.exit_status, 0) << variable << "\n" << ended.output;
   }
