@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/address_check.h"
+#include "server/descriptor_budget.h"
 #include "workers/cpu_share.h"
 
 namespace escan {
@@ -164,15 +165,16 @@ void Daemon::RenewWorkersOnGpus() {
 
 absl::Status Daemon::StartServers() {
   const ServerConfig& config = options_.config.server;
-  absl::StatusOr<std::unique_ptr<InferenceServer>> inference =
-      InferenceServer::Start(state_.get(), config.listen);
+  absl::StatusOr<std::unique_ptr<InferenceServer>> inference = InferenceServer::Start(
+      state_.get(), config.listen, ClientCeiling(options_.descriptor_limit), [this] { Wake(); });
   if (!inference.ok()) return inference.status();
   inference_ = *std::move(inference);
   absl::StatusOr<std::unique_ptr<AdminServer>> admin =
-      AdminServer::Start(state_.get(), options_.config.devices, config.admin, [this] {
-        drain_requested_.store(true);
-        Wake();
-      });
+      AdminServer::Start(state_.get(), options_.config.devices, config.admin,
+                         OperatorCeiling(options_.descriptor_limit), [this] {
+                           drain_requested_.store(true);
+                           Wake();
+                         });
   if (!admin.ok()) return admin.status();
   admin_ = *std::move(admin);
   if (!config.metrics.empty()) {

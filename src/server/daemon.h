@@ -27,6 +27,7 @@ class Daemon {
     Profiles profiles{};                   // that hold on this machine
     std::shared_ptr<WorkerHost> host;      // runs the workers
     std::shared_ptr<MpsWorkerHost> mps{};  // the host where it is one, else null
+    int descriptor_limit = 1024;           // RLIMIT_NOFILE
     // Is told about changes of state, in the words of sd_notify(3).
     std::function<void(const std::string& state)> notify;
   };

@@ -13,6 +13,7 @@
 #include "config/address.h"
 #include "config/config.h"
 #include "server/daemon.h"
+#include "server/descriptor_budget.h"
 #include "server/grpc_listener.h"
 #include "server/local_workers.h"
 #include "server/profile_command.h"
@@ -223,6 +224,8 @@ int Serve(const Flags& flags, const WorkerPrograms& programs, const GpuList& gpu
           const UniqueFd& signal_fd) {
   SetUpLog(flags.log_level);
   spdlog::info("escand version={} config={}", ESCAN_VERSION, flags.config);
+  const DescriptorLimit descriptors = RaiseDescriptorLimit();
+  spdlog::info("open files limit={} before={}", descriptors.now, descriptors.before);
   LogDevices(config, gpus);
   const Profiles profiles = LoadProfiles(flags, config, SiteOf(config, gpus));
   absl::StatusOr<std::shared_ptr<MpsWorkerHost>> host =
@@ -234,6 +237,7 @@ int Serve(const Flags& flags, const WorkerPrograms& programs, const GpuList& gpu
                      .profiles = profiles,
                      .host = *host,
                      .mps = *host,
+                     .descriptor_limit = descriptors.now,
                      .notify = [](const std::string& state) { sd_notify(0, state.c_str()); }});
   if (!daemon.ok()) return CannotStart(daemon.status());
   if ((*daemon)->Run(signal_fd.get()) == Daemon::Ending::kForced) std::_Exit(kFailed);

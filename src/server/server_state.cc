@@ -37,7 +37,7 @@ absl::StatusOr<PlanChange> ServerState::SetPlan(const ServedModel& model, const 
 }
 
 bool ServerState::ready(const ServedModel& model) const {
-  return phase() == Phase::kServing && model.engine->ready();
+  return phase() == Phase::kServing && accepting() && model.engine->ready();
 }
 
 bool ServerState::ready() const {
@@ -47,6 +47,7 @@ bool ServerState::ready() const {
 
 std::string ServerState::NotReadyReason(const ServedModel& model) const {
   if (phase() != Phase::kServing) return "the server is draining";
+  if (!accepting()) return "the limit of open files leaves no room for new connections";
   const EngineStatus status = model.engine->Status();
   if (status.ready) return "";
   for (size_t i = 0; i < status.stages.size(); ++i) {

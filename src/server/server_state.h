@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,7 +60,13 @@ class ServerState {
 
   Phase phase() const { return phase_.load(std::memory_order_relaxed); }
   void set_phase(Phase phase) { phase_.store(phase, std::memory_order_relaxed); }
-  // Serving, and every stage of the model has a ready worker.
+  // Whether clients' connections are taken, and how many were not.
+  bool accepting() const { return accepting_.load(std::memory_order_relaxed); }
+  void set_accepting(bool accepting) { accepting_.store(accepting, std::memory_order_relaxed); }
+  uint64_t refused_connections() const { return refused_.load(std::memory_order_relaxed); }
+  void CountRefusedConnection() { refused_.fetch_add(1, std::memory_order_relaxed); }
+
+  // Serving and taking connections, and every stage of the model has a ready worker.
   bool ready(const ServedModel& model) const;
   bool ready() const;
   // Why the model, or the first such model, is not ready; empty when it is. Blocks shortly.
@@ -88,6 +95,8 @@ class ServerState {
   const MpsReporter mps_;
   const std::unique_ptr<ControlLoop> controller_;
   std::atomic<Phase> phase_{Phase::kServing};
+  std::atomic<bool> accepting_{true};
+  std::atomic<uint64_t> refused_{0};
   std::atomic<TimePoint> last_refusal_{TimePoint{}};
   RequestCounters unrouted_;
 };
