@@ -37,6 +37,9 @@ absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Start(grpc::ServerBu
                                                                   const Options& options) {
   absl::StatusOr<ListeningSockets> bound = BindSockets(address);
   if (!bound.ok()) return bound.status();
+  // Clients may ask often whether the server is there: libraries' settings of keepalive are theirs,
+  // and by default gRPC ends connections on the third ping that came early.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
   // A connection that says nothing, as of a port scanner, ends soon.
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
   const std::shared_ptr<ExternalAcceptor> external =
