@@ -1,5 +1,7 @@
 #pragma once
 
+#include <unistd.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -38,6 +40,7 @@ struct EngineOptions {
   std::vector<Device> devices;       // what plans refer to
   std::string cache;                 // folder for what workers found by trying; empty: none
   std::vector<int> cpus;             // that CPU workers may use
+  int worker_output = STDERR_FILENO;  // the workers' standard output and error
   int completer_threads = 1;         // call Completion::OnComplete
   FleetOptions fleet;
   SchedulerOptions scheduler;

@@ -46,7 +46,8 @@ absl::Status WorkerLinks::Start(WorkerId worker, uint32_t incarnation, const Wor
     models_.Complete(&stage);
     models_.WarnOfChange(stage);
   }
-  absl::StatusOr<WorkerProcess> process = WorkerProcess::Spawn(*command, spec, slab_, &probes_);
+  absl::StatusOr<WorkerProcess> process =
+      WorkerProcess::Spawn(*command, spec, slab_, &probes_, options_.worker_output);
   if (!process.ok()) return process.status();
   absl::Status watched =
       poller_->Add(process->pidfd(), {.source = Poller::Source::kProcess, .owner = worker});

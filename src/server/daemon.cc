@@ -103,6 +103,7 @@ absl::Status Daemon::StartEngines() {
     options.devices = options_.config.devices;
     options.cache = options_.config.cache;
     options.cpus = UsableCpus();
+    options.worker_output = options_.worker_output;
     absl::StatusOr<std::unique_ptr<Engine>> engine =
         Engine::Start(cascade.spec, cascade.plan, options);
     if (!engine.ok()) {
@@ -114,7 +115,8 @@ absl::Status Daemon::StartEngines() {
   }
   std::unique_ptr<ControlLoop> controller =
       MakeControlLoop(options_.config, options_.profiles, models);
-  state_ = std::make_unique<ServerState>(std::move(models), ReporterOfMps(), std::move(controller));
+  state_ = std::make_unique<ServerState>(std::move(models), ReporterOfMps(), std::move(controller),
+                                         options_.log_lines_lost);
   if (options_.mps != nullptr) options_.mps->OnRestart([this] { RenewWorkersOnGpus(); });
   for (const std::unique_ptr<ServedModel>& model : state_->models()) {
     model->engine->OnDeviceFault([this, from = model->engine.get()](int device) {

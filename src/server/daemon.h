@@ -1,5 +1,7 @@
 #pragma once
 
+#include <unistd.h>
+
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -28,6 +30,8 @@ class Daemon {
     std::shared_ptr<WorkerHost> host;      // runs the workers
     std::shared_ptr<MpsWorkerHost> mps{};  // the host where it is one, else null
     int descriptor_limit = 1024;           // RLIMIT_NOFILE
+    int worker_output = STDERR_FILENO;     // the workers' standard output and error
+    LostLines log_lines_lost{};            // of the program's log, where that can lose some
     // Is told about changes of state, in the words of sd_notify(3).
     std::function<void(const std::string& state)> notify;
   };

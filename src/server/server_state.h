@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,6 +43,9 @@ enum class Phase {
   kDraining,  // refuses new requests
 };
 
+// How many lines the program's log has lost.
+using LostLines = std::function<uint64_t()>;
+
 // What all services share: the models, the phase, and where to ask about MPS. Owned by the daemon,
 // outlives every call; any thread.
 class ServerState {
@@ -49,8 +53,12 @@ class ServerState {
   // `mps` is given where a device is a GPU, `controller` where plans follow the load.
   explicit ServerState(std::vector<std::unique_ptr<ServedModel>> models, MpsReporter mps = nullptr,
                        std::unique_ptr<ControlLoop> controller =
-                           std::make_unique<ControlLoop>(std::vector<ControlledCascade>()))
-      : models_(std::move(models)), mps_(std::move(mps)), controller_(std::move(controller)) {}
+                           std::make_unique<ControlLoop>(std::vector<ControlledCascade>()),
+                       LostLines log_lines_lost = nullptr)
+      : models_(std::move(models)),
+        mps_(std::move(mps)),
+        controller_(std::move(controller)),
+        log_lines_lost_(std::move(log_lines_lost)) {}
 
   const std::vector<std::unique_ptr<ServedModel>>& models() const { return models_; }
   // NotFound naming the models that there are.
@@ -78,6 +86,8 @@ class ServerState {
     return mps_ == nullptr ? std::nullopt : std::optional(mps_());
   }
 
+  uint64_t log_lines_lost() const { return log_lines_lost_ == nullptr ? 0 : log_lines_lost_(); }
+
   ControlLoop& controller() const { return *controller_; }
   // What puts a plan into effect for an operator; see ControlLoop::SetPlan where it is automatic.
   absl::StatusOr<PlanChange> SetPlan(const ServedModel& model, const Plan& plan) const;
@@ -94,6 +104,7 @@ class ServerState {
   const std::vector<std::unique_ptr<ServedModel>> models_;
   const MpsReporter mps_;
   const std::unique_ptr<ControlLoop> controller_;
+  const LostLines log_lines_lost_;
   std::atomic<Phase> phase_{Phase::kServing};
   std::atomic<bool> accepting_{true};
   std::atomic<uint64_t> refused_{0};
