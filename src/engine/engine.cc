@@ -67,6 +67,8 @@ Engine::~Engine() { Stop(); }
 // --- requests
 
 absl::StatusOr<RequestKey> Engine::Acquire(int rows) {
+  const Readiness& readiness = loop_->readiness();
+  if (readiness.failed()) return absl::UnavailableError(readiness.reason());
   const std::optional<RequestKey> key = slots_->Acquire(rows);
   arrivals_->Count(rows, !key.has_value());
   if (key.has_value()) return *key;
@@ -117,7 +119,9 @@ EngineStatus Engine::Status() {
   return status;
 }
 
-bool Engine::ready() const { return loop_->ready(); }
+bool Engine::ready() const { return loop_->readiness().ready(); }
+
+std::string Engine::not_ready_reason() const { return loop_->readiness().reason(); }
 
 absl::StatusOr<PlanChange> Engine::SetPlan(const Plan& plan) {
   std::promise<absl::StatusOr<PlanChange>> promise;

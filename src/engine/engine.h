@@ -36,12 +36,12 @@ class ModelFiles;
 class SlotPool;
 
 struct EngineOptions {
-  std::shared_ptr<WorkerHost> host;  // runs the workers; not null
-  std::vector<Device> devices;       // what plans refer to
-  std::string cache;                 // folder for what workers found by trying; empty: none
-  std::vector<int> cpus;             // that CPU workers may use
+  std::shared_ptr<WorkerHost> host;   // runs the workers; not null
+  std::vector<Device> devices;        // what plans refer to
+  std::string cache;                  // folder for what workers found by trying; empty: none
+  std::vector<int> cpus;              // that CPU workers may use
   int worker_output = STDERR_FILENO;  // the workers' standard output and error
-  int completer_threads = 1;         // call Completion::OnComplete
+  int completer_threads = 1;          // call Completion::OnComplete
   FleetOptions fleet;
   SchedulerOptions scheduler;
 };
@@ -111,7 +111,8 @@ class Engine {
 
   // --- requests; any thread
   // A chain of `rows` slots, all or none: ResourceExhausted at once when too few are free. Either
-  // way it counts as an arrival.
+  // way it counts as an arrival. Unavailable, with the reason, while starts of all workers of a
+  // stage fail.
   absl::StatusOr<RequestKey> Acquire(int rows);
   SlotId NextSlot(SlotId slot) const;
   std::byte* input(SlotId slot, int tensor) const;
@@ -125,7 +126,8 @@ class Engine {
 
   // --- operators; any thread but a completer's; these block
   EngineStatus Status();
-  bool ready() const;  // does not block
+  bool ready() const;                    // these two do not block
+  std::string not_ready_reason() const;  // empty: it is ready
   // Puts a plan into effect; returns when it is (see Fleet). Aborted: another change is under way.
   // FailedPrecondition: workers could not be started; the plan before goes on.
   absl::StatusOr<PlanChange> SetPlan(const Plan& plan);
@@ -141,7 +143,7 @@ class Engine {
   bool WaitUntilIdle(TimePoint deadline);
   // Fails what is inside, stops the workers and waits for their end.
   void Stop();
-  // Called on the engine's thread whenever ready() may have changed; must not block.
+  // Called on the engine's thread whenever ready() or its reason may have changed; must not block.
   void OnReadyChange(std::function<void(bool ready)> callback);
   // Called on the engine's thread when one of its own workers says that the device is in error;
   // must not block.

@@ -44,7 +44,8 @@ EngineLoop::EngineLoop(const Environment& environment, const Plan& plan,
       links_(*environment.cascade, *environment.layout, *environment.slab, *environment.probes,
              environment.models, *environment.options, poller_.get()),
       starts_(*environment.options, fleet_, &links_),
-      completions_(static_cast<size_t>(environment.slots->slots())) {}
+      completions_(static_cast<size_t>(environment.slots->slots())),
+      readiness_(ReadinessOf(*environment.cascade, scheduler_, fleet_)) {}
 
 void EngineLoop::Run() {
   changer_.Begin(Clock::now());
@@ -383,24 +384,23 @@ void EngineLoop::Stop() {
 
 void EngineLoop::OnReadyChange(std::function<void(bool)> callback) {
   on_ready_change_ = std::move(callback);
-  on_ready_change_(ready());
+  on_ready_change_(readiness_.ready());
 }
 
 void EngineLoop::OnDeviceFault(std::function<void(int)> callback) {
   on_device_fault_ = std::move(callback);
 }
 
-bool EngineLoop::AllStagesHosted() const {
-  for (int stage = 0; stage < environment_.cascade->stage_count(); ++stage) {
-    if (!scheduler_.hosted(stage)) return false;
-  }
-  return true;
-}
-
 void EngineLoop::PublishReady() {
-  const bool now_ready = !stopping_ && AllStagesHosted();
-  if (ready_.exchange(now_ready, std::memory_order_acq_rel) == now_ready) return;
-  spdlog::info("model {} model={}", now_ready ? "ready" : "not ready", environment_.cascade->name);
+  Readiness::State state = stopping_ ? Readiness::State{.reason = "the server is shutting down"}
+                                     : ReadinessOf(*environment_.cascade, scheduler_, fleet_);
+  const bool was_ready = readiness_.ready();
+  if (!readiness_.Publish(std::move(state))) return;
+  const bool now_ready = readiness_.ready();
+  if (now_ready != was_ready) {
+    spdlog::info("model {} model={}", now_ready ? "ready" : "not ready",
+                 environment_.cascade->name);
+  }
   if (on_ready_change_) on_ready_change_(now_ready);
 }
 
@@ -414,7 +414,7 @@ EngineStatus EngineLoop::Status() const {
           .worker_restarts = worker_restarts_,
           .plan_changes = changer_.changes(),
           .plan_change_in_progress = changer_.in_progress(),
-          .ready = ready()};
+          .ready = readiness_.ready()};
 }
 
 }  // namespace escan

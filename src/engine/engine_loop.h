@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -17,6 +16,7 @@
 #include "engine/pause_detector.h"
 #include "engine/plan_changer.h"
 #include "engine/poller.h"
+#include "engine/readiness.h"
 #include "engine/slot_pool.h"
 #include "engine/worker_links.h"
 #include "engine/worker_starts.h"
@@ -49,7 +49,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
 
   // As of Stop(). To be read by whom the mailbox has refused.
   const EngineStatus& last_status() const { return last_status_; }                   // any thread
-  bool ready() const { return ready_.load(std::memory_order_acquire); }              // any thread
+  const Readiness& readiness() const { return readiness_; }                          // any thread
   const SampleAnswer& answer(SlotId slot) const { return scheduler_.answer(slot); }  // see Engine
 
   // --- through Mailbox calls
@@ -89,7 +89,6 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void Distrust(WorkerId worker, WorkerLink& link, const std::string& reason, TimePoint now);
   bool TellDrained(TimePoint now);
   void PublishReady();
-  bool AllStagesHosted() const;
 
   void HandleEvent(const Poller::Event& event, TimePoint now);
   void ReadFrames(WorkerId worker, WorkerLink& link, TimePoint now);
@@ -118,7 +117,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   BatchFrame batch_frame_;
   std::function<void(bool)> on_ready_change_;
   std::function<void(int)> on_device_fault_;
-  std::atomic<bool> ready_{false};
+  Readiness readiness_;
   // Of workers that have no process now: what the last one found before it ended.
   std::map<WorkerId, std::vector<BucketCheck>> last_checks_;
   uint64_t worker_restarts_ = 0;

@@ -48,14 +48,7 @@ bool ServerState::ready() const {
 std::string ServerState::NotReadyReason(const ServedModel& model) const {
   if (phase() != Phase::kServing) return "the server is draining";
   if (!accepting()) return "the limit of open files leaves no room for new connections";
-  const EngineStatus status = model.engine->Status();
-  if (status.ready) return "";
-  for (size_t i = 0; i < status.stages.size(); ++i) {
-    if (status.stages[i].ready_workers > 0) continue;
-    return absl::StrCat("stage '", model.cascade().stages[i].name, "' of model '",
-                        model.cascade().name, "' has no ready worker");
-  }
-  return absl::StrCat("model '", model.cascade().name, "' is starting");
+  return model.engine->not_ready_reason();
 }
 
 std::string ServerState::NotReadyReason() const {

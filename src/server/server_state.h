@@ -77,7 +77,7 @@ class ServerState {
   // Serving and taking connections, and every stage of the model has a ready worker.
   bool ready(const ServedModel& model) const;
   bool ready() const;
-  // Why the model, or the first such model, is not ready; empty when it is. Blocks shortly.
+  // Why the model, or the first such model, is not ready; empty when it is.
   std::string NotReadyReason(const ServedModel& model) const;
   std::string NotReadyReason() const;
 

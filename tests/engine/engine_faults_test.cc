@@ -138,6 +138,38 @@ TEST(EngineFaults, ReportsAWorkerThatDiesAtItsStartAndStaysNotReady) {
               testing::HasSubstr("exit status"));
 }
 
+TEST(EngineFaults, RefusesRequestsWithTheReasonWhileStartsFail) {
+  EngineHarness harness(TestCascade(2), TestPlan(2, 2), "fails-to-load");
+  harness.WaitFor([&](const EngineStatus&) {
+    return harness.engine().not_ready_reason().ends_with("no such model");
+  });
+  const absl::Status refused = harness.engine().Acquire(1).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(refused.message(),
+            "stage 'stage0' of model 'test' has no ready worker: exit status 9: no such model");
+  EXPECT_EQ(harness.engine().not_ready_reason(), refused.message());
+  EXPECT_EQ(harness.engine().Status().slots_in_use, 0);
+}
+
+TEST(EngineFaults, AdmitsRequestsWhileWorkersMerelyStart) {
+  EngineHarness harness(TestCascade(1), TestPlan(1, 1), "never-ready");
+  EXPECT_EQ(harness.engine().not_ready_reason(),
+            "stage 'stage0' of model 'test' has no ready worker");
+  const absl::StatusOr<RequestKey> key = harness.engine().Acquire(1);
+  ASSERT_TRUE(key.ok()) << key.status();
+  harness.engine().Release(*key);
+}
+
+TEST(EngineFaults, OneWorkerOfAStageThatStartsIsEnough) {
+  EngineHarness harness(TestCascade(1), TestPlan(2, 1), "good-as-worker-0");
+  harness.WaitReady();
+  harness.WaitFor(
+      [](const EngineStatus& status) { return status.workers[1].member.failed_starts >= 2; });
+  EXPECT_EQ(harness.engine().not_ready_reason(), "");
+  const auto request = harness.Submit({200});
+  harness.ExpectAnswered(*request, {200});
+}
+
 TEST(EngineFaults, ReportsAWorkerProgramThatDoesNotExist) {
   EngineOptions options;
   Plan plan = TestPlan(1, 1);
