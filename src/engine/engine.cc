@@ -167,6 +167,10 @@ void Engine::OnDeviceFault(std::function<void(int device)> callback) {
   mailbox_->Post([this, callback = std::move(callback)] { loop_->OnDeviceFault(callback); });
 }
 
+void Engine::OnUnservable(std::function<void(std::string reason)> callback) {
+  mailbox_->Post([this, callback = std::move(callback)] { loop_->OnUnservable(callback); });
+}
+
 const CascadeSpec& Engine::cascade() const { return cascade_; }
 
 }  // namespace escan

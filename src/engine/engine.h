@@ -148,6 +148,10 @@ class Engine {
   // Called on the engine's thread when one of its own workers says that the device is in error;
   // must not block.
   void OnDeviceFault(std::function<void(int device)> callback);
+  // Called on the engine's thread, with the worker's reason, when a worker says that it cannot
+  // serve its stages as they are configured, before the cascade was ready for the first time. It is
+  // tried again all the same; must not block.
+  void OnUnservable(std::function<void(std::string reason)> callback);
 
   const CascadeSpec& cascade() const;
   const std::vector<Device>& devices() const { return options_.devices; }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/status_parts.h"
 #include "spdlog/spdlog.h"
+#include "workers/worker_exit.h"
 
 namespace escan {
 namespace {
@@ -266,8 +267,10 @@ void EngineLoop::HandleState(WorkerId worker, WorkerLink& link, const StateFrame
                  frame.done, frame.total);
   }
   if (frame.state == WorkerState::kFailed) {
-    spdlog::error("worker failed model={} worker={} pid={} reason=\"{}\"",
-                  environment_.cascade->name, worker, link.process().pid(), frame.message.data());
+    spdlog::log(
+        FailsAgain(worker, frame.message.data()) ? spdlog::level::debug : spdlog::level::err,
+        "worker failed model={} worker={} pid={} reason=\"{}\"", environment_.cascade->name, worker,
+        link.process().pid(), frame.message.data());
   }
   // One that never was ready may have failed at reaching the device; and the word of one that is
   // being ended is not about the device.
@@ -293,6 +296,12 @@ void EngineLoop::HandleCheck(WorkerId worker, WorkerLink& link, const CheckFrame
         Name(check.verdict), check.way, check.message);
   }
   link.Checked(std::move(check));
+}
+
+// Whether its last start failed for that reason already: the log tells changes.
+bool EngineLoop::FailsAgain(WorkerId worker, const std::string& reason) const {
+  const Fleet::Member* const member = fleet_.Find(worker);
+  return member != nullptr && member->failed_starts > 0 && member->last_end.ends_with(reason);
 }
 
 // It serves once its share of the device is known to be what was planned.
@@ -343,14 +352,18 @@ void EngineLoop::HandleEnd(WorkerId worker, TimePoint now) {
   const uint32_t incarnation = link.incarnation();
   if (!link.expected_to_end()) {
     ++worker_restarts_;
-    spdlog::warn("worker ended model={} worker={} pid={} how=\"{}\"", environment_.cascade->name,
-                 worker, link.process().pid(), how);
+    spdlog::log(FailsAgain(worker, how) ? spdlog::level::debug : spdlog::level::warn,
+                "worker ended model={} worker={} pid={} how=\"{}\"", environment_.cascade->name,
+                worker, link.process().pid(), how);
   }
   last_checks_[worker] = link.checks();
+  const bool unservable = !exit->by_signal && exit->value == kUnservableExitStatus;
+  const std::string said = link.reported().message.data();
   links_.Remove(worker);
   scheduler_.WorkerGone(worker, end, now);
   fleet_.Exited(worker, incarnation, how, now);
   starts_.Release();
+  if (unservable && !was_ready_ && on_unservable_) on_unservable_(said);
 }
 
 // --- plans
@@ -391,12 +404,17 @@ void EngineLoop::OnDeviceFault(std::function<void(int)> callback) {
   on_device_fault_ = std::move(callback);
 }
 
+void EngineLoop::OnUnservable(std::function<void(std::string)> callback) {
+  on_unservable_ = std::move(callback);
+}
+
 void EngineLoop::PublishReady() {
   Readiness::State state = stopping_ ? Readiness::State{.reason = "the server is shutting down"}
                                      : ReadinessOf(*environment_.cascade, scheduler_, fleet_);
   const bool was_ready = readiness_.ready();
   if (!readiness_.Publish(std::move(state))) return;
   const bool now_ready = readiness_.ready();
+  was_ready_ = was_ready_ || now_ready;
   if (now_ready != was_ready) {
     spdlog::info("model {} model={}", now_ready ? "ready" : "not ready",
                  environment_.cascade->name);

@@ -60,6 +60,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void SetThreshold(int stage, float threshold);
   void OnReadyChange(std::function<void(bool)> callback);
   void OnDeviceFault(std::function<void(int)> callback);
+  void OnUnservable(std::function<void(std::string)> callback);
   void Stop();
 
  private:
@@ -95,6 +96,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void HandleResult(WorkerId worker, WorkerLink& link, const ResultFrame& frame, TimePoint now);
   void HandleState(WorkerId worker, WorkerLink& link, const StateFrame& frame, TimePoint now);
   void HandleCheck(WorkerId worker, WorkerLink& link, const CheckFrame& frame);
+  bool FailsAgain(WorkerId worker, const std::string& reason) const;
   void HandleEnd(WorkerId worker, TimePoint now);
   void HandleReady(WorkerId worker, const WorkerLink& link);
   void Verified(WorkerId worker, uint32_t incarnation, const absl::Status& status);
@@ -117,7 +119,9 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   BatchFrame batch_frame_;
   std::function<void(bool)> on_ready_change_;
   std::function<void(int)> on_device_fault_;
+  std::function<void(std::string)> on_unservable_;
   Readiness readiness_;
+  bool was_ready_ = false;
   // Of workers that have no process now: what the last one found before it ended.
   std::map<WorkerId, std::vector<BucketCheck>> last_checks_;
   uint64_t worker_restarts_ = 0;

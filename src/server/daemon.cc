@@ -111,6 +111,11 @@ absl::Status Daemon::StartEngines() {
                                                                "': ", engine.status().message()));
     }
     (*engine)->OnReadyChange([this](bool) { Wake(); });
+    (*engine)->OnUnservable([this, name = cascade.spec.name](const std::string& reason) {
+      if (unservable_.exchange(true)) return;
+      spdlog::error("cannot serve model={} reason=\"{}\"", name, reason);
+      Wake();
+    });
     models.push_back(std::make_unique<ServedModel>(cascade, *std::move(engine)));
   }
   std::unique_ptr<ControlLoop> controller =
@@ -216,6 +221,7 @@ Daemon::Ending Daemon::Run(int signal_fd) {
       admin_->RemoveSocket();
       return Ending::kForced;
     }
+    if (phase == Phase::kServing && unservable_.load()) return Ending::kUnservable;
     if (phase == Phase::kServing && (signalled || drain_requested_.load())) BeginLeaving();
     if (leaving && Clock::now() >= leave_until_) BeginDraining();
     PublishReadiness();

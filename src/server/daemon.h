@@ -51,8 +51,10 @@ class Daemon {
   Addresses addresses() const;
 
   enum class Ending {
-    kDrained,  // in order; the object may be destroyed
-    kForced,   // a second signal: the caller leaves the process at once, without destructors
+    kDrained,     // in order; the object may be destroyed
+    kUnservable,  // at the first start: a model cannot be served as it is configured; likewise
+    // A second signal: the caller leaves the process at once, without destructors.
+    kForced,
   };
 
   // Serves until a signal can be read from `signal_fd` (a signalfd) or an operator asks to drain.
@@ -87,6 +89,7 @@ class Daemon {
 
   std::atomic<bool> drain_requested_{false};
   std::atomic<bool> drained_{false};
+  std::atomic<bool> unservable_{false};
   bool was_ready_ = false;
   std::string said_;         // last status text
   TimePoint leave_until_{};  // end of the grace period

@@ -262,6 +262,8 @@ int ServeWithLog(const Flags& flags, const WorkerPrograms& programs, const GpuLi
   switch ((*daemon)->Run(signal_fd.get())) {
     case Daemon::Ending::kDrained:
       return EXIT_SUCCESS;
+    case Daemon::Ending::kUnservable:
+      return kFailed;
     case Daemon::Ending::kForced:
       break;
   }

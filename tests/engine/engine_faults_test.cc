@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <csignal>
+#include <future>
 #include <string>
 
 #include "engine/engine_harness.h"
@@ -168,6 +169,17 @@ TEST(EngineFaults, OneWorkerOfAStageThatStartsIsEnough) {
   EXPECT_EQ(harness.engine().not_ready_reason(), "");
   const auto request = harness.Submit({200});
   harness.ExpectAnswered(*request, {200});
+}
+
+TEST(EngineFaults, TellsOfStagesThatCannotBeServedAsConfigured) {
+  EngineHarness harness(TestCascade(1), TestPlan(1, 1), "unservable");
+  std::promise<std::string> told;
+  harness.engine().OnUnservable([&, first = true](const std::string& reason) mutable {
+    if (std::exchange(first, false)) told.set_value(reason);
+  });
+  EXPECT_EQ(told.get_future().get(), "stage 'first': another shape");
+  harness.engine().OnUnservable([](const std::string&) {});
+  harness.engine().Status();  // the callback above is replaced when this has been answered
 }
 
 TEST(EngineFaults, ReportsAWorkerProgramThatDoesNotExist) {

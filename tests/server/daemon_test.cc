@@ -136,6 +136,11 @@ TEST_F(DaemonTest, RequestsAreRefusedWithTheReasonWhileNoWorkerCanBeStarted) {
   EXPECT_EQ(daemon.Status().slots_in_use(), 0u);
 }
 
+TEST_F(DaemonTest, AModelThatCannotBeServedAsConfiguredEndsTheFirstStart) {
+  TestDaemon daemon(config_, "unservable");
+  EXPECT_EQ(daemon.WaitEnded(), Daemon::Ending::kUnservable);
+}
+
 TEST_F(DaemonTest, APassedDeadlineSaysThatNoWorkerWasReady) {
   config_.cascades[0].spec.deadline = std::chrono::milliseconds(1);
   TestDaemon daemon(config_, "never-ready");
