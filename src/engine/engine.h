@@ -40,6 +40,7 @@ struct EngineOptions {
   std::vector<Device> devices;        // what plans refer to
   std::string cache;                  // folder for what workers found by trying; empty: none
   std::vector<int> cpus;              // that CPU workers may use
+  bool pin_cpus = true;               // a worker runs on the CPUs of its share only
   int worker_output = STDERR_FILENO;  // the workers' standard output and error
   int completer_threads = 1;          // call Completion::OnComplete
   FleetOptions fleet;

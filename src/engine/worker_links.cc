@@ -34,7 +34,7 @@ absl::Status WorkerLinks::Start(WorkerId worker, uint32_t incarnation, const Wor
       .stride = layout_.stride,
       .credits = role.credits,
       .threads = share.threads,
-      .cpus = share.cpus,
+      .cpus = options_.pin_cpus ? share.cpus : std::vector<int>(),
       .gpu = options_.devices[static_cast<size_t>(role.device)].uuid,
       .cache = options_.cache,
       .probes = probes_.slots(),

@@ -17,7 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "server/address_check.h"
 #include "server/descriptor_budget.h"
-#include "workers/cpu_share.h"
+#include "workers/cpu_quota.h"
 
 namespace escan {
 namespace {
@@ -102,7 +102,9 @@ absl::Status Daemon::StartEngines() {
     options.host = options_.host;
     options.devices = options_.config.devices;
     options.cache = options_.config.cache;
-    options.cpus = UsableCpus();
+    CpuBudget cpus = UsableCpuBudget();
+    options.cpus = std::move(cpus.cpus);
+    options.pin_cpus = cpus.pinned;
     options.worker_output = options_.worker_output;
     absl::StatusOr<std::unique_ptr<Engine>> engine =
         Engine::Start(cascade.spec, cascade.plan, options);

@@ -15,6 +15,7 @@
 
 #include "config/address.h"
 #include "config/config.h"
+#include "process/standard_descriptors.h"
 #include "server/daemon.h"
 #include "server/descriptor_budget.h"
 #include "server/grpc_listener.h"
@@ -25,7 +26,7 @@
 #include "server/profile_command.h"
 #include "server/profile_notice.h"
 #include "server/verify_command.h"
-#include "workers/cpu_share.h"
+#include "workers/cpu_quota.h"
 
 namespace escan {
 namespace {
@@ -172,7 +173,7 @@ UniqueFd TakeSignals() {
 // Where this machine's profiles are measured. libtorch and the driver are those that workers use.
 ProfilingSite SiteOf(const Config& config, const GpuList& gpus) {
   return {.device = config.devices.front(),
-          .cpus = static_cast<int>(UsableCpus().size()),
+          .cpus = static_cast<int>(UsableCpuBudget().cpus.size()),
           .driver = gpus.driver_version,
           .torch = TorchVersion()};
 }
@@ -321,4 +322,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace escan
 
-int main(int argc, char** argv) { return escan::Main(argc, argv); }
+int main(int argc, char** argv) {
+  escan::OpenStandardDescriptors();
+  return escan::Main(argc, argv);
+}
