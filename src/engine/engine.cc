@@ -123,6 +123,13 @@ bool Engine::ready() const { return loop_->readiness().ready(); }
 
 std::string Engine::not_ready_reason() const { return loop_->readiness().reason(); }
 
+bool Engine::Answers(TimePoint deadline) {
+  // The call may come when nobody waits any more.
+  const auto answered = std::make_shared<std::promise<void>>();
+  if (!mailbox_->Post([answered] { answered->set_value(); })) return true;
+  return answered->get_future().wait_until(deadline) == std::future_status::ready;
+}
+
 absl::StatusOr<PlanChange> Engine::SetPlan(const Plan& plan) {
   std::promise<absl::StatusOr<PlanChange>> promise;
   const bool posted = mailbox_->Post([&] {

@@ -129,6 +129,9 @@ class Engine {
   EngineStatus Status();
   bool ready() const;                    // these two do not block
   std::string not_ready_reason() const;  // empty: it is ready
+  // Whether the engine's thread does something for others before `deadline`: it does not stand
+  // still. True once the engine was stopped.
+  bool Answers(TimePoint deadline);
   // Puts a plan into effect; returns when it is (see Fleet). Aborted: another change is under way.
   // FailedPrecondition: workers could not be started; the plan before goes on.
   absl::StatusOr<PlanChange> SetPlan(const Plan& plan);

@@ -24,6 +24,8 @@ namespace {
 
 // For the last answers to reach their clients once everything is answered.
 constexpr Duration kFarewell = std::chrono::seconds(1);
+// How long the end may take after the drain's time-out: workers are killed after a few seconds.
+constexpr Duration kLongestEnd = std::chrono::seconds(15);
 // Without a new call for this long, the clients have noticed that the server leaves.
 constexpr Duration kQuiet = std::chrono::milliseconds(100);
 
@@ -58,6 +60,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Options options) {
   if (absl::Status status = daemon->CheckAddresses(); !status.ok()) return status;
   if (absl::Status status = daemon->StartEngines(); !status.ok()) return status;
   if (absl::Status status = daemon->StartServers(); !status.ok()) return status;
+  daemon->StartSelfProbe();
   return daemon;
 }
 
@@ -65,6 +68,7 @@ Daemon::Daemon(Options options)
     : options_(std::move(options)), wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 Daemon::~Daemon() {
+  self_probe_.reset();
   if (drain_thread_.joinable()) drain_thread_.join();
   if (options_.mps != nullptr) options_.mps->OnRestart(nullptr);
   if (state_ == nullptr) return;
@@ -199,6 +203,26 @@ absl::Status Daemon::StartServers() {
   return absl::OkStatus();
 }
 
+void Daemon::StartSelfProbe() {
+  SelfProbe::Options options;
+  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
+    options.questions.push_back(
+        [engine = model->engine.get()](TimePoint deadline) { return engine->Answers(deadline); });
+  }
+  // A server that refuses connections, or leaves, says so itself.
+  options.questions.push_back([this](TimePoint deadline) {
+    return AnswersClients(inference_->address(), deadline) || !state_->accepting() ||
+           state_->phase() != Phase::kServing;
+  });
+  options.on_round = [this](bool answered) {
+    if (answered) options_.notify("WATCHDOG=1");
+    if (state_->answering() == answered) return;
+    state_->set_answering(answered);
+    Wake();
+  };
+  self_probe_ = std::make_unique<SelfProbe>(std::move(options));
+}
+
 Daemon::Addresses Daemon::addresses() const {
   return {.inference = inference_->address(),
           .admin = admin_->address(),
@@ -212,7 +236,8 @@ Daemon::Ending Daemon::Run(int signal_fd) {
     const Phase phase = state_->phase();
     const bool leaving = phase == Phase::kLeaving;
     std::array<pollfd, 2> polled = {{{signal_fd, POLLIN, 0}, {wake_fd_.get(), POLLIN, 0}}};
-    poll(polled.data(), polled.size(), PollTimeout(leaving ? leave_until_ : TimePoint::max()));
+    const TimePoint until = leaving ? leave_until_ : end_by_;
+    poll(polled.data(), polled.size(), PollTimeout(until));
     if (polled[1].revents != 0) {
       eventfd_t ignored = 0;
       eventfd_read(wake_fd_.get(), &ignored);
@@ -220,6 +245,11 @@ Daemon::Ending Daemon::Run(int signal_fd) {
     const bool signalled = polled[0].revents != 0 && ReadSignal(signal_fd);
     if (signalled && ++signals > 1) {
       spdlog::warn("ending at once");
+      admin_->RemoveSocket();
+      return Ending::kForced;
+    }
+    if (Clock::now() >= end_by_ && !drained_.load()) {
+      spdlog::error("ending at once reason=\"the workers or the servers did not end in time\"");
       admin_->RemoveSocket();
       return Ending::kForced;
     }
@@ -263,6 +293,7 @@ void Daemon::BeginDraining() {
   options_.notify("STATUS=draining: answering the requests inside");
   inference_->DrainStreams();
   const TimePoint deadline = Clock::now() + options_.config.shutdown.drain_timeout;
+  end_by_ = deadline + kLongestEnd;
   drain_thread_ = std::thread([this, deadline] {
     Drain(deadline);
     drained_.store(true);

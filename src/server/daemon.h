@@ -16,6 +16,7 @@
 #include "server/automatic_plans.h"
 #include "server/inference_server.h"
 #include "server/metrics_server.h"
+#include "server/self_probe.h"
 #include "server/server_state.h"
 
 namespace escan {
@@ -32,7 +33,8 @@ class Daemon {
     int descriptor_limit = 1024;           // RLIMIT_NOFILE
     int worker_output = STDERR_FILENO;     // the workers' standard output and error
     LostLines log_lines_lost{};            // of the program's log, where that can lose some
-    // Is told about changes of state, in the words of sd_notify(3).
+    // Is told about changes of state, and that the daemon lives, in the words of sd_notify(3). Any
+    // thread.
     std::function<void(const std::string& state)> notify;
   };
 
@@ -53,7 +55,8 @@ class Daemon {
   enum class Ending {
     kDrained,     // in order; the object may be destroyed
     kUnservable,  // at the first start: a model cannot be served as it is configured; likewise
-    // A second signal: the caller leaves the process at once, without destructors.
+    // A second signal, or an end that takes too long: the caller leaves the process at once,
+    // without destructors.
     kForced,
   };
 
@@ -71,6 +74,7 @@ class Daemon {
   MpsReporter ReporterOfMps() const;
   // On the host's thread: the MPS daemon that the workers belong to is gone, and another is there.
   void RenewWorkersOnGpus();
+  void StartSelfProbe();
   void Wake();
   void PublishReadiness();
   void BeginLeaving();
@@ -93,7 +97,9 @@ class Daemon {
   bool was_ready_ = false;
   std::string said_;         // last status text
   TimePoint leave_until_{};  // end of the grace period
+  TimePoint end_by_ = TimePoint::max();
   std::thread drain_thread_;
+  std::unique_ptr<SelfProbe> self_probe_;  // goes first: it asks the others
 };
 
 }  // namespace escan

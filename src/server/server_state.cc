@@ -37,7 +37,7 @@ absl::StatusOr<PlanChange> ServerState::SetPlan(const ServedModel& model, const 
 }
 
 bool ServerState::ready(const ServedModel& model) const {
-  return phase() == Phase::kServing && accepting() && model.engine->ready();
+  return phase() == Phase::kServing && accepting() && answering() && model.engine->ready();
 }
 
 bool ServerState::ready() const {
@@ -48,6 +48,7 @@ bool ServerState::ready() const {
 std::string ServerState::NotReadyReason(const ServedModel& model) const {
   if (phase() != Phase::kServing) return "the server is draining";
   if (!accepting()) return "the limit of open files leaves no room for new connections";
+  if (!answering()) return "the daemon does not answer the requests that it sends to itself";
   return model.engine->not_ready_reason();
 }
 

@@ -74,7 +74,11 @@ class ServerState {
   uint64_t refused_connections() const { return refused_.load(std::memory_order_relaxed); }
   void CountRefusedConnection() { refused_.fetch_add(1, std::memory_order_relaxed); }
 
-  // Serving and taking connections, and every stage of the model has a ready worker.
+  // Whether the daemon answers when it asks itself.
+  bool answering() const { return answering_.load(std::memory_order_relaxed); }
+  void set_answering(bool answering) { answering_.store(answering, std::memory_order_relaxed); }
+
+  // Serving, taking connections and answering, and every stage of the model has a ready worker.
   bool ready(const ServedModel& model) const;
   bool ready() const;
   // Why the model, or the first such model, is not ready; empty when it is.
@@ -108,6 +112,7 @@ class ServerState {
   std::atomic<Phase> phase_{Phase::kServing};
   std::atomic<bool> accepting_{true};
   std::atomic<uint64_t> refused_{0};
+  std::atomic<bool> answering_{true};
   std::atomic<TimePoint> last_refusal_{TimePoint{}};
   RequestCounters unrouted_;
 };

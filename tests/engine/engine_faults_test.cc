@@ -171,6 +171,18 @@ TEST(EngineFaults, OneWorkerOfAStageThatStartsIsEnough) {
   harness.ExpectAnswered(*request, {200});
 }
 
+TEST(EngineFaults, AnEngineWhoseThreadStandsStillDoesNotAnswer) {
+  EngineHarness harness(TestCascade(1), TestPlan(1, 1), "good");
+  EXPECT_TRUE(harness.engine().Answers(Clock::now() + std::chrono::minutes(1)));
+  std::promise<void> go_on;
+  harness.engine().OnReadyChange([&, first = true](bool) mutable {
+    if (std::exchange(first, false)) go_on.get_future().wait();
+  });
+  EXPECT_FALSE(harness.engine().Answers(Clock::now() + std::chrono::milliseconds(1)));
+  go_on.set_value();
+  EXPECT_TRUE(harness.engine().Answers(Clock::now() + std::chrono::minutes(1)));
+}
+
 TEST(EngineFaults, TellsOfStagesThatCannotBeServedAsConfigured) {
   EngineHarness harness(TestCascade(1), TestPlan(1, 1), "unservable");
   std::promise<std::string> told;
