@@ -2,10 +2,9 @@
 
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
 
 #include "absl/strings/str_cat.h"
+#include "client/direct_channel.h"
 #include "escan/v1/admin.grpc.pb.h"
 
 namespace escan::ctl {
@@ -14,7 +13,7 @@ class AdminClient::Impl {
  public:
   explicit Impl(const std::string& address)
       : address_(address),
-        channel_(grpc::CreateChannel(address, grpc::InsecureChannelCredentials())),
+        channel_(OpenDirectChannel(address)),
         stub_(v1::AdminService::NewStub(channel_)) {}
 
   template <typename Request, typename Response>

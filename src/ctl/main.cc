@@ -13,6 +13,7 @@
 #include "ctl/commands.h"
 #include "ctl/search_plan_options.h"
 #include "ctl/simulate_options.h"
+#include "process/standard_descriptors.h"
 
 namespace escan::ctl {
 namespace {
@@ -180,6 +181,7 @@ class CommandLine {
 }  // namespace escan::ctl
 
 int main(int argc, char** argv) {
+  escan::OpenStandardDescriptors();
   const char* address = std::getenv("ESCAN_ADMIN");
   return escan::ctl::CommandLine(address != nullptr ? address : "unix:/run/escan/admin.sock")
       .Run(argc, argv);

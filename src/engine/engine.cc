@@ -67,6 +67,8 @@ Engine::~Engine() { Stop(); }
 // --- requests
 
 absl::StatusOr<RequestKey> Engine::Acquire(int rows) {
+  const Readiness& readiness = loop_->readiness();
+  if (readiness.failed()) return absl::UnavailableError(readiness.reason());
   const std::optional<RequestKey> key = slots_->Acquire(rows);
   arrivals_->Count(rows, !key.has_value());
   if (key.has_value()) return *key;
@@ -117,7 +119,16 @@ EngineStatus Engine::Status() {
   return status;
 }
 
-bool Engine::ready() const { return loop_->ready(); }
+bool Engine::ready() const { return loop_->readiness().ready(); }
+
+std::string Engine::not_ready_reason() const { return loop_->readiness().reason(); }
+
+bool Engine::Answers(TimePoint deadline) {
+  // The call may come when nobody waits any more.
+  const auto answered = std::make_shared<std::promise<void>>();
+  if (!mailbox_->Post([answered] { answered->set_value(); })) return true;
+  return answered->get_future().wait_until(deadline) == std::future_status::ready;
+}
 
 absl::StatusOr<PlanChange> Engine::SetPlan(const Plan& plan) {
   std::promise<absl::StatusOr<PlanChange>> promise;
@@ -161,6 +172,10 @@ void Engine::OnReadyChange(std::function<void(bool ready)> callback) {
 
 void Engine::OnDeviceFault(std::function<void(int device)> callback) {
   mailbox_->Post([this, callback = std::move(callback)] { loop_->OnDeviceFault(callback); });
+}
+
+void Engine::OnUnservable(std::function<void(std::string reason)> callback) {
+  mailbox_->Post([this, callback = std::move(callback)] { loop_->OnUnservable(callback); });
 }
 
 const CascadeSpec& Engine::cascade() const { return cascade_; }

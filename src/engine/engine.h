@@ -1,5 +1,7 @@
 #pragma once
 
+#include <unistd.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -34,11 +36,13 @@ class ModelFiles;
 class SlotPool;
 
 struct EngineOptions {
-  std::shared_ptr<WorkerHost> host;  // runs the workers; not null
-  std::vector<Device> devices;       // what plans refer to
-  std::string cache;                 // folder for what workers found by trying; empty: none
-  std::vector<int> cpus;             // that CPU workers may use
-  int completer_threads = 1;         // call Completion::OnComplete
+  std::shared_ptr<WorkerHost> host;   // runs the workers; not null
+  std::vector<Device> devices;        // what plans refer to
+  std::string cache;                  // folder for what workers found by trying; empty: none
+  std::vector<int> cpus;              // that CPU workers may use
+  bool pin_cpus = true;               // a worker runs on the CPUs of its share only
+  int worker_output = STDERR_FILENO;  // the workers' standard output and error
+  int completer_threads = 1;          // call Completion::OnComplete
   FleetOptions fleet;
   SchedulerOptions scheduler;
 };
@@ -108,7 +112,8 @@ class Engine {
 
   // --- requests; any thread
   // A chain of `rows` slots, all or none: ResourceExhausted at once when too few are free. Either
-  // way it counts as an arrival.
+  // way it counts as an arrival. Unavailable, with the reason, while starts of all workers of a
+  // stage fail.
   absl::StatusOr<RequestKey> Acquire(int rows);
   SlotId NextSlot(SlotId slot) const;
   std::byte* input(SlotId slot, int tensor) const;
@@ -122,7 +127,11 @@ class Engine {
 
   // --- operators; any thread but a completer's; these block
   EngineStatus Status();
-  bool ready() const;  // does not block
+  bool ready() const;                    // these two do not block
+  std::string not_ready_reason() const;  // empty: it is ready
+  // Whether the engine's thread does something for others before `deadline`: it does not stand
+  // still. True once the engine was stopped.
+  bool Answers(TimePoint deadline);
   // Puts a plan into effect; returns when it is (see Fleet). Aborted: another change is under way.
   // FailedPrecondition: workers could not be started; the plan before goes on.
   absl::StatusOr<PlanChange> SetPlan(const Plan& plan);
@@ -138,11 +147,15 @@ class Engine {
   bool WaitUntilIdle(TimePoint deadline);
   // Fails what is inside, stops the workers and waits for their end.
   void Stop();
-  // Called on the engine's thread whenever ready() may have changed; must not block.
+  // Called on the engine's thread whenever ready() or its reason may have changed; must not block.
   void OnReadyChange(std::function<void(bool ready)> callback);
   // Called on the engine's thread when one of its own workers says that the device is in error;
   // must not block.
   void OnDeviceFault(std::function<void(int device)> callback);
+  // Called on the engine's thread, with the worker's reason, when a worker says that it cannot
+  // serve its stages as they are configured, before the cascade was ready for the first time. It is
+  // tried again all the same; must not block.
+  void OnUnservable(std::function<void(std::string reason)> callback);
 
   const CascadeSpec& cascade() const;
   const std::vector<Device>& devices() const { return options_.devices; }

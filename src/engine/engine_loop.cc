@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/status_parts.h"
 #include "spdlog/spdlog.h"
+#include "workers/worker_exit.h"
 
 namespace escan {
 namespace {
@@ -45,7 +46,8 @@ EngineLoop::EngineLoop(const Environment& environment, const Plan& plan,
              environment.models, *environment.options, poller_.get()),
       starts_(*environment.options, fleet_, &links_),
       check_review_(*environment.cascade),
-      completions_(static_cast<size_t>(environment.slots->slots())) {}
+      completions_(static_cast<size_t>(environment.slots->slots())),
+      readiness_(ReadinessOf(*environment.cascade, scheduler_, fleet_)) {}
 
 void EngineLoop::Run() {
   changer_.Begin(Clock::now());
@@ -266,8 +268,10 @@ void EngineLoop::HandleState(WorkerId worker, WorkerLink& link, const StateFrame
                  frame.done, frame.total);
   }
   if (frame.state == WorkerState::kFailed) {
-    spdlog::error("worker failed model={} worker={} pid={} reason=\"{}\"",
-                  environment_.cascade->name, worker, link.process().pid(), frame.message.data());
+    spdlog::log(
+        FailsAgain(worker, frame.message.data()) ? spdlog::level::debug : spdlog::level::err,
+        "worker failed model={} worker={} pid={} reason=\"{}\"", environment_.cascade->name, worker,
+        link.process().pid(), frame.message.data());
   }
   // One that never was ready may have failed at reaching the device; and the word of one that is
   // being ended is not about the device.
@@ -304,6 +308,12 @@ void EngineLoop::HandleCheck(WorkerId worker, WorkerLink& link, const CheckFrame
         Name(check.verdict), check.way, check.message);
   }
   link.Checked(std::move(check));
+}
+
+// Whether its last start failed for that reason already: the log tells changes.
+bool EngineLoop::FailsAgain(WorkerId worker, const std::string& reason) const {
+  const Fleet::Member* const member = fleet_.Find(worker);
+  return member != nullptr && member->failed_starts > 0 && member->last_end.ends_with(reason);
 }
 
 // It serves once its share of the device is known to be what was planned.
@@ -354,14 +364,18 @@ void EngineLoop::HandleEnd(WorkerId worker, TimePoint now) {
   const uint32_t incarnation = link.incarnation();
   if (!link.expected_to_end()) {
     ++worker_restarts_;
-    spdlog::warn("worker ended model={} worker={} pid={} how=\"{}\"", environment_.cascade->name,
-                 worker, link.process().pid(), how);
+    spdlog::log(FailsAgain(worker, how) ? spdlog::level::debug : spdlog::level::warn,
+                "worker ended model={} worker={} pid={} how=\"{}\"", environment_.cascade->name,
+                worker, link.process().pid(), how);
   }
   last_checks_[worker] = link.checks();
+  const bool unservable = !exit->by_signal && exit->value == kUnservableExitStatus;
+  const std::string said = link.reported().message.data();
   links_.Remove(worker);
   scheduler_.WorkerGone(worker, end, now);
   fleet_.Exited(worker, incarnation, how, now);
   starts_.Release();
+  if (unservable && !was_ready_ && on_unservable_) on_unservable_(said);
 }
 
 // --- plans
@@ -395,24 +409,28 @@ void EngineLoop::Stop() {
 
 void EngineLoop::OnReadyChange(std::function<void(bool)> callback) {
   on_ready_change_ = std::move(callback);
-  on_ready_change_(ready());
+  on_ready_change_(readiness_.ready());
 }
 
 void EngineLoop::OnDeviceFault(std::function<void(int)> callback) {
   on_device_fault_ = std::move(callback);
 }
 
-bool EngineLoop::AllStagesHosted() const {
-  for (int stage = 0; stage < environment_.cascade->stage_count(); ++stage) {
-    if (!scheduler_.hosted(stage)) return false;
-  }
-  return true;
+void EngineLoop::OnUnservable(std::function<void(std::string)> callback) {
+  on_unservable_ = std::move(callback);
 }
 
 void EngineLoop::PublishReady() {
-  const bool now_ready = !stopping_ && AllStagesHosted();
-  if (ready_.exchange(now_ready, std::memory_order_acq_rel) == now_ready) return;
-  spdlog::info("model {} model={}", now_ready ? "ready" : "not ready", environment_.cascade->name);
+  Readiness::State state = stopping_ ? Readiness::State{.reason = "the server is shutting down"}
+                                     : ReadinessOf(*environment_.cascade, scheduler_, fleet_);
+  const bool was_ready = readiness_.ready();
+  if (!readiness_.Publish(std::move(state))) return;
+  const bool now_ready = readiness_.ready();
+  was_ready_ = was_ready_ || now_ready;
+  if (now_ready != was_ready) {
+    spdlog::info("model {} model={}", now_ready ? "ready" : "not ready",
+                 environment_.cascade->name);
+  }
   if (on_ready_change_) on_ready_change_(now_ready);
 }
 
@@ -426,7 +444,7 @@ EngineStatus EngineLoop::Status() const {
           .worker_restarts = worker_restarts_,
           .plan_changes = changer_.changes(),
           .plan_change_in_progress = changer_.in_progress(),
-          .ready = ready()};
+          .ready = readiness_.ready()};
 }
 
 }  // namespace escan

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -18,6 +17,7 @@
 #include "engine/pause_detector.h"
 #include "engine/plan_changer.h"
 #include "engine/poller.h"
+#include "engine/readiness.h"
 #include "engine/slot_pool.h"
 #include "engine/worker_links.h"
 #include "engine/worker_starts.h"
@@ -50,7 +50,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
 
   // As of Stop(). To be read by whom the mailbox has refused.
   const EngineStatus& last_status() const { return last_status_; }                   // any thread
-  bool ready() const { return ready_.load(std::memory_order_acquire); }              // any thread
+  const Readiness& readiness() const { return readiness_; }                          // any thread
   const SampleAnswer& answer(SlotId slot) const { return scheduler_.answer(slot); }  // see Engine
 
   // --- through Mailbox calls
@@ -61,6 +61,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void SetThreshold(int stage, float threshold);
   void OnReadyChange(std::function<void(bool)> callback);
   void OnDeviceFault(std::function<void(int)> callback);
+  void OnUnservable(std::function<void(std::string)> callback);
   void Stop();
 
  private:
@@ -90,13 +91,13 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void Distrust(WorkerId worker, WorkerLink& link, const std::string& reason, TimePoint now);
   bool TellDrained(TimePoint now);
   void PublishReady();
-  bool AllStagesHosted() const;
 
   void HandleEvent(const Poller::Event& event, TimePoint now);
   void ReadFrames(WorkerId worker, WorkerLink& link, TimePoint now);
   void HandleResult(WorkerId worker, WorkerLink& link, const ResultFrame& frame, TimePoint now);
   void HandleState(WorkerId worker, WorkerLink& link, const StateFrame& frame, TimePoint now);
   void HandleCheck(WorkerId worker, WorkerLink& link, const CheckFrame& frame);
+  bool FailsAgain(WorkerId worker, const std::string& reason) const;
   void HandleEnd(WorkerId worker, TimePoint now);
   void HandleReady(WorkerId worker, const WorkerLink& link);
   void ReviewChecks(const WorkerLink& link);
@@ -121,7 +122,9 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   BatchFrame batch_frame_;
   std::function<void(bool)> on_ready_change_;
   std::function<void(int)> on_device_fault_;
-  std::atomic<bool> ready_{false};
+  std::function<void(std::string)> on_unservable_;
+  Readiness readiness_;
+  bool was_ready_ = false;
   // Of workers that have no process now: what the last one found before it ended.
   std::map<WorkerId, std::vector<BucketCheck>> last_checks_;
   uint64_t worker_restarts_ = 0;

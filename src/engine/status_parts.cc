@@ -3,7 +3,43 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace escan {
+namespace {
+
+bool Hosts(const Fleet::Member& member, int stage) {
+  const std::vector<int>& stages = member.role.stages;
+  return std::find(stages.begin(), stages.end(), stage) != stages.end();
+}
+
+// How a start ended last, when those of all workers of a stage fail; nullptr when one may succeed.
+const std::string* FailureOf(const Fleet& fleet, int stage) {
+  const std::string* failure = nullptr;
+  for (const Fleet::Member& member : fleet.members()) {
+    if (!Hosts(member, stage) || member.leaving) continue;
+    if (member.failed_starts == 0) return nullptr;
+    failure = &member.last_end;
+  }
+  return failure;
+}
+
+}  // namespace
+
+Readiness::State ReadinessOf(const CascadeSpec& cascade, const Scheduler& scheduler,
+                             const Fleet& fleet) {
+  Readiness::State state;
+  for (int stage = 0; stage < cascade.stage_count() && !state.failed; ++stage) {
+    if (scheduler.hosted(stage)) continue;
+    const std::string* const failure = FailureOf(fleet, stage);
+    if (failure == nullptr && !state.reason.empty()) continue;
+    state.failed = failure != nullptr;
+    state.reason = absl::StrCat("stage '", cascade.stages[static_cast<size_t>(stage)].name,
+                                "' of model '", cascade.name, "' has no ready worker",
+                                state.failed ? ": " : "", state.failed ? *failure : "");
+  }
+  return state;
+}
 
 std::vector<EngineStatus::Worker> WorkersStatus(
     const Fleet& fleet, const WorkerLinks& links,
@@ -29,10 +65,6 @@ std::vector<EngineStatus::Worker> WorkersStatus(
 
 std::vector<EngineStatus::Stage> StagesStatus(const Plan& plan, const Scheduler& scheduler,
                                               const Fleet& fleet) {
-  const auto hosts = [](const Fleet::Member& member, int stage) {
-    const std::vector<int>& stages = member.role.stages;
-    return std::find(stages.begin(), stages.end(), stage) != stages.end();
-  };
   std::vector<EngineStatus::Stage> entries;
   for (int stage = 0; stage < static_cast<int>(plan.stages.size()); ++stage) {
     EngineStatus::Stage& entry = entries.emplace_back();
@@ -43,7 +75,7 @@ std::vector<EngineStatus::Stage> StagesStatus(const Plan& plan, const Scheduler&
     entry.statistics = scheduler.statistics(stage);
     entry.ready_workers = static_cast<int>(std::count_if(
         fleet.members().begin(), fleet.members().end(), [&](const Fleet::Member& member) {
-          return member.state == FleetState::kReady && hosts(member, stage);
+          return member.state == FleetState::kReady && Hosts(member, stage);
         }));
   }
   return entries;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/readiness.h"
 #include "engine/worker_links.h"
 #include "scheduling/scheduler.h"
 #include "workers/fleet.h"
@@ -15,6 +16,10 @@ namespace escan {
 std::vector<EngineStatus::Worker> WorkersStatus(
     const Fleet& fleet, const WorkerLinks& links,
     const std::map<WorkerId, std::vector<BucketCheck>>& last_checks);
+
+// Whether `cascade` can be answered: each stage has a ready worker.
+Readiness::State ReadinessOf(const CascadeSpec& cascade, const Scheduler& scheduler,
+                             const Fleet& fleet);
 
 // EngineStatus::stages, one for each policy of `plan`.
 std::vector<EngineStatus::Stage> StagesStatus(const Plan& plan, const Scheduler& scheduler,

@@ -34,7 +34,7 @@ absl::Status WorkerLinks::Start(WorkerId worker, uint32_t incarnation, const Wor
       .stride = layout_.stride,
       .credits = role.credits,
       .threads = share.threads,
-      .cpus = share.cpus,
+      .cpus = options_.pin_cpus ? share.cpus : std::vector<int>(),
       .gpu = options_.devices[static_cast<size_t>(role.device)].uuid,
       .cache = options_.cache,
       .probes = probes_.slots(),
@@ -46,7 +46,8 @@ absl::Status WorkerLinks::Start(WorkerId worker, uint32_t incarnation, const Wor
     models_.Complete(&stage);
     models_.WarnOfChange(stage);
   }
-  absl::StatusOr<WorkerProcess> process = WorkerProcess::Spawn(*command, spec, slab_, &probes_);
+  absl::StatusOr<WorkerProcess> process =
+      WorkerProcess::Spawn(*command, spec, slab_, &probes_, options_.worker_output);
   if (!process.ok()) return process.status();
   absl::Status watched =
       poller_->Add(process->pidfd(), {.source = Poller::Source::kProcess, .owner = worker});

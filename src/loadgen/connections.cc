@@ -2,8 +2,6 @@
 
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
 
 #include <chrono>
 #include <optional>
@@ -13,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "client/direct_channel.h"
 #include "inference/grpc_service.grpc.pb.h"
 
 namespace escan::loadgen {
@@ -79,8 +78,7 @@ absl::StatusOr<Channels> Connect(const std::string& target, int count, Duration 
   arguments.SetMaxSendMessageSize(-1);
   Channels channels;
   for (int i = 0; i < count; ++i) {
-    channels.push_back(
-        grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments));
+    channels.push_back(OpenDirectChannel(target, arguments));
     channels.back()->GetState(/*try_to_connect=*/true);
   }
   const auto deadline = After(timeout);

@@ -22,6 +22,7 @@
 #include "loadgen/options.h"
 #include "loadgen/report.h"
 #include "loadgen/report_json.h"
+#include "process/standard_descriptors.h"
 
 namespace escan::loadgen {
 namespace {
@@ -178,6 +179,7 @@ int Run(const Options& options) {
 }  // namespace escan::loadgen
 
 int main(int argc, char** argv) {
+  escan::OpenStandardDescriptors();
   using escan::loadgen::Options;
   const escan::loadgen::ParsedOptions parsed = escan::loadgen::ParseCommandLine(argc, argv);
   if (const int* exit_status = std::get_if<int>(&parsed)) return *exit_status;

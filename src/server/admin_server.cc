@@ -36,7 +36,7 @@ class WithoutPlugins final : public grpc::ServerBuilderOption {
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
     ServerState* state, std::vector<Device> devices, const std::string& address,
-    std::function<void()> request_drain) {
+    int descriptor_ceiling, std::function<void()> request_drain) {
   std::unique_ptr<AdminServer> server(
       new AdminServer(state, std::move(devices), std::move(request_drain)));
   const std::optional<std::string> socket = UnixPathOf(address);
@@ -50,10 +50,10 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
   builder.SetOption(std::make_unique<WithoutPlugins>());
   builder.SetOption(std::make_unique<grpc::HealthCheckServiceServerBuilderOption>(nullptr));
   builder.RegisterService(server->service_.get());
-  absl::StatusOr<GrpcListener> listener = Listen(builder, address);
+  absl::StatusOr<std::unique_ptr<GrpcListener>> listener =
+      GrpcListener::Start(builder, address, {.descriptor_ceiling = descriptor_ceiling});
   if (!listener.ok()) return listener.status();
-  server->server_ = std::move(listener->server);
-  server->address_ = std::move(listener->address);
+  server->listener_ = *std::move(listener);
   server->socket_ = socket.value_or("");
   if (socket && chmod(socket->c_str(), kSocketMode) != 0) {
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot set the mode of ", *socket));
@@ -67,10 +67,12 @@ AdminServer::AdminServer(ServerState* state, std::vector<Device> devices,
           std::make_unique<AdminService>(state, std::move(devices), std::move(request_drain))) {}
 
 AdminServer::~AdminServer() {
-  if (server_ == nullptr) return;
-  server_->Shutdown(std::chrono::system_clock::now() + kShutdownPatience);
+  if (listener_ == nullptr) return;
+  listener_->Shutdown(Clock::now() + kShutdownPatience);
   RemoveSocket();
 }
+
+const std::string& AdminServer::address() const { return listener_->address(); }
 
 void AdminServer::RemoveSocket() const {
   if (!socket_.empty()) unlink(socket_.c_str());

@@ -9,13 +9,10 @@
 #include "absl/status/statusor.h"
 #include "server/server_state.h"
 
-namespace grpc {
-class Server;
-}
-
 namespace escan {
 
 class AdminService;
+class GrpcListener;
 
 // The address that operators use: a unix socket, which its owner and group may use, or a loopback
 // port. Beside it nothing but the admin service is reachable there. The destructor ends the server
@@ -23,14 +20,16 @@ class AdminService;
 class AdminServer {
  public:
   // Unavailable when the address cannot be bound or another process answers on the socket. A socket
-  // that nobody answers on is left from a process that was killed, and replaced.
+  // that nobody answers on is left from a process that was killed, and replaced. Connections get
+  // descriptors below the ceiling.
   static absl::StatusOr<std::unique_ptr<AdminServer>> Start(ServerState* state,
                                                             std::vector<Device> devices,
                                                             const std::string& address,
+                                                            int descriptor_ceiling,
                                                             std::function<void()> request_drain);
   ~AdminServer();
 
-  const std::string& address() const { return address_; }
+  const std::string& address() const;
   // For an end without destructors.
   void RemoveSocket() const;
 
@@ -39,8 +38,7 @@ class AdminServer {
 
   const std::unique_ptr<AdminService> service_;
   std::filesystem::path socket_;  // empty for TCP
-  std::unique_ptr<grpc::Server> server_;
-  std::string address_;
+  std::unique_ptr<GrpcListener> listener_;
 };
 
 }  // namespace escan

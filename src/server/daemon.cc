@@ -16,13 +16,16 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/address_check.h"
-#include "workers/cpu_share.h"
+#include "server/descriptor_budget.h"
+#include "workers/cpu_quota.h"
 
 namespace escan {
 namespace {
 
 // For the last answers to reach their clients once everything is answered.
 constexpr Duration kFarewell = std::chrono::seconds(1);
+// How long the end may take after the drain's time-out: workers are killed after a few seconds.
+constexpr Duration kLongestEnd = std::chrono::seconds(15);
 // Without a new call for this long, the clients have noticed that the server leaves.
 constexpr Duration kQuiet = std::chrono::milliseconds(100);
 
@@ -57,6 +60,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Options options) {
   if (absl::Status status = daemon->CheckAddresses(); !status.ok()) return status;
   if (absl::Status status = daemon->StartEngines(); !status.ok()) return status;
   if (absl::Status status = daemon->StartServers(); !status.ok()) return status;
+  daemon->StartSelfProbe();
   return daemon;
 }
 
@@ -64,6 +68,7 @@ Daemon::Daemon(Options options)
     : options_(std::move(options)), wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 Daemon::~Daemon() {
+  self_probe_.reset();
   if (drain_thread_.joinable()) drain_thread_.join();
   if (options_.mps != nullptr) options_.mps->OnRestart(nullptr);
   if (state_ == nullptr) return;
@@ -101,7 +106,10 @@ absl::Status Daemon::StartEngines() {
     options.host = options_.host;
     options.devices = options_.config.devices;
     options.cache = options_.config.cache;
-    options.cpus = UsableCpus();
+    CpuBudget cpus = UsableCpuBudget();
+    options.cpus = std::move(cpus.cpus);
+    options.pin_cpus = cpus.pinned;
+    options.worker_output = options_.worker_output;
     absl::StatusOr<std::unique_ptr<Engine>> engine =
         Engine::Start(cascade.spec, cascade.plan, options);
     if (!engine.ok()) {
@@ -109,11 +117,17 @@ absl::Status Daemon::StartEngines() {
                                                                "': ", engine.status().message()));
     }
     (*engine)->OnReadyChange([this](bool) { Wake(); });
+    (*engine)->OnUnservable([this, name = cascade.spec.name](const std::string& reason) {
+      if (unservable_.exchange(true)) return;
+      spdlog::error("cannot serve model={} reason=\"{}\"", name, reason);
+      Wake();
+    });
     models.push_back(std::make_unique<ServedModel>(cascade, *std::move(engine)));
   }
   std::unique_ptr<ControlLoop> controller =
       MakeControlLoop(options_.config, options_.profiles, models);
-  state_ = std::make_unique<ServerState>(std::move(models), ReporterOfMps(), std::move(controller));
+  state_ = std::make_unique<ServerState>(std::move(models), ReporterOfMps(), std::move(controller),
+                                         options_.log_lines_lost);
   if (options_.mps != nullptr) options_.mps->OnRestart([this] { RenewWorkersOnGpus(); });
   for (const std::unique_ptr<ServedModel>& model : state_->models()) {
     model->engine->OnDeviceFault([this, from = model->engine.get()](int device) {
@@ -164,15 +178,16 @@ void Daemon::RenewWorkersOnGpus() {
 
 absl::Status Daemon::StartServers() {
   const ServerConfig& config = options_.config.server;
-  absl::StatusOr<std::unique_ptr<InferenceServer>> inference =
-      InferenceServer::Start(state_.get(), config.listen);
+  absl::StatusOr<std::unique_ptr<InferenceServer>> inference = InferenceServer::Start(
+      state_.get(), config.listen, ClientCeiling(options_.descriptor_limit), [this] { Wake(); });
   if (!inference.ok()) return inference.status();
   inference_ = *std::move(inference);
   absl::StatusOr<std::unique_ptr<AdminServer>> admin =
-      AdminServer::Start(state_.get(), options_.config.devices, config.admin, [this] {
-        drain_requested_.store(true);
-        Wake();
-      });
+      AdminServer::Start(state_.get(), options_.config.devices, config.admin,
+                         OperatorCeiling(options_.descriptor_limit), [this] {
+                           drain_requested_.store(true);
+                           Wake();
+                         });
   if (!admin.ok()) return admin.status();
   admin_ = *std::move(admin);
   if (!config.metrics.empty()) {
@@ -188,6 +203,26 @@ absl::Status Daemon::StartServers() {
   return absl::OkStatus();
 }
 
+void Daemon::StartSelfProbe() {
+  SelfProbe::Options options;
+  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
+    options.questions.push_back(
+        [engine = model->engine.get()](TimePoint deadline) { return engine->Answers(deadline); });
+  }
+  // A server that refuses connections, or leaves, says so itself.
+  options.questions.push_back([this](TimePoint deadline) {
+    return AnswersClients(inference_->address(), deadline) || !state_->accepting() ||
+           state_->phase() != Phase::kServing;
+  });
+  options.on_round = [this](bool answered) {
+    if (answered) options_.notify("WATCHDOG=1");
+    if (state_->answering() == answered) return;
+    state_->set_answering(answered);
+    Wake();
+  };
+  self_probe_ = std::make_unique<SelfProbe>(std::move(options));
+}
+
 Daemon::Addresses Daemon::addresses() const {
   return {.inference = inference_->address(),
           .admin = admin_->address(),
@@ -201,7 +236,8 @@ Daemon::Ending Daemon::Run(int signal_fd) {
     const Phase phase = state_->phase();
     const bool leaving = phase == Phase::kLeaving;
     std::array<pollfd, 2> polled = {{{signal_fd, POLLIN, 0}, {wake_fd_.get(), POLLIN, 0}}};
-    poll(polled.data(), polled.size(), PollTimeout(leaving ? leave_until_ : TimePoint::max()));
+    const TimePoint until = leaving ? leave_until_ : end_by_;
+    poll(polled.data(), polled.size(), PollTimeout(until));
     if (polled[1].revents != 0) {
       eventfd_t ignored = 0;
       eventfd_read(wake_fd_.get(), &ignored);
@@ -212,6 +248,12 @@ Daemon::Ending Daemon::Run(int signal_fd) {
       admin_->RemoveSocket();
       return Ending::kForced;
     }
+    if (Clock::now() >= end_by_ && !drained_.load()) {
+      spdlog::error("ending at once reason=\"the workers or the servers did not end in time\"");
+      admin_->RemoveSocket();
+      return Ending::kForced;
+    }
+    if (phase == Phase::kServing && unservable_.load()) return Ending::kUnservable;
     if (phase == Phase::kServing && (signalled || drain_requested_.load())) BeginLeaving();
     if (leaving && Clock::now() >= leave_until_) BeginDraining();
     PublishReadiness();
@@ -251,6 +293,7 @@ void Daemon::BeginDraining() {
   options_.notify("STATUS=draining: answering the requests inside");
   inference_->DrainStreams();
   const TimePoint deadline = Clock::now() + options_.config.shutdown.drain_timeout;
+  end_by_ = deadline + kLongestEnd;
   drain_thread_ = std::thread([this, deadline] {
     Drain(deadline);
     drained_.store(true);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <unistd.h>
+
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -14,6 +16,7 @@
 #include "server/automatic_plans.h"
 #include "server/inference_server.h"
 #include "server/metrics_server.h"
+#include "server/self_probe.h"
 #include "server/server_state.h"
 
 namespace escan {
@@ -27,7 +30,11 @@ class Daemon {
     Profiles profiles{};                   // that hold on this machine
     std::shared_ptr<WorkerHost> host;      // runs the workers
     std::shared_ptr<MpsWorkerHost> mps{};  // the host where it is one, else null
-    // Is told about changes of state, in the words of sd_notify(3).
+    int descriptor_limit = 1024;           // RLIMIT_NOFILE
+    int worker_output = STDERR_FILENO;     // the workers' standard output and error
+    LostLines log_lines_lost{};            // of the program's log, where that can lose some
+    // Is told about changes of state, and that the daemon lives, in the words of sd_notify(3). Any
+    // thread.
     std::function<void(const std::string& state)> notify;
   };
 
@@ -46,8 +53,11 @@ class Daemon {
   Addresses addresses() const;
 
   enum class Ending {
-    kDrained,  // in order; the object may be destroyed
-    kForced,   // a second signal: the caller leaves the process at once, without destructors
+    kDrained,     // in order; the object may be destroyed
+    kUnservable,  // at the first start: a model cannot be served as it is configured; likewise
+    // A second signal, or an end that takes too long: the caller leaves the process at once,
+    // without destructors.
+    kForced,
   };
 
   // Serves until a signal can be read from `signal_fd` (a signalfd) or an operator asks to drain.
@@ -64,6 +74,7 @@ class Daemon {
   MpsReporter ReporterOfMps() const;
   // On the host's thread: the MPS daemon that the workers belong to is gone, and another is there.
   void RenewWorkersOnGpus();
+  void StartSelfProbe();
   void Wake();
   void PublishReadiness();
   void BeginLeaving();
@@ -82,10 +93,13 @@ class Daemon {
 
   std::atomic<bool> drain_requested_{false};
   std::atomic<bool> drained_{false};
+  std::atomic<bool> unservable_{false};
   bool was_ready_ = false;
   std::string said_;         // last status text
   TimePoint leave_until_{};  // end of the grace period
+  TimePoint end_by_ = TimePoint::max();
   std::thread drain_thread_;
+  std::unique_ptr<SelfProbe> self_probe_;  // goes first: it asks the others
 };
 
 }  // namespace escan

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "server/outcome_status.h"
 #include "server/typed_contents.h"
 
@@ -26,6 +27,8 @@ absl::Status InferTask::Prepare(const grpc::ByteBuffer& message, TimePoint call_
 }
 
 absl::Status InferTask::Route(const grpc::ByteBuffer& message) {
+  // gRPC starts calls also that were cancelled before their message was there.
+  if (!message.Valid()) return absl::CancelledError("the client cancelled the request");
   grpc::ProtoBufferReader reader(const_cast<grpc::ByteBuffer*>(&message));
   absl::Status status = request_.Parse(&reader);
   if (!status.ok()) return status;
@@ -95,6 +98,10 @@ void InferTask::OnComplete(const Outcome& outcome) {
   // gRPC cancels a call whose deadline passed; which of the two is first is chance.
   if (absl::IsCancelled(status) && completed >= deadline_) {
     status = ToStatus({.code = OutcomeCode::kDeadlineExceeded}, model_->cascade());
+  }
+  if (absl::IsDeadlineExceeded(status) && !model_->engine->ready()) {
+    status = absl::DeadlineExceededError(
+        absl::StrCat(status.message(), ": ", model_->engine->not_ready_reason()));
   }
   grpc::ByteBuffer answer;
   if (status.ok()) answer = FormAnswer();

@@ -43,27 +43,34 @@ void SetLimits(const ServerState& state, grpc::ServerBuilder* builder) {
   builder->SetMaxSendMessageSize(-1);
   builder->SetResourceQuota(grpc::ResourceQuota("inference").Resize(kTransportMemory));
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, StreamLimit(state));
-  // Clients that went away without a word are found; those that ask often are not punished.
+  // Clients that went away without a word are found.
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<InferenceServer>> InferenceServer::Start(ServerState* state,
-                                                                        const std::string& listen) {
+absl::StatusOr<std::unique_ptr<InferenceServer>> InferenceServer::Start(
+    ServerState* state, const std::string& listen, int descriptor_ceiling,
+    std::function<void()> on_change) {
   std::unique_ptr<InferenceServer> server(new InferenceServer(state));
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   SetLimits(*state, &builder);
   builder.RegisterService(server->service_.get());
-  absl::StatusOr<GrpcListener> listener = Listen(builder, listen);
+  absl::StatusOr<std::unique_ptr<GrpcListener>> listener =
+      GrpcListener::Start(builder, listen,
+                          {.descriptor_ceiling = descriptor_ceiling,
+                           .on_refused = [state] { state->CountRefusedConnection(); },
+                           .on_accepting =
+                               [state, on_change = std::move(on_change)](bool accepting) {
+                                 state->set_accepting(accepting);
+                                 on_change();
+                               }});
   if (!listener.ok()) return listener.status();
-  server->server_ = std::move(listener->server);
-  server->address_ = std::move(listener->address);
+  server->listener_ = *std::move(listener);
   server->PublishHealth();
   return server;
 }
@@ -71,12 +78,15 @@ absl::StatusOr<std::unique_ptr<InferenceServer>> InferenceServer::Start(ServerSt
 InferenceServer::InferenceServer(ServerState* state)
     : state_(state), service_(std::make_unique<InferenceService>(state)) {}
 
-InferenceServer::~InferenceServer() { Shutdown(Clock::now()); }
+// The listener goes first, and with it every call.
+InferenceServer::~InferenceServer() = default;
+
+const std::string& InferenceServer::address() const { return listener_->address(); }
 
 void InferenceServer::DrainStreams() { service_->DrainStreams(); }
 
 void InferenceServer::PublishHealth() {
-  grpc::HealthCheckServiceInterface* const health = server_->GetHealthCheckService();
+  grpc::HealthCheckServiceInterface* const health = listener_->server().GetHealthCheckService();
   const bool ready = state_->ready();
   health->SetServingStatus("", ready);
   health->SetServingStatus(kServiceName, ready);
@@ -85,9 +95,6 @@ void InferenceServer::PublishHealth() {
   }
 }
 
-void InferenceServer::Shutdown(TimePoint deadline) {
-  if (server_ == nullptr) return;
-  server_->Shutdown(std::chrono::system_clock::now() + (deadline - Clock::now()));
-}
+void InferenceServer::Shutdown(TimePoint deadline) { listener_->Shutdown(deadline); }
 
 }  // namespace escan

@@ -1,29 +1,31 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "server/server_state.h"
 
-namespace grpc {
-class Server;
-}
-
 namespace escan {
 
+class GrpcListener;
 class InferenceService;
 
 // The address that clients use: the inference service, health and reflection. `state` outlives it.
 // The destructor cancels what is still open.
 class InferenceServer {
  public:
-  // Unavailable when `listen` cannot be bound.
+  // Unavailable when `listen` cannot be bound. Connections get descriptors below the ceiling; when
+  // there are no such left `state` is told and `on_change` called, from another thread, and again
+  // when there are.
   static absl::StatusOr<std::unique_ptr<InferenceServer>> Start(ServerState* state,
-                                                                const std::string& listen);
+                                                                const std::string& listen,
+                                                                int descriptor_ceiling,
+                                                                std::function<void()> on_change);
   ~InferenceServer();
 
-  const std::string& address() const { return address_; }
+  const std::string& address() const;
 
   // Tells the clients of grpc.health.v1 what `state` says now.
   void PublishHealth();
@@ -36,8 +38,7 @@ class InferenceServer {
 
   ServerState* const state_;
   const std::unique_ptr<InferenceService> service_;
-  std::unique_ptr<grpc::Server> server_;
-  std::string address_;
+  std::unique_ptr<GrpcListener> listener_;
 };
 
 }  // namespace escan

@@ -1,30 +1,41 @@
+#include <fcntl.h>
 #include <signal.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "config/address.h"
 #include "config/config.h"
+#include "process/standard_descriptors.h"
 #include "server/daemon.h"
+#include "server/descriptor_budget.h"
 #include "server/grpc_listener.h"
+#include "server/line_relay.h"
 #include "server/local_workers.h"
+#include "server/log_sink.h"
+#include "server/log_writer.h"
 #include "server/profile_command.h"
 #include "server/profile_notice.h"
 #include "server/verify_command.h"
-#include "workers/cpu_share.h"
+#include "workers/cpu_quota.h"
 
 namespace escan {
 namespace {
 
 constexpr int kWrongUse = 2;  // a mistake in the flags or in the configuration
 constexpr int kFailed = 1;
+
+// For the last lines to be taken; an end waits no longer for a reader that stands still.
+constexpr Duration kFarewellToLog = std::chrono::seconds(1);
 
 struct Flags {
   std::string config;
@@ -117,12 +128,19 @@ absl::StatusOr<Config> ReadConfig(const Flags& flags, const GpuList& gpus) {
   return config;
 }
 
-void SetUpLog(const std::string& level) {
-  auto logger = spdlog::stderr_color_mt("escand");
+void SetUpLog(const std::string& level, spdlog::sink_ptr sink) {
+  auto logger = std::make_shared<spdlog::logger>("escand", std::move(sink));
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
   logger->set_level(spdlog::level::from_str(level));
   spdlog::set_default_logger(std::move(logger));
   RouteLibraryLogs();
+}
+
+// Of what serves nobody, and so may wait for who reads the log. An engine tells each change of its
+// plan, of which a measurement makes hundreds.
+void SetUpCommandLog(const Flags& flags) {
+  SetUpLog(flags.log_level == "info" ? "warn" : flags.log_level,
+           std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
 }
 
 int CannotStart(const absl::Status& status) {
@@ -155,7 +173,7 @@ UniqueFd TakeSignals() {
 // Where this machine's profiles are measured. libtorch and the driver are those that workers use.
 ProfilingSite SiteOf(const Config& config, const GpuList& gpus) {
   return {.device = config.devices.front(),
-          .cpus = static_cast<int>(UsableCpus().size()),
+          .cpus = static_cast<int>(UsableCpuBudget().cpus.size()),
           .driver = gpus.driver_version,
           .torch = TorchVersion()};
 }
@@ -185,8 +203,7 @@ Profiles LoadProfiles(const Flags& flags, const Config& config, const ProfilingS
 
 int MeasureProfile(const Flags& flags, const WorkerPrograms& programs, const GpuList& gpus,
                    Config config, const UniqueFd& signal_fd) {
-  // An engine tells each change of its plan, of which this makes hundreds.
-  SetUpLog(flags.log_level == "info" ? "warn" : flags.log_level);
+  SetUpCommandLog(flags);
   if (config.cache.empty()) config.cache = DefaultCache(Variable);
   const ProfilingSite site = SiteOf(config, gpus);
   const absl::Status status = WriteProfile({.config = std::move(config),
@@ -203,7 +220,7 @@ int MeasureProfile(const Flags& flags, const WorkerPrograms& programs, const Gpu
 
 VerifyCommand VerificationOf(const Flags& flags, const WorkerPrograms& programs,
                              const GpuList& gpus, Config config) {
-  SetUpLog(flags.log_level == "info" ? "warn" : flags.log_level);
+  SetUpCommandLog(flags);
   if (config.cache.empty()) config.cache = DefaultCache(Variable);
   Profiles profiles = LoadProfiles(flags, config, SiteOf(config, gpus));
   return {.config = std::move(config),
@@ -219,25 +236,49 @@ int ExitStatusOf(const absl::Status& status) {
   return kFailed;
 }
 
-int Serve(const Flags& flags, const WorkerPrograms& programs, const GpuList& gpus, Config config,
-          const UniqueFd& signal_fd) {
-  SetUpLog(flags.log_level);
+int ServeWithLog(const Flags& flags, const WorkerPrograms& programs, const GpuList& gpus,
+                 Config config, const UniqueFd& signal_fd, LogWriter& log) {
   spdlog::info("escand version={} config={}", ESCAN_VERSION, flags.config);
+  const DescriptorLimit descriptors = RaiseDescriptorLimit();
+  spdlog::info("open files limit={} before={}", descriptors.now, descriptors.before);
   LogDevices(config, gpus);
   const Profiles profiles = LoadProfiles(flags, config, SiteOf(config, gpus));
   absl::StatusOr<std::shared_ptr<MpsWorkerHost>> host =
       StartWorkerHost(config, programs, {.option = flags.torch, .variable = Variable});
   if (!host.ok()) return CannotStart(host.status());
+  const absl::StatusOr<std::unique_ptr<LineRelay>> relay =
+      LineRelay::Start([&log](std::string line) { log.Write(std::move(line)); });
+  if (!relay.ok()) return CannotStart(relay.status());
   if (config.cache.empty()) config.cache = DefaultCache(Variable);
   absl::StatusOr<std::unique_ptr<Daemon>> daemon =
       Daemon::Start({.config = std::move(config),
                      .profiles = profiles,
                      .host = *host,
                      .mps = *host,
+                     .descriptor_limit = descriptors.now,
+                     .worker_output = (*relay)->write_end(),
+                     .log_lines_lost = [&log] { return log.lines_lost(); },
                      .notify = [](const std::string& state) { sd_notify(0, state.c_str()); }});
   if (!daemon.ok()) return CannotStart(daemon.status());
-  if ((*daemon)->Run(signal_fd.get()) == Daemon::Ending::kForced) std::_Exit(kFailed);
-  return EXIT_SUCCESS;
+  switch ((*daemon)->Run(signal_fd.get())) {
+    case Daemon::Ending::kDrained:
+      return EXIT_SUCCESS;
+    case Daemon::Ending::kUnservable:
+      return kFailed;
+    case Daemon::Ending::kForced:
+      break;
+  }
+  log.Flush(Clock::now() + kFarewellToLog);
+  std::_Exit(kFailed);
+}
+
+int Serve(const Flags& flags, const WorkerPrograms& programs, const GpuList& gpus, Config config,
+          const UniqueFd& signal_fd) {
+  const auto log = std::make_shared<LogWriter>(UniqueFd(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)));
+  SetUpLog(flags.log_level, std::make_shared<LogSink>(log, isatty(STDERR_FILENO) != 0));
+  const int status = ServeWithLog(flags, programs, gpus, std::move(config), signal_fd, *log);
+  log->Flush(Clock::now() + kFarewellToLog);
+  return status;
 }
 
 int Main(int argc, char** argv) {
@@ -281,4 +322,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace escan
 
-int main(int argc, char** argv) { return escan::Main(argc, argv); }
+int main(int argc, char** argv) {
+  escan::OpenStandardDescriptors();
+  return escan::Main(argc, argv);
+}

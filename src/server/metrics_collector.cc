@@ -217,8 +217,15 @@ std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
   AddPlanDecisions(readings, state_->controller(), &families);
   AddWorkerMetrics(WorkersOf(readings), &families);
   if (const std::optional<MpsReport> mps = state_->mps()) AddMpsMetrics(*mps, &families);
+  families.Begin(MetricType::Counter, "escan_connections_refused_total",
+                 "Connections that were closed because too many files are open");
+  families.Counter({}, static_cast<double>(state_->refused_connections()));
+  families.Begin(MetricType::Counter, "escan_log_lines_lost_total",
+                 "Lines of the log that were dropped because nobody read them in time");
+  families.Counter({}, static_cast<double>(state_->log_lines_lost()));
   families.Begin(MetricType::Gauge, "escan_ready",
-                 "1: every stage of the model has a ready worker and the server is not draining");
+                 "1: every stage of the model has a ready worker, and the server takes connections "
+                 "and is not draining");
   for (const Reading& reading : readings) {
     families.Gauge(ModelLabel(reading), state_->ready(*reading.model) ? 1 : 0);
   }

@@ -4,6 +4,7 @@
 
 #include <exception>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -11,10 +12,12 @@ namespace escan {
 
 absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(const ServerState* state,
                                                                     const std::string& address) {
-  constexpr size_t kThreads = 1;
+  // A connection that says nothing, as of a probe, holds a thread until its time is over.
+  const std::vector<std::string> options = {"listening_ports",    address, "num_threads", "16",
+                                            "request_timeout_ms", "1000"};
   std::unique_ptr<prometheus::Exposer> exposer;
   try {
-    exposer = std::make_unique<prometheus::Exposer>(address, kThreads);
+    exposer = std::make_unique<prometheus::Exposer>(options);
   } catch (const std::exception&) {
     return absl::UnavailableError(
         absl::StrCat("cannot listen on ", address,

@@ -12,7 +12,8 @@ class Exposer;
 
 namespace escan {
 
-// The port that Prometheus reads, http://ADDR:PORT/metrics, with one thread. `state` outlives it.
+// The port that Prometheus reads, http://ADDR:PORT/metrics. Some connections that say nothing do
+// not hold up the others. `state` outlives it.
 class MetricsServer {
  public:
   // Unavailable when `address` cannot be bound.

@@ -17,7 +17,7 @@
 #include "profiling/profiler.h"
 #include "profiling/progress_display.h"
 #include "server/offline_command.h"
-#include "workers/cpu_share.h"
+#include "workers/cpu_quota.h"
 
 namespace escan {
 namespace {
@@ -44,11 +44,13 @@ absl::StatusOr<Profile> Measure(const ProfileCommand& command, const CascadeSpec
   if (!host.ok()) return host.status();
   std::cerr << "profiling " << cascade.name << " on " << command.site.device.name << '\n';
   ProgressDisplay display(cascade, &std::cerr, isatty(STDERR_FILENO) != 0, Clock::now());
+  const CpuBudget cpus = UsableCpuBudget();
   Profiler profiler(cascade, outline, log,
                     {.engine = {.host = *host,
                                 .devices = command.config.devices,
                                 .cache = command.config.cache,
-                                .cpus = UsableCpus(),
+                                .cpus = cpus.cpus,
+                                .pin_cpus = cpus.pinned,
                                 .completer_threads = 2},
                      .on_progress = [&display](const Profiler::Progress& progress) {
                        display.Show(progress, Clock::now());

@@ -37,7 +37,7 @@ absl::StatusOr<PlanChange> ServerState::SetPlan(const ServedModel& model, const 
 }
 
 bool ServerState::ready(const ServedModel& model) const {
-  return phase() == Phase::kServing && model.engine->ready();
+  return phase() == Phase::kServing && accepting() && answering() && model.engine->ready();
 }
 
 bool ServerState::ready() const {
@@ -47,14 +47,9 @@ bool ServerState::ready() const {
 
 std::string ServerState::NotReadyReason(const ServedModel& model) const {
   if (phase() != Phase::kServing) return "the server is draining";
-  const EngineStatus status = model.engine->Status();
-  if (status.ready) return "";
-  for (size_t i = 0; i < status.stages.size(); ++i) {
-    if (status.stages[i].ready_workers > 0) continue;
-    return absl::StrCat("stage '", model.cascade().stages[i].name, "' of model '",
-                        model.cascade().name, "' has no ready worker");
-  }
-  return absl::StrCat("model '", model.cascade().name, "' is starting");
+  if (!accepting()) return "the limit of open files leaves no room for new connections";
+  if (!answering()) return "the daemon does not answer the requests that it sends to itself";
+  return model.engine->not_ready_reason();
 }
 
 std::string ServerState::NotReadyReason() const {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +43,9 @@ enum class Phase {
   kDraining,  // refuses new requests
 };
 
+// How many lines the program's log has lost.
+using LostLines = std::function<uint64_t()>;
+
 // What all services share: the models, the phase, and where to ask about MPS. Owned by the daemon,
 // outlives every call; any thread.
 class ServerState {
@@ -48,8 +53,12 @@ class ServerState {
   // `mps` is given where a device is a GPU, `controller` where plans follow the load.
   explicit ServerState(std::vector<std::unique_ptr<ServedModel>> models, MpsReporter mps = nullptr,
                        std::unique_ptr<ControlLoop> controller =
-                           std::make_unique<ControlLoop>(std::vector<ControlledCascade>()))
-      : models_(std::move(models)), mps_(std::move(mps)), controller_(std::move(controller)) {}
+                           std::make_unique<ControlLoop>(std::vector<ControlledCascade>()),
+                       LostLines log_lines_lost = nullptr)
+      : models_(std::move(models)),
+        mps_(std::move(mps)),
+        controller_(std::move(controller)),
+        log_lines_lost_(std::move(log_lines_lost)) {}
 
   const std::vector<std::unique_ptr<ServedModel>>& models() const { return models_; }
   // NotFound naming the models that there are.
@@ -59,10 +68,20 @@ class ServerState {
 
   Phase phase() const { return phase_.load(std::memory_order_relaxed); }
   void set_phase(Phase phase) { phase_.store(phase, std::memory_order_relaxed); }
-  // Serving, and every stage of the model has a ready worker.
+  // Whether clients' connections are taken, and how many were not.
+  bool accepting() const { return accepting_.load(std::memory_order_relaxed); }
+  void set_accepting(bool accepting) { accepting_.store(accepting, std::memory_order_relaxed); }
+  uint64_t refused_connections() const { return refused_.load(std::memory_order_relaxed); }
+  void CountRefusedConnection() { refused_.fetch_add(1, std::memory_order_relaxed); }
+
+  // Whether the daemon answers when it asks itself.
+  bool answering() const { return answering_.load(std::memory_order_relaxed); }
+  void set_answering(bool answering) { answering_.store(answering, std::memory_order_relaxed); }
+
+  // Serving, taking connections and answering, and every stage of the model has a ready worker.
   bool ready(const ServedModel& model) const;
   bool ready() const;
-  // Why the model, or the first such model, is not ready; empty when it is. Blocks shortly.
+  // Why the model, or the first such model, is not ready; empty when it is.
   std::string NotReadyReason(const ServedModel& model) const;
   std::string NotReadyReason() const;
 
@@ -70,6 +89,8 @@ class ServerState {
   std::optional<MpsReport> mps() const {
     return mps_ == nullptr ? std::nullopt : std::optional(mps_());
   }
+
+  uint64_t log_lines_lost() const { return log_lines_lost_ == nullptr ? 0 : log_lines_lost_(); }
 
   ControlLoop& controller() const { return *controller_; }
   // What puts a plan into effect for an operator; see ControlLoop::SetPlan where it is automatic.
@@ -87,7 +108,11 @@ class ServerState {
   const std::vector<std::unique_ptr<ServedModel>> models_;
   const MpsReporter mps_;
   const std::unique_ptr<ControlLoop> controller_;
+  const LostLines log_lines_lost_;
   std::atomic<Phase> phase_{Phase::kServing};
+  std::atomic<bool> accepting_{true};
+  std::atomic<uint64_t> refused_{0};
+  std::atomic<bool> answering_{true};
   std::atomic<TimePoint> last_refusal_{TimePoint{}};
   RequestCounters unrouted_;
 };

@@ -13,7 +13,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "server/offline_command.h"
-#include "workers/cpu_share.h"
+#include "workers/cpu_quota.h"
 
 namespace escan {
 namespace {
@@ -83,10 +83,12 @@ class Verification {
     const absl::StatusOr<std::shared_ptr<MpsWorkerHost>> host =
         StartWorkerHost(command_.config, command_.programs, command_.torch);
     if (!host.ok()) return host.status();
+    const CpuBudget cpus = UsableCpuBudget();
     const EngineOptions options = {.host = *host,
                                    .devices = command_.config.devices,
                                    .cache = command_.config.cache,
-                                   .cpus = UsableCpus()};
+                                   .cpus = cpus.cpus,
+                                   .pin_cpus = cpus.pinned};
     for (const CascadeConfig& cascade : command_.config.cascades) {
       std::vector<ShareVerification> shares;
       for (const int share : shares_of(cascade)) {

@@ -23,6 +23,7 @@
 #include "stage_worker/state_reporter.h"
 #include "stage_worker/worker_log.h"
 #include "stage_worker/worker_loop.h"
+#include "workers/worker_exit.h"
 
 namespace escan {
 namespace {
@@ -33,7 +34,12 @@ constexpr char kProgram[] = "escan-worker-cuda";
 constexpr char kProgram[] = "escan-worker";
 #endif
 
-enum ExitStatus { kStopped = 0, kEndedByError = 1, kUsage = 2 };
+enum ExitStatus {
+  kStopped = 0,
+  kEndedByError = 1,
+  kUsage = 2,
+  kUnservable = kUnservableExitStatus
+};
 
 // A worker that outlives its daemon ends itself within five seconds; this leaves one for noticing.
 constexpr Duration kGraceWithoutDaemon = std::chrono::seconds(4);
@@ -113,6 +119,7 @@ ExitStatus RunWorker() {
   const absl::Status status = Serve(*given, reporter);
   LogLine(absl::StrCat(absl::IsUnavailable(status) || status.ok() ? "event=ended" : "event=failed",
                        label, " reason=\"", status.ok() ? "told to stop" : status.message(), "\""));
+  if (absl::IsInvalidArgument(status) || absl::IsNotFound(status)) return kUnservable;
   return status.ok() ? kStopped : kEndedByError;
 }
 

@@ -42,7 +42,7 @@ struct FleetOptions {
   Duration stop_timeout = std::chrono::seconds(5);   // from StopWorker to the end
   Duration drain_timeout = std::chrono::seconds(30);
   Duration first_backoff = std::chrono::milliseconds(100);  // doubles with every failed start
-  Duration last_backoff = std::chrono::seconds(10);
+  Duration last_backoff = std::chrono::minutes(1);
   int change_start_attempts = 2;  // failed starts of one new worker that give a plan change up
 };
 

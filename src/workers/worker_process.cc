@@ -1,7 +1,5 @@
 #include "workers/worker_process.h"
 
-#include <unistd.h>
-
 #include <csignal>
 #include <utility>
 #include <vector>
@@ -27,7 +25,7 @@ std::vector<int> RenumberModels(WorkerSpec* spec) {
 
 absl::StatusOr<WorkerProcess> WorkerProcess::Spawn(const WorkerCommand& command,
                                                    const WorkerSpec& spec, const Slab& slab,
-                                                   const Slab* probes) {
+                                                   const Slab* probes, int output) {
   absl::StatusOr<std::pair<FrameSocket, UniqueFd>> sockets = FrameSocket::Pair();
   if (!sockets.ok()) return sockets.status();
   WorkerSpec childs_spec = spec;
@@ -37,8 +35,8 @@ absl::StatusOr<WorkerProcess> WorkerProcess::Spawn(const WorkerCommand& command,
 
   static_assert(kWorkerSocketFd == 3 && kWorkerSlabFd == 4 && kWorkerSpecFd == 5 &&
                 kWorkerProbesFd == 6 && kWorkerFirstModelFd == 7);
-  std::vector<std::optional<int>> descriptors = {
-      std::nullopt, STDERR_FILENO, STDERR_FILENO, sockets->second.get(), slab.fd(), spec_fd->get()};
+  std::vector<std::optional<int>> descriptors = {std::nullopt,          output,    output,
+                                                 sockets->second.get(), slab.fd(), spec_fd->get()};
   descriptors.push_back(probes == nullptr ? std::nullopt : std::optional(probes->fd()));
   descriptors.insert(descriptors.end(), models.begin(), models.end());
   absl::StatusOr<ChildProcess> process =

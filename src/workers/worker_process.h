@@ -1,6 +1,7 @@
 #pragma once
 
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <optional>
@@ -24,15 +25,16 @@ struct WorkerCommand {
 };
 
 // A ChildProcess, with all that is said of one there, and the daemon's end of its socket. The child
-// has its socket, the slabs, its spec (see ipc/worker_spec.h), standard error (its standard output
-// goes there too), and an empty standard input.
+// has its socket, the slabs, its spec (see ipc/worker_spec.h), `output` as its standard output and
+// error, and an empty standard input.
 class WorkerProcess {
  public:
   // The spec's model files are open here, and are duplicated for the child, whose own numbers its
   // spec has. `probes` is there where the spec has some. Errors are those of ChildProcess::Spawn;
   // neither waits for anything.
   static absl::StatusOr<WorkerProcess> Spawn(const WorkerCommand& command, const WorkerSpec& spec,
-                                             const Slab& slab, const Slab* probes = nullptr);
+                                             const Slab& slab, const Slab* probes = nullptr,
+                                             int output = STDERR_FILENO);
 
   pid_t pid() const { return process_.pid(); }
   int pidfd() const { return process_.pidfd(); }

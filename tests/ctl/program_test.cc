@@ -137,6 +137,25 @@ TEST_F(Program, TakesTheAddressFromTheEnvironment) {
   EXPECT_EQ(ended.output, "ready\n");
 }
 
+TEST_F(Program, AProxyInTheEnvironmentIsNotAsked) {
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  FakeDaemon daemon;
+  builder.RegisterService(&daemon);
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  const std::string loopback = "127.0.0.1:" + std::to_string(port);
+  for (const std::string variable : {"grpc_proxy", "https_proxy", "http_proxy"}) {
+    for (const std::string& address : {loopback, address_}) {
+      // Nobody listens on the port of a proxy like this.
+      const Ended ended = RunShell(variable + "=http://127.0.0.1:9 no_proxy= " + ESCANCTL_PROGRAM +
+                                   " --admin " + address + " health 2>&1");
+      EXPECT_EQ(ended.output, "ready\n") << variable << " " << address;
+      EXPECT_EQ(ended.exit_status, 0);
+    }
+  }
+}
+
 TEST_F(Program, HealthTellsByItsExitStatus) {
   EXPECT_EQ(Ctl("health").exit_status, 0);
   daemon_.ready = false;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <csignal>
+#include <future>
 #include <string>
 
 #include "engine/engine_harness.h"
@@ -136,6 +137,61 @@ TEST(EngineFaults, ReportsAWorkerThatDiesAtItsStartAndStaysNotReady) {
   EXPECT_FALSE(harness.engine().ready());
   EXPECT_THAT(harness.engine().Status().workers[0].member.last_end,
               testing::HasSubstr("exit status"));
+}
+
+TEST(EngineFaults, RefusesRequestsWithTheReasonWhileStartsFail) {
+  EngineHarness harness(TestCascade(2), TestPlan(2, 2), "fails-to-load");
+  harness.WaitFor([&](const EngineStatus&) {
+    return harness.engine().not_ready_reason().ends_with("no such model");
+  });
+  const absl::Status refused = harness.engine().Acquire(1).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(refused.message(),
+            "stage 'stage0' of model 'test' has no ready worker: exit status 9: no such model");
+  EXPECT_EQ(harness.engine().not_ready_reason(), refused.message());
+  EXPECT_EQ(harness.engine().Status().slots_in_use, 0);
+}
+
+TEST(EngineFaults, AdmitsRequestsWhileWorkersMerelyStart) {
+  EngineHarness harness(TestCascade(1), TestPlan(1, 1), "never-ready");
+  EXPECT_EQ(harness.engine().not_ready_reason(),
+            "stage 'stage0' of model 'test' has no ready worker");
+  const absl::StatusOr<RequestKey> key = harness.engine().Acquire(1);
+  ASSERT_TRUE(key.ok()) << key.status();
+  harness.engine().Release(*key);
+}
+
+TEST(EngineFaults, OneWorkerOfAStageThatStartsIsEnough) {
+  EngineHarness harness(TestCascade(1), TestPlan(2, 1), "good-as-worker-0");
+  harness.WaitReady();
+  harness.WaitFor(
+      [](const EngineStatus& status) { return status.workers[1].member.failed_starts >= 2; });
+  EXPECT_EQ(harness.engine().not_ready_reason(), "");
+  const auto request = harness.Submit({200});
+  harness.ExpectAnswered(*request, {200});
+}
+
+TEST(EngineFaults, AnEngineWhoseThreadStandsStillDoesNotAnswer) {
+  EngineHarness harness(TestCascade(1), TestPlan(1, 1), "good");
+  EXPECT_TRUE(harness.engine().Answers(Clock::now() + std::chrono::minutes(1)));
+  std::promise<void> go_on;
+  harness.engine().OnReadyChange([&, first = true](bool) mutable {
+    if (std::exchange(first, false)) go_on.get_future().wait();
+  });
+  EXPECT_FALSE(harness.engine().Answers(Clock::now() + std::chrono::milliseconds(1)));
+  go_on.set_value();
+  EXPECT_TRUE(harness.engine().Answers(Clock::now() + std::chrono::minutes(1)));
+}
+
+TEST(EngineFaults, TellsOfStagesThatCannotBeServedAsConfigured) {
+  EngineHarness harness(TestCascade(1), TestPlan(1, 1), "unservable");
+  std::promise<std::string> told;
+  harness.engine().OnUnservable([&, first = true](const std::string& reason) mutable {
+    if (std::exchange(first, false)) told.set_value(reason);
+  });
+  EXPECT_EQ(told.get_future().get(), "stage 'first': another shape");
+  harness.engine().OnUnservable([](const std::string&) {});
+  harness.engine().Status();  // the callback above is replaced when this has been answered
 }
 
 TEST(EngineFaults, ReportsAWorkerProgramThatDoesNotExist) {

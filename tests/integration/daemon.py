@@ -30,22 +30,29 @@ def wait_until(condition, what):
     raise AssertionError(f"did not happen: {what}")
 
 
+def child_pids(pid):
+    """The processes that `pid` started."""
+    return [int(child) for file in pathlib.Path(f"/proc/{pid}/task").glob("*/children")
+            for child in file.read_text().split()]
+
+
 class Daemon:
     """One `escand` with its addresses; a context manager.
 
-    The log is kept in `log` (a list of lines), read by a thread of its own.
+    The log is kept in `log` (a list of lines), read by a thread of its own. `wrapper` is a command
+    that executes the daemon.
     """
 
-    def __init__(self, config, *arguments, ready=True):
+    def __init__(self, config, *arguments, ready=True, wrapper=(), environment=None):
         self.folder = tempfile.mkdtemp(prefix="escan-test-")
         self.admin = f"unix:{self.folder}/admin.sock"
         self.log = []
         self._addresses = {}
         self._news = threading.Condition()
         self.process = subprocess.Popen(
-            [BIN / "escand", "--config", config, "--listen", "127.0.0.1:0",
+            [*wrapper, BIN / "escand", "--config", config, "--listen", "127.0.0.1:0",
              "--metrics", "127.0.0.1:0", "--admin", self.admin, *arguments],
-            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
         try:

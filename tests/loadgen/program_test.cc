@@ -27,8 +27,8 @@ struct Ended {
   std::string output;  // standard output and error
 };
 
-Ended RunProgram(const std::string& arguments) {
-  const std::string command = std::string(ESCAN_LOADGEN_PROGRAM) + " " + arguments + " 2>&1";
+Ended RunProgram(const std::string& arguments, const std::string& environment = "") {
+  const std::string command = environment + " " + ESCAN_LOADGEN_PROGRAM + " " + arguments + " 2>&1";
   FILE* pipe = popen(command.c_str(), "re");
   Ended ended;
   char block[4096];
@@ -70,6 +70,19 @@ TEST(Program, WritesNothingButJsonToStandardOutputWhenAskedTo) {
   EXPECT_EQ(json["loop"], "open");
   EXPECT_EQ(json["errors"][0]["code"], "RESOURCE_EXHAUSTED");
   EXPECT_EQ(json["errors"][0]["count"], 20);
+}
+
+TEST(Program, AProxyInTheEnvironmentIsNotAsked) {
+  const FakeInferenceServer server;
+  const TemporaryFolder folder;
+  const std::string samples = folder.Write("x.npy", Npy("|u1", "(1, 4)", std::string(4, '\1')));
+  for (const std::string variable : {"grpc_proxy", "https_proxy", "http_proxy"}) {
+    // Nobody listens on the port of a proxy like this.
+    const Ended ended = RunProgram(
+        Target(server) + " --samples " + samples + " --rate 1000 --requests 5 --warmup 0s --json -",
+        variable + "=http://127.0.0.1:9 no_proxy=");
+    EXPECT_EQ(ended.exit_status, 0) << variable << "\n" << ended.output;
+  }
 }
 
 TEST(Program, SamplesExitWhereTheRatiosSay) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "client/direct_channel.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/test_daemon.h"
@@ -124,9 +125,33 @@ TEST_F(DaemonTest, ItIsNotReadyBeforeItsWorkersAre) {
   EXPECT_EQ(index.models(0).reason(), health.reason());
 }
 
+TEST_F(DaemonTest, RequestsAreRefusedWithTheReasonWhileNoWorkerCanBeStarted) {
+  TestDaemon daemon(config_, "fails-to-load");
+  const std::string reason =
+      "stage 'first' of model 'test' has no ready worker: exit status 9: no such model";
+  daemon.WaitNotified("STATUS=not ready: " + reason);
+  const grpc::Status refused = daemon.Infer(TestRequest({200}));
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(refused.error_message(), reason);
+  EXPECT_EQ(daemon.Status().slots_in_use(), 0u);
+}
+
+TEST_F(DaemonTest, AModelThatCannotBeServedAsConfiguredEndsTheFirstStart) {
+  TestDaemon daemon(config_, "unservable");
+  EXPECT_EQ(daemon.WaitEnded(), Daemon::Ending::kUnservable);
+}
+
+TEST_F(DaemonTest, APassedDeadlineSaysThatNoWorkerWasReady) {
+  config_.cascades[0].spec.deadline = std::chrono::milliseconds(1);
+  TestDaemon daemon(config_, "never-ready");
+  EXPECT_EQ(daemon.Infer(TestRequest({200})).error_message(),
+            "the request's deadline passed before it was answered: stage 'first' of model 'test' "
+            "has no ready worker");
+}
+
 // The status with which a server answers an empty message to `method`.
 grpc::StatusCode CallUnknown(const std::string& address, const std::string& method) {
-  grpc::GenericStub stub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  grpc::GenericStub stub(OpenDirectChannel(address));
   grpc::ClientContext context;
   context.set_wait_for_ready(true);
   const grpc::Slice empty;

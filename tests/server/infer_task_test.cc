@@ -34,5 +34,31 @@ TEST(CallDeadline, OneInThePastIsNow) {
   EXPECT_LE(long_expired, Clock::now());
 }
 
+class Task final : public InferTask {
+ public:
+  using InferTask::InferTask;
+  ~Task() override = default;
+
+ private:
+  void Answered(absl::Status, grpc::ByteBuffer) override {}
+  bool streamed() const override { return false; }
+};
+
+TEST(InferTask, ACallThatWasCancelledBeforeItsMessageCameIsCountedAsThat) {
+  ServerState state({});
+  EXPECT_EQ(Task(&state).Prepare(grpc::ByteBuffer(), TimePoint::max()).code(),
+            absl::StatusCode::kCancelled);
+  const RequestCounters::Snapshot counted = state.unrouted().Read();
+  EXPECT_EQ(counted.requests[static_cast<size_t>(absl::StatusCode::kCancelled)], 1u);
+  EXPECT_EQ(counted.requests[static_cast<size_t>(absl::StatusCode::kNotFound)], 0u);
+}
+
+TEST(InferTask, AnEmptyMessageAsksForNoModel) {
+  ServerState state({});
+  const grpc::Slice empty;
+  EXPECT_EQ(Task(&state).Prepare(grpc::ByteBuffer(&empty, 1), TimePoint::max()).code(),
+            absl::StatusCode::kNotFound);
+}
+
 }  // namespace
 }  // namespace escan

@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 
+#include "client/direct_channel.h"
 #include "gtest/gtest.h"
 #include "workers/misbehaving_worker.h"
 
@@ -96,11 +97,8 @@ TestDaemon::TestDaemon(const Config& config, const std::string& mode, const Prof
   signal_read_.reset(ends[0]);
   signal_write_.reset(ends[1]);
   const Daemon::Addresses addresses = daemon_->addresses();
-  const auto connect = [](const std::string& address) {
-    return grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
-  };
-  client_ = inference::GRPCInferenceService::NewStub(connect(addresses.inference));
-  admin_ = v1::AdminService::NewStub(connect(addresses.admin));
+  client_ = inference::GRPCInferenceService::NewStub(OpenDirectChannel(addresses.inference));
+  admin_ = v1::AdminService::NewStub(OpenDirectChannel(addresses.admin));
   thread_ = std::thread([this] {
     const Daemon::Ending ending = daemon_->Run(signal_read_.get());
     const std::lock_guard<std::mutex> lock(mutex_);

@@ -17,6 +17,7 @@
 #include "ipc/slab.h"
 #include "ipc/worker_spec.h"
 #include "workers/misbehaving_rows.h"
+#include "workers/worker_exit.h"
 
 namespace escan {
 namespace {
@@ -27,6 +28,7 @@ enum class Mode {
   kGoodAsWorker0,
   kDieBeforeReady,
   kFailsToLoad,
+  kUnservable,
   kNeverReady,
   kDieMidBatch,
   kPoison,
@@ -42,12 +44,13 @@ enum class Mode {
   kIgnoresStop,
 };
 
-constexpr std::array<std::pair<std::string_view, Mode>, 18> kModes = {
+constexpr std::array<std::pair<std::string_view, Mode>, 19> kModes = {
     {{"good", Mode::kGood},
      {"die-at-start", Mode::kDieAtStart},
      {"good-as-worker-0", Mode::kGoodAsWorker0},
      {"die-before-ready", Mode::kDieBeforeReady},
      {"fails-to-load", Mode::kFailsToLoad},
+     {"unservable", Mode::kUnservable},
      {"never-ready", Mode::kNeverReady},
      {"die-mid-batch", Mode::kDieMidBatch},
      {"poison", Mode::kPoison},
@@ -86,6 +89,10 @@ class MisbehavingWorker {
     if (mode_ == Mode::kFailsToLoad) {
       Report(WorkerState::kFailed, "no such model");
       return 9;
+    }
+    if (mode_ == Mode::kUnservable) {
+      Report(WorkerState::kFailed, "stage 'first': another shape");
+      return kUnservableExitStatus;
     }
     if (mode_ != Mode::kNeverReady) Report(WorkerState::kReady);
     while (true) {

@@ -15,6 +15,8 @@ namespace escan {
 //   good-as-worker-0   good when it is worker 0, else exits with status 7
 //   die-before-ready   says that it is loading, then exits with status 8
 //   fails-to-load      reports kFailed with the message "no such model", then exits with status 9
+//   unservable         reports kFailed with the message "stage 'first': another shape", then exits
+//                      with kUnservableExitStatus
 //   never-ready        says that it is loading and goes on saying so
 //   die-mid-batch      exits with status 10 when it is given a batch
 //   poison             good, but a row whose first input byte is kDeadlyByte aborts the process,

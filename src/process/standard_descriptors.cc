@@ -1,0 +1,18 @@
+#include "process/standard_descriptors.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace escan {
+
+void OpenStandardDescriptors() {
+  for (int number = STDIN_FILENO; number <= STDERR_FILENO; ++number) {
+    if (fcntl(number, F_GETFD) != -1 || errno != EBADF) continue;
+    // Gets the lowest number that is free, which is this one.
+    [[maybe_unused]] const int opened = open("/dev/null", O_RDWR);
+  }
+}
+
+}  // namespace escan
