@@ -192,7 +192,8 @@ void AnswerVerifier::Conclude(WorkerId wrong) {
   StageStatistics& statistics = stage().statistics;
   const int differ = round_ == 0 && wrong < 0 ? 0 : rows_;
   statistics.answers_checked += static_cast<uint64_t>(checked_);
-  statistics.answers_differ += static_cast<uint64_t>(differ);
+  (wrong < 0 ? statistics.answers_doubtful : statistics.answers_wrong) +=
+      static_cast<uint64_t>(differ);
   const Comparison comparison{.stage = stage_,
                               .rows = checked_,
                               .differ = differ,

@@ -110,6 +110,8 @@ TEST_F(SchedulerVerification, AskedOfOneWorkerAloneItContradictsItself) {
   EXPECT_EQ(Last().differ, 1);
   EXPECT_EQ(Last().unverified, 2u);
   EXPECT_EQ(actions_.messages.back(), "row 1: 'p'[0] is 1 where 2 is right");
+  EXPECT_EQ(scheduler_->statistics(0).answers_wrong, 1u);
+  EXPECT_EQ(scheduler_->statistics(0).answers_doubtful, 0u);
   EXPECT_EQ(settled(), 1u);
 }
 
@@ -199,6 +201,7 @@ TEST_F(SchedulerVerification, OfTwoWorkersThatBothInsistNobodyIsBlamed) {
   Says(TakeCheck(), true);
   EXPECT_EQ(Last().wrong, -1);
   EXPECT_EQ(Last().differ, 1);
+  EXPECT_EQ(scheduler_->statistics(0).answers_doubtful, 1u);
   EXPECT_EQ(settled(), 1u);
 }
 
@@ -300,7 +303,7 @@ TEST_F(SchedulerVerification, DoesNotCountAsABatch) {
   EXPECT_EQ(statistics.exits.window.reached, 2u);
   EXPECT_DOUBLE_EQ(statistics.step_time.sum, 0);
   EXPECT_EQ(statistics.answers_checked, 1u);
-  EXPECT_EQ(statistics.answers_differ, 0u);
+  EXPECT_EQ(statistics.answers_wrong, 0u);
   EXPECT_EQ(scheduler_->in_flight(0), 0);
 }
 
