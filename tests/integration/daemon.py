@@ -33,17 +33,18 @@ def wait_until(condition, what):
 class Daemon:
     """One `escand` with its addresses; a context manager.
 
-    The log is kept in `log` (a list of lines), read by a thread of its own.
+    The log is kept in `log` (a list of lines), read by a thread of its own. `folder` holds the program
+    and its workers'.
     """
 
-    def __init__(self, config, *arguments, ready=True):
+    def __init__(self, config, *arguments, ready=True, folder=BIN):
         self.folder = tempfile.mkdtemp(prefix="escan-test-")
         self.admin = f"unix:{self.folder}/admin.sock"
         self.log = []
         self._addresses = {}
         self._news = threading.Condition()
         self.process = subprocess.Popen(
-            [BIN / "escand", "--config", config, "--listen", "127.0.0.1:0",
+            [folder / "escand", "--config", config, "--listen", "127.0.0.1:0",
              "--metrics", "127.0.0.1:0", "--admin", self.admin, *arguments],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self._reader = threading.Thread(target=self._read_log, daemon=True)
