@@ -125,6 +125,8 @@ struct CascadeSpec {
   std::vector<StageSpec> stages;
   std::filesystem::path probe;  // .npz of rows that workers are checked with; empty: random ones
   int slots = 0;                // samples that may be inside at the same time
+  // Samples that a stage answers between two checks of answers while it serves; 0: none is checked.
+  int verify_every = 0;
 
   int stage_count() const { return static_cast<int>(stages.size()); }
   std::optional<int> FindStage(std::string_view stage_name) const;

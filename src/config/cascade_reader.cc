@@ -22,6 +22,8 @@ namespace {
 constexpr int kMaxRequestRows = 4096;
 constexpr int kDefaultRequestRows = 128;
 constexpr Duration kDefaultDeadline = std::chrono::seconds(1);
+constexpr int kDefaultVerifyEvery = 10'000;
+constexpr int kRarestVerification = 1'000'000'000;
 
 std::optional<Duration> ReadPositive(const NodeReader& node) {
   const std::optional<Duration> duration = node.AsParsed(ParseDuration);
@@ -38,7 +40,7 @@ class CascadeReader {
                 const std::vector<Device>& devices, MpsConfig::Mode mps)
       : mistakes_before_(node.mistakes()->count()),
         map_(node, {"name", "max_rows", "deadline", "latency_objective", "slots", "inputs",
-                    "outputs", "stages", "probe", "profile", "plan"}),
+                    "outputs", "stages", "probe", "verify", "profile", "plan"}),
         folder_(folder),
         devices_(devices),
         mps_(mps) {}
@@ -75,8 +77,18 @@ class CascadeReader {
     if (const NodeReader objective = map_["latency_objective"]; objective.present()) {
       spec().latency_objective = ReadPositive(MapReader(objective, {"p99"}).Required("p99"));
     }
+    spec().verify_every = ReadVerifyEvery();
     spec().inputs = ReadTensors(map_.Required("inputs"), TensorRole::kInput);
     spec().outputs = ReadTensors(map_.Required("outputs"), TensorRole::kOutput);
+  }
+
+  int ReadVerifyEvery() const {
+    const NodeReader verify = map_["verify"];
+    if (!verify.present()) return kDefaultVerifyEvery;
+    return MapReader(verify, {"every"})
+        .Required("every")
+        .AsInt(0, kRarestVerification)
+        .value_or(kDefaultVerifyEvery);
   }
 
   void ReadStages() {

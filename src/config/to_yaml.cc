@@ -151,6 +151,9 @@ void PutCascade(YAML::Emitter& out, const CascadeConfig& cascade) {
   }
   Put(out, "slots", spec.slots,
       absl::StrCat("samples, of ", SlotBytes(spec), " bytes each in shared memory"));
+  PutKey(out, "verify") << Flow << BeginMap;
+  Put(out, "every", spec.verify_every);
+  out << EndMap;
   PutTensors(out, "inputs", spec.inputs);
   PutTensors(out, "outputs", spec.outputs);
   PutKey(out, "stages") << BeginSeq;

@@ -32,11 +32,20 @@ std::string Count(int64_t count, const std::string& noun) {
   return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
 }
 
+// NaN never exits, which explains a low ratio.
 std::string ExitRatioText(const v1::StageStatus& stage) {
-  if (!stage.has_exit_ratio()) return kAbsent;
-  const v1::ExitRatio& exits = stage.exit_ratio();
-  return absl::StrFormat("%.1f %% [%.1f, %.1f] of %d", 100 * exits.ratio(), 100 * exits.low(),
-                         100 * exits.high(), exits.samples());
+  std::vector<std::string> parts;
+  if (stage.has_exit_ratio()) {
+    const v1::ExitRatio& exits = stage.exit_ratio();
+    parts.push_back(absl::StrFormat("%.1f %% [%.1f, %.1f] of %d", 100 * exits.ratio(),
+                                    100 * exits.low(), 100 * exits.high(), exits.samples()));
+  }
+  if (stage.score_nan() > 0) {
+    parts.push_back(
+        absl::StrFormat("NaN %.3g %%", 100 * static_cast<double>(stage.score_nan()) /
+                                           static_cast<double>(stage.samples_executed())));
+  }
+  return parts.empty() ? kAbsent : absl::StrJoin(parts, ", ");
 }
 
 std::string StageTable(const v1::CascadeStatus& cascade) {
@@ -167,6 +176,31 @@ std::string OldAndNew(const v1::PlanDecision& decision,
                       decision.has_after() ? text(decision.after()) : kAbsent);
 }
 
+// What computing answers once more has shown.
+std::string AnswersLine(const v1::CascadeStatus& cascade) {
+  std::vector<std::string> parts;
+  for (const v1::StageStatus& stage : cascade.stages()) {
+    if (stage.answers_checked() == 0) continue;
+    std::string part = absl::StrCat(stage.name(), " ", stage.answers_checked(), " checked");
+    if (stage.answers_wrong() > 0) absl::StrAppend(&part, ", ", stage.answers_wrong(), " wrong");
+    if (stage.answers_doubtful() > 0) {
+      absl::StrAppend(&part, ", ", stage.answers_doubtful(), " doubtful");
+    }
+    parts.push_back(std::move(part));
+  }
+  return parts.empty() ? "" : absl::StrCat("  answers: ", absl::StrJoin(parts, "; "), "\n");
+}
+
+std::string DoubtfulShareLines(const v1::CascadeStatus& cascade) {
+  std::string lines;
+  for (const v1::DoubtfulShare& share : cascade.doubtful_shares()) {
+    absl::StrAppend(&lines, "  doubtful: ", share.thread_percent(), " % of device ",
+                    share.device_index(), " for ", absl::StrJoin(share.stages(), ","), ", ",
+                    Count(share.replaced(), "worker"), " replaced for wrong answers\n");
+  }
+  return lines;
+}
+
 std::string ArrivalsLine(const v1::Arrivals& arrivals) {
   if (arrivals.offered_samples() == 0) return "";
   return absl::StrFormat(
@@ -188,7 +222,8 @@ std::string FormatStatus(const v1::GetStatusResponse& status) {
   if (with_gpus) absl::StrAppend(&text, "\n", DeviceTable(status));
   for (const v1::CascadeStatus& cascade : status.cascades()) {
     absl::StrAppend(&text, "\n", CascadeHeading(cascade), ArrivalsLine(cascade.arrivals()),
-                    StageTable(cascade), "\n", WorkerTable(cascade, with_gpus));
+                    AnswersLine(cascade), DoubtfulShareLines(cascade), StageTable(cascade), "\n",
+                    WorkerTable(cascade, with_gpus));
   }
   return text;
 }

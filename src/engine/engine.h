@@ -55,6 +55,26 @@ class Completion {
   virtual void OnComplete(const Outcome& outcome) = 0;
 };
 
+// What checks of answers have shown of one worker at one stage, of all its processes.
+struct WorkerAnswers {
+  WorkerId worker = -1;
+  int stage = 0;
+  uint64_t checked = 0;  // rows that it had answered
+  uint64_t wrong = 0;    // rows that it answered, or compared, wrongly
+
+  friend bool operator==(const WorkerAnswers&, const WorkerAnswers&) = default;
+};
+
+// A share of a device whose worker was replaced because its answers were wrong.
+struct DoubtfulShare {
+  int device = 0;
+  std::vector<int> stages;
+  int thread_percent = 0;
+  int replaced = 0;  // workers
+
+  friend bool operator==(const DoubtfulShare&, const DoubtfulShare&) = default;
+};
+
 // What an operator and the metrics see of a cascade; one consistent moment of the engine.
 struct EngineStatus {
   struct Stage {
@@ -77,6 +97,8 @@ struct EngineStatus {
   };
   std::vector<Stage> stages;
   std::vector<Worker> workers;
+  std::vector<WorkerAnswers> answers;          // that were checked; by worker and stage
+  std::vector<DoubtfulShare> doubtful_shares;  // of all plans since the engine was started
   ArrivalEstimate arrivals;
   Plan plan;  // in effect
   int slots = 0;

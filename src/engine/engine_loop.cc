@@ -22,6 +22,11 @@ BucketCheck CheckOf(const CheckFrame& frame) {
           .message = frame.message.data()};
 }
 
+SchedulerOptions WithVerification(SchedulerOptions options, const CascadeSpec& cascade) {
+  options.verify_every = cascade.verify_every;
+  return options;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<EngineLoop>> EngineLoop::Create(const Environment& environment,
@@ -39,7 +44,7 @@ EngineLoop::EngineLoop(const Environment& environment, const Plan& plan,
     : environment_(environment),
       poller_(std::move(poller)),
       scheduler_(*environment.cascade, plan, environment.slots->next(), this,
-                 environment.options->scheduler),
+                 WithVerification(environment.options->scheduler, *environment.cascade)),
       fleet_(this, environment.options->fleet),
       changer_(environment.cascade->name, plan, &fleet_, &scheduler_),
       links_(*environment.cascade, *environment.layout, *environment.slab, *environment.probes,
@@ -104,6 +109,7 @@ void EngineLoop::Dispatch(const Batch& batch) {
   batch_frame_.stage = static_cast<uint32_t>(batch.stage);
   batch_frame_.rows = static_cast<uint32_t>(batch.slots.size());
   batch_frame_.threshold = batch.threshold;
+  batch_frame_.compare = batch.purpose == BatchPurpose::kCompare ? 1 : 0;
   std::copy(batch.slots.begin(), batch.slots.end(), batch_frame_.slots.begin());
   const absl::Status sent = link.process().socket().Send(batch_frame_);
   if (!sent.ok()) {
@@ -112,9 +118,44 @@ void EngineLoop::Dispatch(const Batch& batch) {
   }
 }
 
+// --- checks of answers
+
+void EngineLoop::Compared(const Comparison& comparison) {
+  if (answer_records_.Add(comparison)) wrong_workers_.push_back(comparison.wrong);
+  if (comparison.differ == 0) return;
+  const CascadeSpec& cascade = *environment_.cascade;
+  const std::string& stage = cascade.stages[static_cast<size_t>(comparison.stage)].name;
+  if (comparison.wrong < 0) {
+    spdlog::warn(
+        "answers differ model={} stage={} workers={},{} checked={} differ={} difference=\"{}\"",
+        cascade.name, stage, comparison.answered, comparison.compared, comparison.rows,
+        comparison.differ, comparison.message);
+    return;
+  }
+  const WorkerAnswers answers = answer_records_.of(comparison.wrong, comparison.stage);
+  spdlog::error(
+      "answers wrong model={} worker={} stage={} share={}% checked={} wrong={} served_since={} "
+      "difference=\"{}\"",
+      cascade.name, comparison.wrong, stage, fleet_.Find(comparison.wrong)->role.thread_percent,
+      answers.checked, answers.wrong, comparison.unverified, comparison.message);
+}
+
+// The rows that such a worker holds have no part in it.
+void EngineLoop::ReplaceWrongWorkers(TimePoint now) {
+  for (const WorkerId worker : std::exchange(wrong_workers_, {})) {
+    WorkerLink* const link = links_.Find(worker);
+    if (link == nullptr || link->condemned()) continue;
+    answer_records_.Doubt(link->role());
+    Distrust(worker, *link,
+             absl::StrCat("its answers were wrong in ", AnswerRecords::kMostTimesWrong, " checks"),
+             now, WorkerEnd::kBlameless);
+  }
+}
+
 // --- time
 
 TimePoint EngineLoop::Decide(TimePoint now) {
+  ReplaceWrongWorkers(now);
   for (const WorkerStarts::Failed& failed : starts_.TakeFailed()) {
     fleet_.Exited(failed.worker, failed.incarnation, failed.reason, now);
   }
@@ -170,8 +211,8 @@ void EngineLoop::CheckWorkers(TimePoint now) {
 }
 
 void EngineLoop::Distrust(WorkerId worker, WorkerLink& link, const std::string& reason,
-                          TimePoint now) {
-  links_.Condemn(link, reason);
+                          TimePoint now, WorkerEnd end) {
+  links_.Condemn(link, reason, end);
   scheduler_.WorkerDraining(worker, now);
 }
 
@@ -235,15 +276,18 @@ void EngineLoop::HandleResult(WorkerId worker, WorkerLink& link, const ResultFra
   if (frame.header.incarnation != link.incarnation()) return;
   std::array<uint8_t, kMaxBatchRows> exits{};
   std::array<uint8_t, kMaxBatchRows> failed{};
+  std::array<uint8_t, kMaxBatchRows> differs{};
   for (size_t row = 0; row < frame.rows; ++row) {
     exits[row] = frame.status[row] == RowStatus::kExit;
     failed[row] = frame.status[row] == RowStatus::kFailed;
+    differs[row] = frame.status[row] == RowStatus::kDiffers;
   }
   const BatchResult result{
       .sequence = frame.sequence,
       .scores = std::span(frame.scores).first(frame.rows),
       .exits = std::span(exits).first(frame.rows),
       .failed = std::span(failed).first(frame.rows),
+      .differs = std::span(differs).first(frame.rows),
       .message = std::string_view(frame.message.data()),
       .execute_time = std::chrono::nanoseconds(frame.execute_ns),
   };
@@ -339,6 +383,7 @@ void EngineLoop::Verified(WorkerId worker, uint32_t incarnation, const absl::Sta
   fleet_.Ready(worker, incarnation, now);
   const Fleet::Member* member = fleet_.Find(worker);
   if (member == nullptr || member->state != FleetState::kReady) return;
+  answer_records_.Started(worker);
   const bool shares_faults = environment_.options->host->SharesFaults(member->role);
   scheduler_.WorkerReady(worker, member->role.stages, member->role.credits, now,
                          shares_faults ? member->role.device : kNoFaultDomain);
@@ -437,6 +482,8 @@ void EngineLoop::PublishReady() {
 EngineStatus EngineLoop::Status() const {
   return {.stages = StagesStatus(changer_.plan(), scheduler_, fleet_),
           .workers = WorkersStatus(fleet_, links_, last_checks_),
+          .answers = answer_records_.all(),
+          .doubtful_shares = answer_records_.doubtful_shares(),
           .plan = changer_.plan(),
           .slots = environment_.slots->slots(),
           .slots_in_use = environment_.slots->in_use(),

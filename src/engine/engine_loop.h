@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "engine/answer_records.h"
 #include "engine/check_review.h"
 #include "engine/completer.h"
 #include "engine/engine.h"
@@ -77,6 +78,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void Dispatch(const Batch& batch) override;
   void Complete(const RequestKey& key, const Outcome& outcome) override;
   void Settled(const RequestKey& key) override;
+  void Compared(const Comparison& comparison) override;
   // FleetActions
   void StartWorker(WorkerId worker, uint32_t incarnation, const WorkerGroup& role) override;
   void DrainWorker(WorkerId worker) override;
@@ -88,7 +90,10 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void WaitAndHandle(TimePoint next);
   TimePoint NextCheck() const;
   void CheckWorkers(TimePoint now);
-  void Distrust(WorkerId worker, WorkerLink& link, const std::string& reason, TimePoint now);
+  // `end`: what is to be believed of the rows that it holds.
+  void Distrust(WorkerId worker, WorkerLink& link, const std::string& reason, TimePoint now,
+                WorkerEnd end = WorkerEnd::kSuspect);
+  void ReplaceWrongWorkers(TimePoint now);
   bool TellDrained(TimePoint now);
   void PublishReady();
 
@@ -112,6 +117,8 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   WorkerLinks links_;
   WorkerStarts starts_;
   CheckReview check_review_;
+  AnswerRecords answer_records_;
+  std::vector<WorkerId> wrong_workers_;  // to be replaced
   std::vector<UnsentBatch> unsent_;
   PauseDetector pause_detector_{Clock::now()};
   // Nobody is condemned for being late before this: the daemon itself was not running.

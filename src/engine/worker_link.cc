@@ -14,9 +14,10 @@ WorkerLink::WorkerLink(WorkerHost* host, WorkerProcess process, uint32_t incarna
       role_(std::move(role)),
       share_(std::move(share)) {}
 
-void WorkerLink::Condemn(std::string reason) {
+void WorkerLink::Condemn(std::string reason, WorkerEnd end) {
   if (condemned()) return;
   condemned_ = std::move(reason);
+  condemned_end_ = end;
   host_->Kill(process_, role_);
 }
 
@@ -55,7 +56,8 @@ std::string WorkerLink::overdue_reason() const {
 }
 
 WorkerEnd WorkerLink::EndOf(const ProcessExit& exit) const {
-  if (condemned() || expelled_) return WorkerEnd::kSuspect;
+  if (expelled_) return WorkerEnd::kSuspect;
+  if (condemned()) return condemned_end_;
   if (stop_asked_) return WorkerEnd::kBlameless;
   return oom_kills_.KilledFromOutside(exit) ? WorkerEnd::kBlameless : WorkerEnd::kSuspect;
 }

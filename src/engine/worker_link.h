@@ -35,8 +35,9 @@ class WorkerLink {
   // One for each bucket of each stage, once it is ready or has failed.
   const std::vector<BucketCheck>& checks() const { return checks_; }
 
-  // Ends the process because it cannot be trusted any more; the first reason stays.
-  void Condemn(std::string reason);
+  // Ends the process because it cannot be trusted any more; the first reason stays. `end`: what is
+  // to be believed of the rows that it holds.
+  void Condemn(std::string reason, WorkerEnd end = WorkerEnd::kSuspect);
   bool condemned() const { return !condemned_.empty(); }
   // Asks the process, which holds no batch, to end.
   void Stop();
@@ -74,6 +75,7 @@ class WorkerLink {
   StateFrame reported_;
   std::vector<BucketCheck> checks_;
   std::string condemned_;
+  WorkerEnd condemned_end_ = WorkerEnd::kSuspect;
   bool stop_asked_ = false;
   bool socket_closed_ = false;
   bool expelled_ = false;

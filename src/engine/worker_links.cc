@@ -72,9 +72,9 @@ WorkerLink* WorkerLinks::Find(WorkerId worker) const {
   return found == links_.end() ? nullptr : found->second.get();
 }
 
-void WorkerLinks::Condemn(WorkerLink& link, std::string reason) {
+void WorkerLinks::Condemn(WorkerLink& link, std::string reason, WorkerEnd end) {
   StopReading(link);
-  link.Condemn(std::move(reason));
+  link.Condemn(std::move(reason), end);
 }
 
 void WorkerLinks::SocketClosed(WorkerLink& link, TimePoint now) {

@@ -30,7 +30,7 @@ class WorkerLinks {
   const std::map<WorkerId, std::unique_ptr<WorkerLink>>& all() const { return links_; }
 
   // Ends a process that cannot be trusted any more, and reads nothing of it from now on.
-  void Condemn(WorkerLink& link, std::string reason);
+  void Condemn(WorkerLink& link, std::string reason, WorkerEnd end);
   // The process closed its socket: it is ending, or is condemned after a while.
   void SocketClosed(WorkerLink& link, TimePoint now);
   // Asks all that use `device` to end because it is in error; those that were not asked before.

@@ -168,12 +168,18 @@ bool Dispatcher::HasLine(WorkerId id) const {
   });
 }
 
+Flight& Dispatcher::Begin(WorkerId id, int stage) {
+  Flight& batch = workers_->Draft(id);
+  batch.stage = stage;
+  batch.rows = 0;
+  batch.purpose = BatchPurpose::kServe;
+  batch.alone = false;
+  return batch;
+}
+
 void Dispatcher::RunLine(WorkerId id, TimePoint now) {
   const SurvivorLines& lines = backlog_->lines();
-  Flight& batch = workers_->Draft(id);
-  batch.stage = lines.head_stage(id);
-  batch.rows = 0;
-  batch.alone = false;
+  Flight& batch = Begin(id, lines.head_stage(id));
   const uint64_t origin = lines.head_batch(id);
   const int rows = lines.HeadGroup(id, stage(batch.stage).policy.max_batch);
   const std::optional<Duration> step = step_times_->Recent(batch.stage, rows, now);
@@ -186,9 +192,7 @@ void Dispatcher::RunLine(WorkerId id, TimePoint now) {
 
 void Dispatcher::RunSuspect(WorkerId id, TimePoint now) {
   const StageMask hosts = (*workers_)[id].hosts();
-  Flight& batch = workers_->Draft(id);
-  batch.stage = Lowest(static_cast<StageMask>(hosts & backlog_->suspect_stages()));
-  batch.rows = 0;
+  Flight& batch = Begin(id, Lowest(static_cast<StageMask>(hosts & backlog_->suspect_stages())));
   batch.alone = true;
   Take(batch, backlog_->suspect(batch.stage), step_times_->Recent(batch.stage, 1, now), now);
   Send(id, now);
@@ -197,10 +201,7 @@ void Dispatcher::RunSuspect(WorkerId id, TimePoint now) {
 void Dispatcher::RunQueue(WorkerId id, int index, TimePoint now) {
   const StageQueue& queue = backlog_->queue(index);
   const StageState& at = stage(index);
-  Flight& batch = workers_->Draft(id);
-  batch.stage = index;
-  batch.rows = 0;
-  batch.alone = false;
+  Flight& batch = Begin(id, index);
   const int rows = RowsToTake({.available = queue.size(),
                                .max_batch = at.policy.max_batch,
                                .buckets = at.spec->buckets,
@@ -212,6 +213,15 @@ void Dispatcher::RunQueue(WorkerId id, int index, TimePoint now) {
   while (batch.rows < rows && !queue.empty()) Take(batch, queue.head(), step, now);
   workers_->EndTrialsInARow(id);
   Send(id, now);
+}
+
+uint64_t Dispatcher::Compare(WorkerId id, int index, std::span<const SlotId> rows, TimePoint now) {
+  Flight& batch = Begin(id, index);
+  batch.purpose = BatchPurpose::kCompare;
+  batch.rows = static_cast<int>(rows.size());
+  std::ranges::copy(rows, batch.slots.begin());
+  Send(id, now);
+  return batch.sequence;
 }
 
 // All copies of a request in one batch are judged alike, so that none is sent when it is given up.
@@ -244,6 +254,7 @@ void Dispatcher::Send(WorkerId id, TimePoint now) {
   actions_->Dispatch({.worker = id,
                       .sequence = batch.sequence,
                       .stage = batch.stage,
+                      .purpose = batch.purpose,
                       .threshold = at.threshold,
                       .slots = batch.samples()});
 }

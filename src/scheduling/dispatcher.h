@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "escan/time.h"
@@ -32,6 +33,9 @@ class Dispatcher {
   // Dispatches all that can be dispatched. A request that cannot make its deadline even if its
   // sample is dispatched now is completed instead.
   void Run(TimePoint now);
+  // Gives rows that were answered to a worker that has a credit, to be computed once more. Returns
+  // the batch's sequence.
+  uint64_t Compare(WorkerId id, int stage, std::span<const SlotId> rows, TimePoint now);
   // After Run: when a batch that is not full will have waited long enough for a worker that is
   // free. TimePoint::max(): there is none.
   TimePoint NextRipe(TimePoint now) const;
@@ -67,6 +71,8 @@ class Dispatcher {
   // Whether survivors wait for a worker of this one's domain.
   bool HasLine(WorkerId id) const;
 
+  // The worker's next batch, without rows.
+  Flight& Begin(WorkerId id, int stage);
   void RunLine(WorkerId id, TimePoint now);
   void RunSuspect(WorkerId id, TimePoint now);
   void RunQueue(WorkerId id, int stage, TimePoint now);

@@ -71,9 +71,15 @@ void RequestTable::Settle(SlotId slot) {
   CloseIfSettled(samples_[slot].request);
 }
 
+void RequestTable::Release(SlotId slot) {
+  samples_[slot].held = false;
+  Settle(slot);
+}
+
 void RequestTable::SettleSample(SlotId slot) {
   Sample& sample = samples_[slot];
-  if (sample.settled || !sample.answered || sample.queued != 0 || sample.in_flight != 0) return;
+  if (sample.settled || sample.held || !sample.answered) return;
+  if (sample.queued != 0 || sample.in_flight != 0) return;
   sample.settled = true;
   if (sample.failed != 0) failures_.erase(slot);
   --requests_[sample.request].unsettled;

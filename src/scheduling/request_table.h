@@ -18,7 +18,7 @@ namespace escan {
 
 // The requests inside the scheduler and their samples; alone in calling SchedulerActions::Complete
 // and Settled. A request is complete when all its samples are answered or one of them ended it, and
-// settled when moreover no copy of a sample waits or is at a worker.
+// settled when moreover no copy of a sample waits or is at a worker, and none is held.
 class RequestTable {
  public:
   RequestTable(int stages, std::span<const SlotId> next_slot, SchedulerActions* actions);
@@ -36,6 +36,9 @@ class RequestTable {
   void CompleteFor(SlotId slot, Outcome outcome);
   // To be called when a copy of an answered sample has gone.
   void Settle(SlotId slot);
+  // Keeps the sample's request from being settled.
+  void Hold(SlotId slot) { samples_[slot].held = true; }
+  void Release(SlotId slot);
 
   void Expire(TimePoint now);
   TimePoint NextDeadline() const { return deadlines_.NextDue(); }
@@ -64,6 +67,8 @@ class RequestTable {
   const SampleAnswer& answer(SlotId slot) const { return answers_[slot]; }
   int incomplete() const { return incomplete_; }
   bool all_slots_used() const { return slots_used_ == samples_.size(); }
+  size_t slots() const { return samples_.size(); }
+  size_t slots_used() const { return slots_used_; }
 
  private:
   struct Request {

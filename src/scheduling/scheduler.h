@@ -10,6 +10,7 @@
 #include "escan/cascade.h"
 #include "escan/ids.h"
 #include "escan/plan.h"
+#include "escan/stage_executor.h"
 #include "escan/time.h"
 #include "scheduling/stage_statistics.h"
 
@@ -65,6 +66,7 @@ struct Batch {
   WorkerId worker = -1;
   uint64_t sequence = 0;  // unique over the scheduler's life
   int stage = 0;
+  BatchPurpose purpose = BatchPurpose::kServe;
   float threshold = 0;
   std::span<const SlotId> slots;  // valid during the call
 };
@@ -75,8 +77,24 @@ struct BatchResult {
   std::span<const float> scores;
   std::span<const uint8_t> exits;   // 1: the score passed the threshold
   std::span<const uint8_t> failed;  // 1: the model threw on the row
-  std::string_view message{};       // why the first failed row failed
+  // 1: the row is not what was answered. Of a batch to compare; else empty, or none is set.
+  std::span<const uint8_t> differs{};
+  std::string_view message{};  // why the first failed row failed, or differs
   Duration execute_time{};
+};
+
+// What computing answers once more has shown. When they differ, they are computed again, by a third
+// worker or in other buckets, until it is clear who was wrong, or that it cannot be known.
+struct Comparison {
+  int stage = 0;
+  int rows = 0;            // that were computed once more
+  int differ = 0;          // of them
+  WorkerId answered = -1;  // who answered them
+  WorkerId compared = -1;  // who found them so; may be the same, in another bucket
+  WorkerId wrong = -1;     // who was wrong; -1: nobody, or unknown when rows differ
+  // Samples that `wrong` has answered since it was last seen to be right, these included.
+  uint64_t unverified = 0;
+  std::string_view message{};  // about the first row that differs
 };
 
 // Of a worker whose faults are its own, as on a CPU.
@@ -102,10 +120,15 @@ class SchedulerActions {
 
   // No worker holds a row of this request and none will; exactly once, after Complete.
   virtual void Settled(const RequestKey& key) = 0;
+
+  // Answers were computed once more. Only with SchedulerOptions::verify_every.
+  virtual void Compared(const Comparison&) {}
 };
 
 struct SchedulerOptions {
   Duration exit_window = std::chrono::seconds(30);  // of the exit ratio estimates, see ExitWindows
+  // After so many samples of a stage rows of a batch are computed once more and compared; 0: never.
+  int verify_every = 0;
 };
 
 // Owns the stage queues and the state of every sample of one cascade, and decides what each worker

@@ -17,6 +17,16 @@ constexpr int kHangFactor = 10;
 constexpr Duration kLeastHang = std::chrono::seconds(1);
 constexpr Duration kUnmeasuredHang = std::chrono::seconds(10);
 
+// Of the batch's size, and of what it was computed for.
+bool Answers(const BatchResult& result, const Flight& flight) {
+  const auto rows = static_cast<size_t>(flight.rows);
+  if (result.scores.size() != rows || result.exits.size() != rows || result.failed.size() != rows) {
+    return false;
+  }
+  if (flight.purpose == BatchPurpose::kCompare) return result.differs.size() == rows;
+  return std::ranges::count(result.differs, 0) == std::ssize(result.differs);
+}
+
 std::vector<StageState> MakeStages(const CascadeSpec& cascade, const SchedulerOptions& options) {
   std::vector<StageState> stages;
   for (const StageSpec& stage : cascade.stages) stages.emplace_back(stage, options.exit_window);
@@ -33,7 +43,8 @@ Scheduler::Core::Core(const CascadeSpec& cascade, const Plan& plan,
       step_times_(cascade),
       requests_(cascade.stage_count(), next_slot, actions),
       backlog_(requests_.backlog()),
-      dispatcher_(&stages_, &requests_, &workers_, &step_times_, actions) {
+      dispatcher_(&stages_, &requests_, &workers_, &step_times_, actions),
+      verifier_(options.verify_every, &stages_, &requests_, &workers_, &dispatcher_, actions) {
   SetPolicies(plan.stages, plan.options);
 }
 
@@ -58,7 +69,10 @@ void Scheduler::Core::Cancel(const RequestKey& key) {
   if (first != kNoSlot) requests_.Complete(first, {.code = OutcomeCode::kCancelled});
 }
 
-void Scheduler::Core::FailAll() { requests_.CompleteAll({.code = OutcomeCode::kUnavailable}); }
+void Scheduler::Core::FailAll() {
+  requests_.CompleteAll({.code = OutcomeCode::kUnavailable});
+  verifier_.GiveUp();
+}
 
 // --- workers
 
@@ -84,15 +98,13 @@ bool Scheduler::Core::idle(WorkerId id) const {
 bool Scheduler::Core::BatchDone(WorkerId id, const BatchResult& result, TimePoint now) {
   const Worker* worker = workers_.Find(id);
   const Flight* flight = worker == nullptr ? nullptr : worker->Find(result.sequence);
-  if (flight == nullptr) return false;
-  const auto rows = static_cast<size_t>(flight->rows);
-  if (result.scores.size() != rows || result.exits.size() != rows || result.failed.size() != rows) {
-    return false;
-  }
-  const Landing landing{.worker = id, .flight = *flight, .now = now};
-  RecordBatch(landing, result.execute_time);
+  if (flight == nullptr || !Answers(result, *flight)) return false;
   workers_.Land(id, *flight, now);
-  for (size_t row = 0; row < rows; ++row) LandRow(landing, row, result);
+  if (flight->purpose == BatchPurpose::kCompare) {
+    verifier_.Land(id, result, now);
+  } else {
+    LandBatch({.worker = id, .flight = *flight, .now = now}, result);
+  }
   return true;
 }
 
@@ -105,6 +117,7 @@ void Scheduler::Core::BatchUnsent(WorkerId id, uint64_t sequence, TimePoint now)
 void Scheduler::Core::WorkerGone(WorkerId id, WorkerEnd end, TimePoint now) {
   if (workers_.Find(id) == nullptr) return;
   ReturnBatches(id, end, now);
+  verifier_.Forget(id);
   workers_.End(id);
   backlog_.Disband(id, now);
 }
@@ -127,6 +140,7 @@ void Scheduler::Core::ReturnBatches(WorkerId id, WorkerEnd end, TimePoint now) {
 
 void Scheduler::Core::ReturnBatch(WorkerId id, const Flight& flight, WorkerEnd end, TimePoint now) {
   workers_.Land(id, flight, now);
+  if (flight.purpose == BatchPurpose::kCompare) return verifier_.Lost();
   for (size_t row = flight.samples().size(); row-- > 0;) {
     ReturnRow(flight, flight.slots[row], end);
   }
@@ -154,6 +168,14 @@ void Scheduler::Core::ReturnRow(const Flight& flight, SlotId slot, WorkerEnd end
 
 // --- results
 
+void Scheduler::Core::LandBatch(const Landing& landing, const BatchResult& result) {
+  const Flight& flight = landing.flight;
+  RecordBatch(landing, result.execute_time);
+  workers_.Answered(landing.worker, flight.rows);
+  verifier_.Offer(landing.worker, flight, result, landing.now);
+  for (size_t row = 0; row < flight.samples().size(); ++row) LandRow(landing, row, result);
+}
+
 void Scheduler::Core::RecordBatch(const Landing& landing, Duration execute_time) {
   const Flight& flight = landing.flight;
   const TimePoint now = landing.now;
@@ -177,14 +199,19 @@ void Scheduler::Core::LandRow(const Landing& landing, size_t row, const BatchRes
   const int stage = flight.stage;
   const SlotId slot = flight.slots[row];
   const bool failed = result.failed[row] != 0;
-  if (failed) ++at(stage).statistics.samples_failed;
+  const bool nan = std::isnan(result.scores[row]);
+  if (failed) {
+    ++at(stage).statistics.samples_failed;
+  } else if (nan && at(stage).spec->exit.score != ExitScore::kNone) {
+    ++at(stage).statistics.score_nan;
+  }
   backlog_.Land(slot, stage);
   backlog_.Clear(slot, stage, landing.now);
   Sample& sample = requests_.sample(slot);
   if (sample.answered) return requests_.Settle(slot);
 
   const int frontier = sample.frontier();
-  const bool exits = result.exits[row] != 0 && !std::isnan(result.scores[row]);
+  const bool exits = result.exits[row] != 0 && !nan;
   if (failed) {
     // The message is about the first failed row, which may be another client's.
     const auto first = std::find(result.failed.begin(), result.failed.end(), uint8_t{1});
@@ -268,7 +295,8 @@ TimePoint Scheduler::Core::Advance(TimePoint now) {
     stage.statistics.exits = stage.exits.windows();
   }
   dispatcher_.Run(now);
-  return std::min(requests_.NextDeadline(), dispatcher_.NextRipe(now));
+  verifier_.Advance(now);
+  return std::min({requests_.NextDeadline(), dispatcher_.NextRipe(now), verifier_.due()});
 }
 
 }  // namespace escan

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "scheduling/answer_verifier.h"
 #include "scheduling/dispatcher.h"
 #include "scheduling/request_table.h"
 #include "scheduling/scheduler.h"
@@ -53,6 +54,7 @@ class Scheduler::Core {
     TimePoint now;
   };
 
+  void LandBatch(const Landing& landing, const BatchResult& result);
   void RecordBatch(const Landing& landing, Duration execute_time);
   void LandRow(const Landing& landing, size_t row, const BatchResult& result);
   // Moves the sample on from `stage`, whose word has just come and was the next one needed: to its
@@ -79,6 +81,7 @@ class Scheduler::Core {
   Backlog& backlog_;
   WorkerTable workers_;
   Dispatcher dispatcher_;
+  AnswerVerifier verifier_;
 };
 
 }  // namespace escan

@@ -36,6 +36,10 @@ struct StageStatistics {
   uint64_t samples_executed = 0;  // rows in finished batches, speculative and replayed ones too
   uint64_t samples_exited = 0;    // answered here
   uint64_t samples_failed = 0;    // the model threw, or the row ended two workers
+  uint64_t score_nan = 0;         // rows that the stage is to score, and whose score is NaN
+  uint64_t answers_checked = 0;   // rows that were computed once more, none of which counts above
+  uint64_t answers_wrong = 0;     // rows that differed, and it is known who was wrong
+  uint64_t answers_doubtful = 0;  // rows that differed, and it is not
   uint64_t batches = 0;
   ExitWindows exits;  // of samples that would have reached the stage
   Histogram<kBatchBounds.size()> batch_rows;

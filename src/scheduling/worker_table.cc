@@ -15,6 +15,7 @@ void Worker::Start(StageMask hosts, int credits, size_t domain) {
   for (size_t i = 0; i < count; ++i) free_.push_back(i);
   in_flight_.clear();
   in_flight_.reserve(count);
+  answered_ = right_ = 0;
 }
 
 void Worker::End() {

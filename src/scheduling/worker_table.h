@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -7,6 +8,7 @@
 
 #include "escan/cascade.h"
 #include "escan/ids.h"
+#include "escan/stage_executor.h"
 #include "escan/time.h"
 #include "scheduling/stage_mask.h"
 
@@ -17,6 +19,7 @@ struct Flight {
   uint64_t sequence = 0;
   int stage = 0;
   int rows = 0;
+  BatchPurpose purpose = BatchPurpose::kServe;
   bool alone = false;            // a trial: one suspect, and its fault domain gets nothing else
   uint64_t threshold_epoch = 0;  // of the stage's threshold
   TimePoint dispatched;
@@ -52,6 +55,13 @@ class Worker {
   const Flight* oldest() const;
   const Flight* newest() const;
 
+  // Samples that it has answered since Start, and those of them that came after `right`, a number
+  // of answered samples up to which it was seen to be right.
+  void Answered(int rows) { answered_ += static_cast<uint64_t>(rows); }
+  uint64_t answered() const { return answered_; }
+  void SeenRight(uint64_t answered) { right_ = std::max(right_, answered); }
+  uint64_t unverified() const { return answered_ - right_; }
+
  private:
   bool started_ = false;
   bool accepts_ = false;
@@ -60,6 +70,8 @@ class Worker {
   std::vector<Flight> flights_;    // one a credit
   std::vector<size_t> free_;       // indices into flights_
   std::vector<size_t> in_flight_;  // the same, in order of dispatch
+  uint64_t answered_ = 0;
+  uint64_t right_ = 0;
 };
 
 // Workers that a fault of one of them ends together, because they share a device; or one worker
@@ -94,6 +106,9 @@ class WorkerTable {
   void Launch(WorkerId id);
   // The flight stays readable until the worker's next Launch.
   void Land(WorkerId id, const Flight& flight, TimePoint now);
+  // See Worker.
+  void Answered(WorkerId id, int rows) { at(id).Answered(rows); }
+  void SeenRight(WorkerId id, uint64_t answered) { at(id).SeenRight(answered); }
   // The worker got a batch from a queue.
   void EndTrialsInARow(WorkerId id) { domains_[at(id).domain()].trials = 0; }
 

@@ -45,6 +45,10 @@ void Describe(const StageSpec& spec, bool can_exit, const EngineStatus::Stage& s
   to->set_samples_executed(statistics.samples_executed);
   to->set_samples_exited(statistics.samples_exited);
   to->set_samples_failed(statistics.samples_failed);
+  to->set_score_nan(statistics.score_nan);
+  to->set_answers_checked(statistics.answers_checked);
+  to->set_answers_wrong(statistics.answers_wrong);
+  to->set_answers_doubtful(statistics.answers_doubtful);
   to->set_mean_batch_rows(Ratio(statistics.samples_executed, statistics.batches));
   const auto step_ns = static_cast<Duration::rep>(Ratio(statistics.execute_ns, statistics.batches));
   SetDuration(Duration(step_ns), to->mutable_mean_step_time());
@@ -73,6 +77,15 @@ void Describe(const CascadeSpec& cascade, const std::vector<Device>& devices,
   to->set_device_memory_bytes(worker.device_memory);
 }
 
+void Describe(const CascadeSpec& cascade, const DoubtfulShare& share, v1::DoubtfulShare* to) {
+  to->set_device_index(static_cast<uint32_t>(share.device));
+  to->set_thread_percent(static_cast<uint32_t>(share.thread_percent));
+  for (const int stage : share.stages) {
+    to->add_stages(cascade.stages[static_cast<size_t>(stage)].name);
+  }
+  to->set_replaced(static_cast<uint32_t>(share.replaced));
+}
+
 bool ThresholdsDiffer(const CascadeSpec& cascade, const EngineStatus& status) {
   for (size_t i = 0; i < status.stages.size(); ++i) {
     if (!CanExitEarly(cascade, static_cast<int>(i))) continue;
@@ -93,6 +106,9 @@ v1::CascadeStatus DescribeStatus(const CascadeConfig& config, const std::vector<
   }
   for (const EngineStatus::Worker& worker : status.workers) {
     Describe(config.spec, devices, worker, described.add_workers());
+  }
+  for (const DoubtfulShare& share : status.doubtful_shares) {
+    Describe(config.spec, share, described.add_doubtful_shares());
   }
   described.set_slots(static_cast<uint32_t>(status.slots));
   described.set_slots_in_use(static_cast<uint32_t>(status.slots_in_use));

@@ -3,8 +3,10 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_join.h"
 #include "server/metric_families.h"
 #include "server/worker_metrics.h"
 
@@ -64,7 +66,7 @@ struct StageMetric {
   StageReader read;
 };
 
-constexpr std::array<StageMetric, 10> kStageMetrics = {{
+constexpr std::array<StageMetric, 13> kStageMetrics = {{
     {MetricType::Counter, "escan_stage_samples_total",
      "Samples that a stage executed, speculative and replayed ones included",
      [](const auto& stage) { return static_cast<double>(stage.statistics.samples_executed); }},
@@ -73,6 +75,15 @@ constexpr std::array<StageMetric, 10> kStageMetrics = {{
     {MetricType::Counter, "escan_stage_failures_total",
      "Samples that a stage's model threw on, or that ended two of its workers",
      [](const auto& stage) { return static_cast<double>(stage.statistics.samples_failed); }},
+    {MetricType::Counter, "escan_stage_score_nan_total",
+     "Samples that a stage was to score, and whose score is NaN, which never exits",
+     [](const auto& stage) { return static_cast<double>(stage.statistics.score_nan); }},
+    {MetricType::Counter, "escan_answers_checked_total",
+     "Samples whose answer at a stage was computed once more and compared",
+     [](const auto& stage) { return static_cast<double>(stage.statistics.answers_checked); }},
+    {MetricType::Counter, "escan_answers_doubtful_total",
+     "Samples that workers computed differently at a stage, nobody knows which one wrongly",
+     [](const auto& stage) { return static_cast<double>(stage.statistics.answers_doubtful); }},
     {MetricType::Gauge, "escan_stage_exit_ratio",
      "Estimated part of the samples reaching a stage that leave there, over a sliding window",
      [](const auto& stage) { return stage.statistics.exits.estimate().ratio(); }},
@@ -132,6 +143,35 @@ void AddStageHistograms(const std::vector<Reading>& readings, MetricFamilies* fa
   AddStageHistogram(readings, "escan_stage_queue_seconds",
                     "Time of a sample from being queued at a stage to its dispatch", kLatencyBounds,
                     &StageStatistics::queue_time, families);
+}
+
+std::string NamesOf(const Reading& reading, const std::vector<int>& stages) {
+  return absl::StrJoin(stages, ",", [&](std::string* out, int stage) {
+    out->append(reading.model->cascade().stages[static_cast<size_t>(stage)].name);
+  });
+}
+
+void AddWrongAnswers(const std::vector<Reading>& readings, MetricFamilies* families) {
+  families->Begin(MetricType::Counter, "escan_answers_wrong_total",
+                  "Samples of a stage that a worker was found to compute wrongly");
+  for (const Reading& reading : readings) {
+    for (const WorkerAnswers& answers : reading.status.answers) {
+      MetricLabels labels = StageLabels(reading, static_cast<size_t>(answers.stage));
+      labels.push_back({"worker", std::to_string(answers.worker)});
+      families->Counter(std::move(labels), static_cast<double>(answers.wrong));
+    }
+  }
+  families->Begin(MetricType::Gauge, "escan_doubtful_shares",
+                  "Workers of a share of a device that were replaced for wrong answers");
+  for (const Reading& reading : readings) {
+    for (const DoubtfulShare& share : reading.status.doubtful_shares) {
+      families->Gauge({{"model", reading.model->cascade().name},
+                       {"device", std::to_string(share.device)},
+                       {"thread_percent", std::to_string(share.thread_percent)},
+                       {"stages", NamesOf(reading, share.stages)}},
+                      share.replaced);
+    }
+  }
 }
 
 void AddArrivals(const std::vector<Reading>& readings, MetricFamilies* families) {
@@ -212,6 +252,7 @@ std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
   AddRequests(readings, state_->unrouted().Read(), &families);
   AddStageValues(readings, &families);
   AddStageHistograms(readings, &families);
+  AddWrongAnswers(readings, &families);
   AddArrivals(readings, &families);
   AddEngineValues(readings, &families);
   AddPlanDecisions(readings, state_->controller(), &families);

@@ -20,6 +20,7 @@
 #include "stage_worker/daemon_watch.h"
 #include "stage_worker/inheritance.h"
 #include "stage_worker/make_executor.h"
+#include "stage_worker/score_diagnosis.h"
 #include "stage_worker/state_reporter.h"
 #include "stage_worker/worker_log.h"
 #include "stage_worker/worker_loop.h"
@@ -82,7 +83,10 @@ absl::Status Serve(const Inheritance& given, StateReporter& reporter) {
   // Not given back: the process ends. To take CUDA down costs time and, once the device is in
   // error, can hang.
   StageExecutor& running = *executor->release();
-  return WorkerLoop(given.spec, given.socket, running, reporter).Run();
+  ScoreWatch scores(given.spec.stages, given.slab, [&given](const std::string& fields) {
+    LogLine(absl::StrCat(fields, " cascade=", given.spec.cascade, " worker=", given.spec.worker));
+  });
+  return WorkerLoop(given.spec, given.socket, running, reporter, scores).Run();
 }
 
 ExitStatus RunWorker() {

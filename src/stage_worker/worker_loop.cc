@@ -22,8 +22,8 @@ RowStatus StatusOf(const RowResult& result, const BatchFrame& frame) {
 }  // namespace
 
 WorkerLoop::WorkerLoop(const WorkerSpec& spec, const FrameSocket& socket, StageExecutor& executor,
-                       StateReporter& reporter)
-    : spec_(spec), socket_(socket), executor_(executor), reporter_(reporter) {}
+                       StateReporter& reporter, ScoreWatch& scores)
+    : spec_(spec), socket_(socket), executor_(executor), reporter_(reporter), scores_(scores) {}
 
 absl::Status WorkerLoop::Run() {
   absl::Status status = Prepare();
@@ -118,6 +118,10 @@ absl::Status WorkerLoop::FinishOldest() {
   results_.assign(frame.rows, RowResult{});
   std::string first_failure;
   if (absl::Status status = executor_.Finish(results_, &first_failure); !status.ok()) return status;
+
+  if (frame.compare == 0) {
+    scores_.Look(static_cast<int>(frame.stage), std::span(frame.slots).first(frame.rows), results_);
+  }
 
   // While an older batch was computed this one waited; that is no part of its own time.
   const TimePoint finished = Clock::now();

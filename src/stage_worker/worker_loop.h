@@ -8,6 +8,7 @@
 #include "escan/time.h"
 #include "ipc/frame_socket.h"
 #include "ipc/worker_spec.h"
+#include "stage_worker/score_diagnosis.h"
 #include "stage_worker/state_reporter.h"
 
 namespace escan {
@@ -19,7 +20,7 @@ class WorkerLoop {
  public:
   // All arguments must outlive the loop.
   WorkerLoop(const WorkerSpec& spec, const FrameSocket& socket, StageExecutor& executor,
-             StateReporter& reporter);
+             StateReporter& reporter, ScoreWatch& scores);
 
   // Blocks until the worker has to end. OK after a StopFrame, when all batches taken before it are
   // answered. Unavailable when the daemon is gone. DataLoss when it sent a frame that this worker
@@ -46,6 +47,7 @@ class WorkerLoop {
   const FrameSocket& socket_;
   StageExecutor& executor_;
   StateReporter& reporter_;
+  ScoreWatch& scores_;
   std::vector<Batch> batches_;  // a ring of one for each credit
   size_t oldest_ = 0;
   size_t unfinished_ = 0;

@@ -120,6 +120,7 @@ TEST(LoadConfig, FillsInTheDefaultsOfACascade) {
   EXPECT_EQ(cascade.spec.deadline, seconds(1));
   EXPECT_EQ(cascade.spec.latency_objective, std::nullopt);
   EXPECT_EQ(cascade.spec.slots, 1024);
+  EXPECT_EQ(cascade.spec.verify_every, 10'000);
   EXPECT_TRUE(cascade.profile.empty());
   EXPECT_TRUE(cascade.plan_is_auto);
   EXPECT_EQ(cascade.plan, SafePlan(cascade.spec));
@@ -145,6 +146,7 @@ cascades:
     deadline: 250ms
     latency_objective: {p99: 20ms}
     slots: 4000
+    verify: {every: 0}
     profile: profiles/text.json
     inputs:
       - {name: tokens, datatype: INT32, shape: [16], range: [0, 30521]}
@@ -156,6 +158,7 @@ cascades:
   EXPECT_EQ(cascade.spec.deadline, milliseconds(250));
   EXPECT_EQ(cascade.spec.latency_objective, milliseconds(20));
   EXPECT_EQ(cascade.spec.slots, 4000);
+  EXPECT_EQ(cascade.spec.verify_every, 0);
   EXPECT_EQ(cascade.profile, folder.path() / "profiles/text.json");
   EXPECT_THAT(cascade.spec.inputs,
               ElementsAre(TensorSpec{"tokens", Datatype::kInt32, {16}, IntegerRange{0, 30521}},

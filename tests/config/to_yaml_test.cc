@@ -30,6 +30,7 @@ void ExpectEqual(const CascadeConfig& a, const CascadeConfig& b) {
   EXPECT_EQ(a.spec.inputs, b.spec.inputs);
   EXPECT_EQ(a.spec.outputs, b.spec.outputs);
   EXPECT_EQ(a.spec.slots, b.spec.slots);
+  EXPECT_EQ(a.spec.verify_every, b.spec.verify_every);
   EXPECT_EQ(a.profile, b.profile);
   EXPECT_EQ(a.plan, b.plan);
   EXPECT_EQ(a.plan_is_auto, b.plan_is_auto);
@@ -85,6 +86,7 @@ cascades:
     deadline: 123456789ns
     latency_objective: {p99: 20ms}
     slots: 99
+    verify: {every: 500}
     inputs:
       - {name: "null", datatype: UINT64, shape: [28, 28], range: [0, 9223372036854775807]}
       - {name: "true", datatype: INT64, shape: [], range: [-9223372036854775808, 5]}

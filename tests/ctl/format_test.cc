@@ -66,6 +66,27 @@ TEST(FormatStatus, ShowsStagesAndWorkersInTables) {
       "       1     -  warming 3/8  cpu        50 %        1  large               0  -\n");
 }
 
+TEST(FormatStatus, SaysThatScoresAreNan) {
+  const std::string text = FormatStatus(Status(R"(cascades { name: "digits"
+      stages { name: "small" samples_executed: 200 score_nan: 200
+               exit_ratio { ratio: 0 low: 0 high: 0.0189 samples: 200 } }
+      stages { name: "large" samples_executed: 200 score_nan: 3 } })"));
+  EXPECT_THAT(text, HasSubstr(" 0.0 % [0.0, 1.9] of 200, NaN 100 % "));
+  EXPECT_THAT(text, HasSubstr(" NaN 1.5 % ")) << "the last stage has no exit ratio";
+}
+
+TEST(FormatStatus, SaysWhatWasFoundOfAnswers) {
+  EXPECT_THAT(FormatStatus(Status(R"(cascades { name: "digits"
+      stages { name: "small" answers_checked: 64 }
+      stages { name: "middle" }
+      stages { name: "large" answers_checked: 32 answers_wrong: 3 answers_doubtful: 1 }
+      doubtful_shares { device_index: 1 thread_percent: 30 stages: "large" replaced: 1 } })")),
+              HasSubstr("  answers: small 64 checked; large 32 checked, 3 wrong, 1 doubtful\n"
+                        "  doubtful: 30 % of device 1 for large, 1 worker replaced for wrong "
+                        "answers\n"
+                        "  STAGE "));
+}
+
 constexpr char kOnGpus[] = R"(
   version: "0.1.0" uptime { seconds: 61 } ready: true
   devices {

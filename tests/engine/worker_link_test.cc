@@ -58,6 +58,12 @@ TEST_F(WorkerLinkTest, MakesSuspectsOfItsRowsWhenItWasCondemned) {
   EXPECT_EQ(link.DescribeEnd(exit), "ended by the daemon because it lied");
 }
 
+TEST_F(WorkerLinkTest, CanBeCondemnedForWhatItsRowsHaveNoPartIn) {
+  WorkerLink link = Start("never-ready");
+  link.Condemn("it was wrong", WorkerEnd::kBlameless);
+  EXPECT_EQ(link.EndOf(EndOf(link)), WorkerEnd::kBlameless);
+}
+
 TEST_F(WorkerLinkTest, BlamesNoRowWhenItWasRetired) {
   WorkerLink link = Start("never-ready");
   link.Retire();

@@ -39,18 +39,18 @@ def child_pids(pid):
 class Daemon:
     """One `escand` with its addresses; a context manager.
 
-    The log is kept in `log` (a list of lines), read by a thread of its own. `wrapper` is a command
-    that executes the daemon.
+    The log is kept in `log` (a list of lines), read by a thread of its own. `folder` holds the program
+    and its workers'. `wrapper` is a command that executes the daemon.
     """
 
-    def __init__(self, config, *arguments, ready=True, wrapper=(), environment=None):
+    def __init__(self, config, *arguments, ready=True, folder=BIN, wrapper=(), environment=None):
         self.folder = tempfile.mkdtemp(prefix="escan-test-")
         self.admin = f"unix:{self.folder}/admin.sock"
         self.log = []
         self._addresses = {}
         self._news = threading.Condition()
         self.process = subprocess.Popen(
-            [*wrapper, BIN / "escand", "--config", config, "--listen", "127.0.0.1:0",
+            [*wrapper, folder / "escand", "--config", config, "--listen", "127.0.0.1:0",
              "--metrics", "127.0.0.1:0", "--admin", self.admin, *arguments],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
         self._reader = threading.Thread(target=self._read_log, daemon=True)

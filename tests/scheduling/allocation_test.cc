@@ -33,7 +33,8 @@ void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
 namespace escan {
 namespace {
 
-// Answers each batch in the next round, half of its rows passing, and reuses settled slots.
+// Answers each batch in the next round, half of its rows passing, and reuses settled slots. Now and
+// then answers are checked, and are right.
 class SteadyLoad : public SchedulerActions {
  public:
   SteadyLoad() {
@@ -41,7 +42,8 @@ class SteadyLoad : public SchedulerActions {
     for (StageSpec& stage : cascade_.stages) stage.buckets = {1, 4, 8};
     plan_.stages.assign(3, {.max_batch = 8, .max_delay = std::chrono::milliseconds(1)});
     next_slot_.assign(kSlots, kNoSlot);
-    scheduler_ = std::make_unique<Scheduler>(cascade_, plan_, next_slot_, this);
+    scheduler_ = std::make_unique<Scheduler>(cascade_, plan_, next_slot_, this,
+                                             SchedulerOptions{.verify_every = 16});
     free_.reserve(kSlots);
     pending_.reserve(64);
     landing_.reserve(64);
@@ -53,11 +55,13 @@ class SteadyLoad : public SchedulerActions {
     pending_.push_back({batch.worker, batch.sequence, batch.slots.size()});
   }
   void Complete(const RequestKey&, const Outcome&) override { ++completed_; }
+  void Compared(const Comparison&) override { ++checks_; }
   void Settled(const RequestKey& key) override { free_.push_back(key.first_slot); }
 
   void Round() {
     now_ += std::chrono::microseconds(50);
-    for (int i = 0; i < 20 && !free_.empty(); ++i) {
+    const bool rests = ++rounds_ % 32 < 8;  // there is time for checks
+    for (int i = 0; i < 20 && !free_.empty() && !rests; ++i) {
       const SlotId slot = free_.back();
       free_.pop_back();
       scheduler_->Admit({.key = {slot, ++ids_},
@@ -74,6 +78,7 @@ class SteadyLoad : public SchedulerActions {
                              .scores = {kScores, batch.rows},
                              .exits = {kExits, batch.rows},
                              .failed = {kFailed, batch.rows},
+                             .differs = {kFailed, batch.rows},
                              .message = {},
                              .execute_time = std::chrono::microseconds(50)},
                             now_);
@@ -82,6 +87,7 @@ class SteadyLoad : public SchedulerActions {
   }
 
   int completed() const { return completed_; }
+  int checks() const { return checks_; }
 
  private:
   struct Pending {
@@ -104,6 +110,8 @@ class SteadyLoad : public SchedulerActions {
   TimePoint now_{std::chrono::seconds(1000)};
   uint64_t ids_ = 0;
   int completed_ = 0;
+  int checks_ = 0;
+  int rounds_ = 0;
 };
 
 TEST(Scheduler, AllocatesNothingPerSampleOrBatch) {
@@ -114,6 +122,7 @@ TEST(Scheduler, AllocatesNothingPerSampleOrBatch) {
   for (int i = 0; i < 1000; ++i) load.Round();
   EXPECT_EQ(allocations.load(), before);
   EXPECT_GT(load.completed(), completed + 5000);
+  EXPECT_GT(load.checks(), 10);
 }
 
 }  // namespace

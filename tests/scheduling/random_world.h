@@ -34,7 +34,7 @@ class RandomWorld : public SchedulerOracle, private Dice {
     cascade_.stages.resize(static_cast<size_t>(Number(1, 4)));
     stages_ = static_cast<int>(cascade_.stages.size());
     for (StageSpec& stage : cascade_.stages) {
-      stage.buckets = {1, 4, 8};
+      stage.buckets = {1, 4, kLargestBucket};
       stage.exit.threshold = 0.5f;
     }
     plan_.stages = Policies(stages_);
@@ -44,7 +44,10 @@ class RandomWorld : public SchedulerOracle, private Dice {
     owner_.assign(next_slot_.size(), 0);
     workers_.resize(static_cast<size_t>(Number(1, 6)));
     fault_domains_ = Number(0, 2);
-    scheduler_ = std::make_unique<Scheduler>(cascade_, plan_, next_slot_, this);
+    if (Chance(50)) faulty_ = Number(0, static_cast<int>(workers_.size()) - 1);
+    scheduler_ = std::make_unique<Scheduler>(
+        cascade_, plan_, next_slot_, this,
+        SchedulerOptions{.verify_every = Chance(70) ? Number(1, 20) : 0});
     for (int id = 0; id < static_cast<int>(workers_.size()); ++id) Ready(id);
   }
 
@@ -159,6 +162,7 @@ class RandomWorld : public SchedulerOracle, private Dice {
   void FinishBatch(int id, uint64_t sequence) {
     WorkerModel& worker = workers_[static_cast<size_t>(id)];
     const Sent sent = worker.in_flight.at(sequence);
+    if (sent.compares()) return FinishComparison(id, sent);
     for (const SlotId slot : sent.slots) {
       Row& row = RowAt(slot);
       if (row.poison_stage != sent.stage) continue;
@@ -179,6 +183,7 @@ class RandomWorld : public SchedulerOracle, private Dice {
       exits.push_back(std::isnan(score) ? Chance(50) : score >= sent.threshold);
       failed.push_back(row.failing_stage == sent.stage);
       row.suspect_stages.erase(sent.stage);
+      if (!failed.back()) row.computed[sent.stage] = Compute(id);
       Word& word = row.words[static_cast<size_t>(sent.stage)];
       EXPECT_TRUE(word == Word::kNone || requests_.at(owner_[slot]).complete ||
                   Reference(row).first != Word::kNone)
@@ -202,22 +207,51 @@ class RandomWorld : public SchedulerOracle, private Dice {
     EXPECT_EQ(scheduler_->idle(id), worker.in_flight.empty());
   }
 
-  // Wrong sequence, wrong worker, wrong size: none of it may change anything.
+  // What a worker computes: 0 is right.
+  int Compute(int id) { return id == faulty_ && Chance(70) ? Number(1, 2) : 0; }
+
+  void FinishComparison(int id, const Sent& sent) {
+    const std::vector<float> scores(sent.slots.size());
+    const std::vector<uint8_t> exits(sent.slots.size());
+    std::vector<uint8_t> failed;
+    std::vector<uint8_t> differs;
+    for (const SlotId slot : sent.slots) {
+      failed.push_back(Chance(3));
+      differs.push_back(Compute(id) != RowAt(slot).computed.at(sent.stage));
+    }
+    workers_[static_cast<size_t>(id)].in_flight.erase(sent.sequence);
+    EXPECT_TRUE(scheduler_->BatchDone(id,
+                                      {.sequence = sent.sequence,
+                                       .scores = scores,
+                                       .exits = exits,
+                                       .failed = failed,
+                                       .differs = differs,
+                                       .message = "row 0",
+                                       .execute_time = microseconds(10)},
+                                      now_));
+    EXPECT_EQ(scheduler_->idle(id), workers_[static_cast<size_t>(id)].in_flight.empty());
+  }
+
+  // Wrong sequence, wrong worker, wrong size, a row that differs where nothing was to be compared:
+  // none of it may change anything.
   void Garbage() {
     const std::vector<float> scores(3);
     const std::vector<uint8_t> bits(3);
+    const std::vector<uint8_t> one = {0, 1, 0};
     for (int id = -1; id < static_cast<int>(workers_.size()) + 1; ++id) {
       BatchResult result{.sequence = last_sequence_ + 1,
                          .scores = scores,
                          .exits = bits,
                          .failed = bits,
+                         .differs = {},
                          .message = {},
                          .execute_time = {}};
       EXPECT_FALSE(scheduler_->BatchDone(id, result, now_));
       for (const WorkerModel& worker : workers_) {
         for (const auto& [sequence, sent] : worker.in_flight) {
-          if (sent.worker == id && sent.slots.size() == 3) continue;
           result.sequence = sequence;
+          // All but one that would be taken.
+          result.differs = sent.compares() ? std::span<const uint8_t>() : std::span(one);
           EXPECT_FALSE(scheduler_->BatchDone(id, result, now_));
         }
       }
@@ -302,6 +336,7 @@ class RandomWorld : public SchedulerOracle, private Dice {
           held, [&](const auto& sent) { return trials_.contains(sent.first); }));
     } else {
       for (const auto& [sequence, sent] : held) {
+        if (sent.compares()) continue;
         for (const SlotId slot : sent.slots) {
           Row& row = RowAt(slot);
           if (!requests_.at(owner_[slot]).complete && Reference(row).first == Word::kNone) {
@@ -330,7 +365,7 @@ class RandomWorld : public SchedulerOracle, private Dice {
     int counted = 0;
     for (const WorkerModel& worker : workers_) {
       for (const auto& [sequence, sent] : worker.in_flight) {
-        in_flight += static_cast<int>(sent.slots.size());
+        if (!sent.compares()) in_flight += static_cast<int>(sent.slots.size());
       }
     }
     for (int stage = 0; stage < stages_; ++stage) {

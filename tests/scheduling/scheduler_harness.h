@@ -34,7 +34,9 @@ class SchedulerTest : public ::testing::Test {
 
   StagePolicy& policy(int stage) { return plan_.stages[static_cast<size_t>(stage)]; }
 
-  void Start() { scheduler_ = std::make_unique<Scheduler>(cascade_, plan_, next_slot_, &actions_); }
+  void Start(const SchedulerOptions& options = {}) {
+    scheduler_ = std::make_unique<Scheduler>(cascade_, plan_, next_slot_, &actions_, options);
+  }
 
   void Policies() { scheduler_->SetPolicies(plan_.stages, plan_.options, now_); }
 

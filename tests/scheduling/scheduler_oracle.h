@@ -27,6 +27,7 @@ struct Row {
   int poison_stage = -1;      // the row ends its worker there
   int workers_killed = 0;
   std::set<int> suspect_stages;
+  std::map<int, int> computed;           // by stage: what its outputs are, see RandomWorld::Compute
   std::array<Word, kMaxStages> words{};  // accepted results
 };
 
@@ -54,22 +55,19 @@ struct WorkerModel {
 class SchedulerOracle : public SchedulerActions {
  public:
   void Dispatch(const Batch& batch) override {
-    Sent sent{.worker = batch.worker,
-              .sequence = batch.sequence,
-              .stage = batch.stage,
-              .threshold = batch.threshold,
-              .slots = {batch.slots.begin(), batch.slots.end()}};
+    Sent sent = Sent::Of(batch);
     WorkerModel& worker = workers_.at(static_cast<size_t>(batch.worker));
     EXPECT_TRUE(worker.ready && !worker.draining);
     EXPECT_TRUE(std::ranges::count(worker.stages, sent.stage) == 1);
     EXPECT_LT(static_cast<int>(worker.in_flight.size()), worker.credits);
     EXPECT_GE(sent.slots.size(), 1u);
-    EXPECT_LE(static_cast<int>(sent.slots.size()),
-              plan_.stages[static_cast<size_t>(sent.stage)].max_batch);
+    EXPECT_LE(
+        static_cast<int>(sent.slots.size()),
+        sent.compares() ? kLargestBucket : plan_.stages[static_cast<size_t>(sent.stage)].max_batch);
     EXPECT_EQ(sent.threshold, scheduler_->threshold(sent.stage));
     EXPECT_GT(sent.sequence, last_sequence_);
     last_sequence_ = sent.sequence;
-    const bool trial = HoldsSuspect(sent);
+    const bool trial = !sent.compares() && HoldsSuspect(sent);
     if (trial) {
       trials_.insert(sent.sequence);
       EXPECT_EQ(sent.slots.size(), 1u);
@@ -81,7 +79,12 @@ class SchedulerOracle : public SchedulerActions {
         EXPECT_FALSE(trials_.contains(sequence)) << "a batch beside a suspect that is tried";
       }
     }
-    for (const SlotId slot : sent.slots) CheckDispatchedRow(sent, slot);
+    if (sent.compares()) {
+      EXPECT_TRUE(worker.in_flight.empty()) << "a check at a worker that has something to do";
+      for (const SlotId slot : sent.slots) CheckComparedRow(sent, slot);
+    } else {
+      for (const SlotId slot : sent.slots) CheckDispatchedRow(sent, slot);
+    }
     worker.in_flight.emplace(sent.sequence, std::move(sent));
   }
 
@@ -119,6 +122,15 @@ class SchedulerOracle : public SchedulerActions {
         EXPECT_FALSE(only_culprits_) << "it was left to wait";
         break;
     }
+  }
+
+  void Compared(const Comparison& comparison) override {
+    EXPECT_GE(comparison.rows, 1);
+    EXPECT_LE(comparison.differ, comparison.rows);
+    EXPECT_TRUE(comparison.differ == 0 || faulty_ >= 0);
+    EXPECT_TRUE(comparison.wrong == -1 || comparison.wrong == faulty_) << "it is innocent";
+    EXPECT_TRUE(comparison.wrong == -1 || comparison.differ > 0);
+    EXPECT_TRUE(comparison.wrong != -1 || comparison.unverified == 0);
   }
 
   void Settled(const RequestKey& key) override {
@@ -172,11 +184,21 @@ class SchedulerOracle : public SchedulerActions {
     }
     for (const WorkerModel& worker : workers_) {
       for (const auto& [sequence, other] : worker.in_flight) {
-        if (other.stage != sent.stage) continue;
+        if (other.stage != sent.stage || other.compares()) continue;
         EXPECT_EQ(std::ranges::count(other.slots, slot), 0) << "a sample is twice at a stage";
       }
     }
     EXPECT_EQ(std::ranges::count(sent.slots, slot), 1);
+  }
+
+  void CheckComparedRow(const Sent& sent, SlotId slot) {
+    ASSERT_NE(owner_[slot], 0u) << "a settled sample is compared";
+    EXPECT_TRUE(RowAt(slot).computed.contains(sent.stage)) << "there is nothing to compare with";
+    for (const WorkerModel& worker : workers_) {
+      for (const auto& [sequence, other] : worker.in_flight) {
+        EXPECT_FALSE(other.compares()) << "two checks at a time";
+      }
+    }
   }
 
   void CheckAnswer(const Request& request, size_t index) {
@@ -186,6 +208,8 @@ class SchedulerOracle : public SchedulerActions {
     const float score = row.scores.at(static_cast<size_t>(answer.stage));
     EXPECT_TRUE(answer.score == score || (std::isnan(answer.score) && std::isnan(score)));
   }
+
+  static constexpr int kLargestBucket = 8;
 
   int stages_ = 0;
   Plan plan_;
@@ -203,6 +227,7 @@ class SchedulerOracle : public SchedulerActions {
       false;                 // workers end badly only for a row that does that, and time is ample
   uint64_t cancelling_ = 0;  // the request that is being cancelled
   bool failing_all_ = false;
+  WorkerId faulty_ = -1;          // computes what is wrong, now and then; -1: none does
   bool never_cancelled_ = false;  // CancelPolicy::kNever was ever in force
 };
 

@@ -54,6 +54,20 @@ TEST_F(SchedulerStatistics, TellOfBatchesAndSamples) {
   EXPECT_EQ(scheduler_->statistics(1).exits.window.reached, 1u);
 }
 
+TEST_F(SchedulerStatistics, NanIsCountedWhereTheStageIsScored) {
+  cascade_.stages[0].exit.score = ExitScore::kMaxProbability;
+  Start();
+  Ready(0, {0, 1});
+  Admit({0, 1});
+  Admit({2});
+  Advance();
+  Result(Take(), {kNan, 0.1f, kNan}, {0, 0, 1}, "threw");
+  Advance();
+  EXPECT_EQ(scheduler_->statistics(0).score_nan, 1u) << "a row that failed has no score";
+  Done(Take(), {kNan, kNan});
+  EXPECT_EQ(scheduler_->statistics(1).score_nan, 0u);
+}
+
 TEST_F(SchedulerStatistics, ANewThresholdForgetsTheExitEstimate) {
   Admit({0, 1});
   Advance();

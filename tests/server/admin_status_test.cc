@@ -71,6 +71,26 @@ TEST(AdminStatus, EstimatesHaveTheirIntervals) {
   EXPECT_EQ(described.arrivals().refused_samples(), 8u);
 }
 
+TEST(AdminStatus, SaysWhatWasFoundOfAnswersAndScores) {
+  EngineStatus status = Status();
+  status.stages[1].statistics.score_nan = 4;
+  status.stages[1].statistics.answers_checked = 20;
+  status.stages[1].statistics.answers_wrong = 3;
+  status.stages[1].statistics.answers_doubtful = 2;
+  status.doubtful_shares = {{.device = 2, .stages = {1}, .thread_percent = 30, .replaced = 1}};
+  const v1::CascadeStatus described = DescribeStatus(Configured(), {Device{}}, status, kFixed);
+  EXPECT_EQ(described.stages(0).answers_checked(), 0u);
+  EXPECT_EQ(described.stages(1).score_nan(), 4u);
+  EXPECT_EQ(described.stages(1).answers_checked(), 20u);
+  EXPECT_EQ(described.stages(1).answers_wrong(), 3u);
+  EXPECT_EQ(described.stages(1).answers_doubtful(), 2u);
+  ASSERT_EQ(described.doubtful_shares_size(), 1);
+  EXPECT_EQ(described.doubtful_shares(0).device_index(), 2u);
+  EXPECT_EQ(described.doubtful_shares(0).thread_percent(), 30u);
+  EXPECT_EQ(described.doubtful_shares(0).stages(0), "large");
+  EXPECT_EQ(described.doubtful_shares(0).replaced(), 1u);
+}
+
 TEST(AdminStatus, AnAutomaticPlanDoesNotDifferFromTheFile) {
   EngineStatus status = Status();
   status.plan.options.regroup = false;

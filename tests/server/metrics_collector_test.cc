@@ -46,6 +46,9 @@ TEST(MetricsCollector, StagesWorkersAndSlotsAreTold) {
   EXPECT_THAT(page, HasSubstr("# TYPE escan_stage_samples_total counter\n"));
   EXPECT_THAT(page, HasSubstr("escan_stage_exits_total{model=\"test\",stage=\"second\"} 0\n"));
   EXPECT_THAT(page, HasSubstr("escan_stage_queue_depth{model=\"test\",stage=\"first\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("escan_stage_score_nan_total{model=\"test\",stage=\"first\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("escan_answers_checked_total{model=\"test\",stage=\"first\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("escan_answers_doubtful_total{model=\"test\",stage=\"first\"} 0\n"));
   EXPECT_THAT(page, HasSubstr("escan_slots{model=\"test\"} 512\n"));
   EXPECT_THAT(page,
               HasSubstr("escan_stage_exit_ratio_upper_bound{model=\"test\",stage=\"first\"} 1\n"))

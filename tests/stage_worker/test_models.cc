@@ -93,6 +93,10 @@ def forward(self, features):
             {kFromFeatures});
   SaveModel(folder / "scored.pt", kProbabilities + "    return probabilities, x[:, 3:4]\n",
             {kToClasses});
+  SaveModel(folder / "logits.pt", R"(
+def forward(self, image):
+    return image[:, 0:3].to(torch.float32) * (8.0 / 255.0) - 4.0
+)");
   SaveModel(folder / "thrower.pt", kProbabilities + R"(
     assert not bool((image == 255).any()), "255 is not allowed"
     return probabilities

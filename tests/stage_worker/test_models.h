@@ -26,6 +26,7 @@ void SaveModel(const std::filesystem::path& file, const std::string& source,
 //   backbone_small.pt  (p, features), features FP32 [N,8] = [x, x / 2]
 //   backbone_large.pt  from features alone: p with the first and the last class exchanged
 //   scored.pt          (p, score), score FP32 [N,1] = x3: the fourth value is the confidence
+//   logits.pt          (8 x0 - 4, 8 x1 - 4, 8 x2 - 4), FP32 [N,3]: a softmax is missing
 //   thrower.pt         p; throws "255 is not allowed" when a value in the batch is 255
 //   reversed.pt        p with the first and the last class exchanged
 //   aborter.pt         p; its process dies of SIGFPE when a value in the batch is 254 (x86-64)

@@ -123,7 +123,10 @@ class WorkerLoopTest : public testing::Test {
   DaemonEnd daemon_{std::move(pair_.first)};
   FrameSocket worker_socket_{std::move(pair_.second)};
   StateReporter reporter_{worker_socket_, spec_.incarnation};
-  WorkerLoop loop_{spec_, worker_socket_, executor_, reporter_};
+  std::vector<std::string> warnings_;
+  ScoreWatch scores_{spec_.stages, bench_.slab(),
+                     [this](const std::string& fields) { warnings_.push_back(fields); }};
+  WorkerLoop loop_{spec_, worker_socket_, executor_, reporter_, scores_};
 
  private:
   std::thread thread_;
@@ -259,6 +262,27 @@ TEST_F(WorkerLoopTest, NanNeverExits) {
   ASSERT_TRUE(RunToItsEnd().ok());
   EXPECT_EQ(daemon_.Next<ResultFrame>()->status[0], RowStatus::kContinue);
   EXPECT_EQ(daemon_.Next<ResultFrame>()->status[0], RowStatus::kContinue);
+}
+
+TEST_F(WorkerLoopTest, WarnsOfAScoreThatIsNanUnlessItOnlyCompares) {
+  spec_.stages[0].score = ExitScore::kMargin;
+  ScoreWatch scores(spec_.stages, bench_.slab(),
+                    [this](const std::string& fields) { warnings_.push_back(fields); });
+  WorkerLoop loop(spec_, worker_socket_, executor_, reporter_, scores);
+  executor_.score_of_slot[1] = kNan;
+  BatchFrame frame;
+  frame.header.incarnation = spec_.incarnation;
+  frame.rows = 1;
+  frame.slots = {1};
+  frame.compare = 1;
+  executor_.on_finish = [&] { EXPECT_TRUE(warnings_.empty()); };
+  Send(frame);
+  Send(2, {1});
+  SendStop();
+  spec_.credits = 1;
+  ASSERT_TRUE(loop.Run().ok());
+  EXPECT_EQ(warnings_, (std::vector<std::string>{"event=score_nan stage=only score=margin "
+                                                 "reason=\"'p' sums to 0, not 1: no softmax?\""}));
 }
 
 TEST_F(WorkerLoopTest, AFailedRowIsMarkedAndSaysWhy) {

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "ipc/frame_socket.h"
 #include "ipc/slab.h"
@@ -40,11 +41,13 @@ enum class Mode {
   kWrongSequence,
   kWrongIncarnation,
   kWrongRows,
+  kWrongAsWorker1,
+  kAlwaysDiffers,
   kClosesSocket,
   kIgnoresStop,
 };
 
-constexpr std::array<std::pair<std::string_view, Mode>, 19> kModes = {
+constexpr std::array<std::pair<std::string_view, Mode>, 21> kModes = {
     {{"good", Mode::kGood},
      {"die-at-start", Mode::kDieAtStart},
      {"good-as-worker-0", Mode::kGoodAsWorker0},
@@ -62,6 +65,8 @@ constexpr std::array<std::pair<std::string_view, Mode>, 19> kModes = {
      {"wrong-sequence", Mode::kWrongSequence},
      {"wrong-incarnation", Mode::kWrongIncarnation},
      {"wrong-rows", Mode::kWrongRows},
+     {"wrong-as-worker-1", Mode::kWrongAsWorker1},
+     {"always-differs", Mode::kAlwaysDiffers},
      {"closes-socket", Mode::kClosesSocket},
      {"ignores-stop", Mode::kIgnoresStop}}};
 
@@ -166,6 +171,7 @@ class MisbehavingWorker {
           return candidate.index == static_cast<int>(batch.stage);
         });
     if (stage == spec_.stages.end()) std::abort();
+    const bool wrong = mode_ == Mode::kWrongAsWorker1 && spec_.worker == 1 && ++batches_ % 2 == 0;
     for (uint32_t row = 0; row < batch.rows; ++row) {
       const SlotId slot = batch.slots[row];
       const auto first = static_cast<unsigned char>(*slab_.At(slot, stage->inputs[0].offset));
@@ -179,28 +185,45 @@ class MisbehavingWorker {
         SetText("bad row", &result.message);
         continue;
       }
-      for (const SlabTensor& output : stage->outputs) WriteOutput(slot, output, first);
+      const auto value = static_cast<unsigned char>(wrong ? ~first : first);
       result.scores[row] = static_cast<float>(first) / 255.0f;
+      if (batch.compare != 0) {
+        if (Differs(*stage, slot, value)) {
+          result.status[row] = RowStatus::kDiffers;
+          SetText("outputs differ", &result.message);
+        }
+        continue;
+      }
+      for (const SlabTensor& output : stage->outputs) {
+        const std::vector<std::byte> bytes = OutputOf(output, value);
+        std::copy(bytes.begin(), bytes.end(), slab_.At(slot, output.offset));
+      }
       const bool exits = result.scores[row] >= batch.threshold;
       result.status[row] = exits ? RowStatus::kExit : RowStatus::kContinue;
     }
     return result;
   }
 
-  void WriteOutput(SlotId slot, const SlabTensor& output, unsigned char value) const {
+  bool Differs(const WorkerStage& stage, SlotId slot, unsigned char value) const {
+    if (mode_ == Mode::kAlwaysDiffers) return true;
+    return std::any_of(stage.outputs.begin(), stage.outputs.end(), [&](const SlabTensor& output) {
+      const std::vector<std::byte> bytes = OutputOf(output, value);
+      return !std::equal(bytes.begin(), bytes.end(), slab_.At(slot, output.offset));
+    });
+  }
+
+  static std::vector<std::byte> OutputOf(const SlabTensor& output, unsigned char value) {
     const TensorSpec tensor{.name = output.name,
                             .datatype = output.datatype,
                             .shape = output.shape,
                             .range = std::nullopt};
-    std::byte* bytes = slab_.At(slot, output.offset);
-    if (output.datatype != Datatype::kFp32) {
-      std::memset(bytes, value, tensor.row_bytes());
-      return;
-    }
+    std::vector<std::byte> bytes(tensor.row_bytes(), static_cast<std::byte>(value));
+    if (output.datatype != Datatype::kFp32) return bytes;
     const auto element = static_cast<float>(value);
-    for (int64_t i = 0; i < tensor.elements(); ++i) {
-      std::memcpy(bytes + static_cast<size_t>(i) * sizeof(element), &element, sizeof(element));
+    for (size_t i = 0; i < bytes.size(); i += sizeof(element)) {
+      std::memcpy(bytes.data() + i, &element, sizeof(element));
     }
+    return bytes;
   }
 
   void SendGarbage() const {
@@ -217,6 +240,7 @@ class MisbehavingWorker {
   Slab slab_;
   FrameSocket socket_;
   WorkerState state_ = WorkerState::kStarting;
+  int batches_ = 0;
 };
 
 int Main(std::string_view mode_name) {

@@ -30,12 +30,15 @@ namespace escan {
 //   wrong-sequence     sends an answer with another sequence, then the true one
 //   wrong-incarnation  likewise, another incarnation
 //   wrong-rows         likewise, another number of rows
+//   wrong-as-worker-1  good, but the outputs that worker 1 computes in every second batch are wrong
+//   always-differs     good, but of batches to compare it says that each row differs
 //   closes-socket      closes its sending side when it is given a batch, and stays
 //   ignores-stop       good, but goes on after a StopFrame
 //
 // A served row scores b/255, where b is the first byte of the stage's first input, and exits when
 // that passes the threshold. The elements of its FP32 outputs are b; other outputs have all bytes
-// b. Whatever its mode, the program ends when its socket's other end closes.
+// b. A row of a batch to compare differs when the slot holds other outputs. Whatever its mode, the
+// program ends when its socket's other end closes.
 inline WorkerCommand MisbehavingWorker(std::string mode) {
   return {.program = ESCAN_MISBEHAVING_WORKER, .arguments = {std::move(mode)}};
 }
