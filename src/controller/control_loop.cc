@@ -7,9 +7,18 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "allocation/profile_shares.h"
 
 namespace escan {
 namespace {
+
+// A plan is made of shares at which answers were right so far.
+Profile WithoutDoubtfulShares(const Profile& profile, const EngineStatus& status) {
+  return KeepShares(profile, [&status](int thread_percent) {
+    return std::ranges::count(status.doubtful_shares, thread_percent,
+                              &DoubtfulShare::thread_percent) == 0;
+  });
+}
 
 constexpr Duration kPeriod = std::chrono::seconds(1);
 
@@ -102,7 +111,8 @@ PlanDecision ControlLoop::Decide(Entry& entry, const EngineStatus& status,
                         .workload = request.workload,
                         .samples = request.samples};
   const DeviceUse others = entry.cascade.others();
-  const Profile profile = ProfileBeside(entry.cascade.profile, others);
+  const Profile profile =
+      ProfileBeside(WithoutDoubtfulShares(entry.cascade.profile, status), others);
   const absl::StatusOr<FoundPlan> found = search_({.profile = profile,
                                                    .cascade = entry.cascade.spec,
                                                    .workload = request.workload,

@@ -65,7 +65,7 @@ struct WorkerAnswers {
   friend bool operator==(const WorkerAnswers&, const WorkerAnswers&) = default;
 };
 
-// A share of a device whose worker was replaced because its answers were wrong.
+// A share of a device at which a worker answered wrongly, before it was ready or while it served.
 struct DoubtfulShare {
   int device = 0;
   std::vector<int> stages;

@@ -414,6 +414,8 @@ void EngineLoop::HandleEnd(WorkerId worker, TimePoint now) {
                 worker, link.process().pid(), how);
   }
   last_checks_[worker] = link.checks();
+  const auto is_wrong = [](const BucketCheck& check) { return check.verdict == Verdict::kWrong; };
+  if (std::ranges::any_of(link.checks(), is_wrong)) answer_records_.Doubt(link.role());
   const bool unservable = !exit->by_signal && exit->value == kUnservableExitStatus;
   const std::string said = link.reported().message.data();
   links_.Remove(worker);

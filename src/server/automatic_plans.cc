@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "allocation/memory.h"
+#include "allocation/profile_shares.h"
 #include "server/server_state.h"
 
 namespace escan {
@@ -31,18 +32,6 @@ int EqualDevices(const std::vector<Device>& devices) {
   return static_cast<int>(other - devices.begin());
 }
 
-// Without MPS nothing keeps a share of a GPU: only the whole one is left.
-Profile WholeDevice(Profile profile) {
-  profile.thread_percents = {profile.thread_percents.back()};
-  for (StageCosts& stage : profile.stages) {
-    stage.step = {stage.step.back()};
-    stage.steady_step = {stage.steady_step.back()};
-    stage.device_time = {stage.device_time.back()};
-    if (!stage.way.empty()) stage.way = {stage.way.back()};
-  }
-  return profile;
-}
-
 const Profile* ProfileFor(const CascadeConfig& cascade, const Profiles& profiles) {
   const auto found = profiles.find(cascade.spec.name);
   return cascade.plan_is_auto && found != profiles.end() ? &found->second : nullptr;
@@ -51,7 +40,8 @@ const Profile* ProfileFor(const CascadeConfig& cascade, const Profiles& profiles
 Profile Usable(const Profile& profile, const Config& config) {
   const bool shares =
       config.devices.front().kind == Device::Kind::kCpu || config.mps.mode != MpsConfig::Mode::kOff;
-  return shares ? profile : WholeDevice(profile);
+  // Without MPS nothing keeps a share of a GPU: only the whole one is left.
+  return shares ? profile : KeepShares(profile, [](int) { return false; });
 }
 
 DeviceUse UseOfOthers(const std::vector<const ServedModel*>& models, const ServedModel* but,

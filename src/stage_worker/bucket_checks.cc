@@ -1,13 +1,35 @@
 #include "stage_worker/bucket_checks.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "stage_worker/answer_comparison.h"
+#include "stage_worker/score_diagnosis.h"
 #include "stage_worker/stage_tensors.h"
 
 namespace escan {
+namespace {
+
+// Why the stage, which is to be scored, has no score for any probe row; empty where it has.
+std::string WhyNeverScored(const WorkerStage& stage, const Probes& probes) {
+  if (stage.score == ExitScore::kNone) return "";
+  const std::vector<SlotId> slots = probes.Batch(stage.index, probes.rows() - 1);
+  const auto has_none = [&](SlotId slot) {
+    return std::isnan(RightScore(stage, probes.slab(), slot));
+  };
+  if (!std::ranges::all_of(slots, has_none)) return "";
+  std::vector<const std::byte*> outputs;
+  for (const SlabTensor& output : stage.outputs) {
+    outputs.push_back(probes.slab().At(slots.front(), output.offset));
+  }
+  return absl::StrCat("its score is NaN, so that no sample leaves here: ",
+                      DiagnoseNanScore(stage, outputs));
+}
+
+}  // namespace
 
 std::vector<BucketCheck> ChecksOf(const WorkerStage& stage, const Probes& probes,
                                   const StageOutcome& outcome, const std::vector<Duration>& steps) {
@@ -19,6 +41,7 @@ std::vector<BucketCheck> ChecksOf(const WorkerStage& stage, const Probes& probes
                        .way = outcome.way,
                        .message = outcome.message};
   if (check.message.empty()) check.message = probes.remark(stage.index);
+  if (check.message.empty()) check.message = WhyNeverScored(stage, probes);
   for (const SlotId slot : probes.Batch(stage.index, probes.rows() - 1)) {
     const float score = RightScore(stage, probes.slab(), slot);
     // fmin and fmax leave NaN out where there is another.

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "escan/time.h"
 #include "stage_worker/bucket_checks.h"
 #include "stage_worker/thread_of_its_own.h"
 #include "stage_worker/torch_gpu_state.h"
@@ -37,12 +38,17 @@ class GpuVerification::Trials : public ChoiceTrials {
 };
 
 absl::Status GpuVerification::Run(CudaModel* model, std::vector<BucketCheck>* checks) {
+  const TimePoint begun = Clock::now();
   const absl::StatusOr<GpuChoice> choice = FindRightChoice(model);
   if (!choice.ok()) return choice.status();
   const absl::StatusOr<std::vector<Duration>> steps = model->TimeBuckets();
   if (!steps.ok()) return steps.status();
   model->Settle(*choice);
   const WorkerStage& stage = model->stage();
+  const std::chrono::duration<double, std::milli> took = Clock::now() - begun;
+  log_(absl::StrCat("event=checked stage=", stage.name, " verdict=\"",
+                    std::string(Name(choice->verdict)), "\" way=\"", Describe(*choice),
+                    "\" took_ms=", took.count()));
   const StageOutcome outcome = {
       .verdict = choice->verdict, .way = Describe(*choice), .message = choice->wrong};
   std::ranges::copy(ChecksOf(stage, probes_, outcome, *steps), std::back_inserter(*checks));

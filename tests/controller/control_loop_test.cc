@@ -50,6 +50,7 @@ class ControlLoopTest : public testing::Test {
   ControlLoop& Loop() {
     if (loop_ != nullptr) return *loop_;
     ControlledCascade cascade{.spec = Digits(),
+                              .profile = profile_,
                               .prior = {.exit_ratios = {0.5, 0.5}},
                               .status = [this] { return status_; },
                               .set_plan = [this](const Plan& plan) { return SetPlan(plan); },
@@ -90,6 +91,7 @@ class ControlLoopTest : public testing::Test {
   }
 
   EngineStatus status_;
+  Profile profile_;
   absl::StatusOr<Plan> found_ = kTwo;
   std::optional<Workload> found_for_;  // where it is not what was asked for
   absl::Status can_change_;
@@ -101,6 +103,15 @@ class ControlLoopTest : public testing::Test {
   SearchLimits limits_;
   std::unique_ptr<ControlLoop> loop_;
 };
+
+TEST_F(ControlLoopTest, SearchesNoPlanOfSharesAtWhichAnswersWereWrong) {
+  profile_.thread_percents = {30, 50, 100};
+  status_.doubtful_shares = {{.device = 0, .stages = {1}, .thread_percent = 50, .replaced = 1}};
+  std::vector<int> shares;
+  during_search_ = [&](const PlanQuery& query) { shares = query.profile.thread_percents; };
+  Loop().LookAtAll();
+  EXPECT_THAT(shares, testing::ElementsAre(30, 100));
+}
 
 TEST_F(ControlLoopTest, ChangesToABetterPlanOnceTheLoadNeedsIt) {
   found_ = kOne;
