@@ -15,49 +15,54 @@ namespace escan {
 // A plan's capacity is at least this multiple of the rate it is for.
 inline constexpr double kHeadroom = 1.2;
 
-// What a candidate is judged by.
+// What makes one plan better than another.
 enum class Goal {
-  kLatency,  // the least p99 at the workload's rate, with capacity to spare; then the least memory
-  kGoodput,  // the highest rate that keeps the objective, or the highest at all without one
+  kLatency,  // the lower p99 at the workload's rate, for plans whose capacity is kHeadroom times
+             // that rate; at equal p99 the one with less memory
+  kGoodput,  // the higher rate within the objective; without an objective, the higher capacity
 };
 
-// Judges candidates by the whole model and remembers the best of them.
+// Evaluates candidate plans with the whole model and ranks the best of them. The search asks it,
+// before it evaluates a candidate, what that must exceed to become the best. Plain code; used by
+// one thread.
 class Contest {
  public:
-  // The grid outlives this.
+  // `grid` must outlive this object.
   Contest(const SearchGrid& grid, Goal goal);
 
-  // Whether latency decides at all.
+  // Whether the p99 matters: false only for kGoodput without an objective.
   bool judges_latency() const {
     return goal_ == Goal::kLatency || std::isfinite(objective_.count());
   }
 
-  // A candidate cannot become the best unless its capacity is larger than this ...
+  // Two conditions that a candidate must meet to become the best. The first: its capacity, in
+  // samples per second, is larger than this.
   double capacity_to_beat() const { return capacity_to_beat_; }
-  // ... and MayWin is true of its p99 at this rate.
+  // The second: MayWin() is true for its p99 at this rate, in samples per second.
   double rate() const { return rate_; }
-  // At equal p99 less memory wins.
   bool MayWin(Seconds p99, size_t memory) const;
 
-  // True: it is the best one now. One with twins is never tried: it is another one's double.
+  // Evaluates the candidate. Returns true if it is now the best. A candidate with twins (classes
+  // that differ only in their count) is not evaluated, because another candidate is the same plan.
   bool Try(const Candidate& candidate);
 
   struct Entry {
     Candidate candidate;
-    double value = 0;  // seconds or samples per second, by goal
-    size_t memory = 0;
+    double value = 0;   // kLatency: p99 in seconds; kGoodput: samples per second
+    size_t memory = 0;  // bytes
   };
-  // The best one first, then others whose classes differ from all before: the best ones that were
-  // tried. Empty: none met the conditions.
+  // The best candidates that were tried, the best first. No two have the same classes. Empty if
+  // none met the goal's conditions.
   const std::vector<Entry>& ranking() const { return ranking_; }
   int64_t evaluations() const { return evaluations_; }
 
  private:
-  static constexpr size_t kRanking = 5;
-  // Values that differ by less are equal: rounding must not decide.
+  static constexpr size_t kRanking = 5;  // most entries
+  // Values whose relative difference is smaller count as equal, so that rounding does not decide.
   static constexpr double kEqual = 1e-9;
 
-  // Empty: it does not meet the conditions, or cannot enter the ranking.
+  // The entry's value; nullopt if the candidate does not meet the goal's conditions, or is too bad
+  // for the ranking.
   std::optional<double> Value(const Candidate& candidate);
   bool Before(const Entry& a, const Entry& b) const;
   void SetTargets();

@@ -25,19 +25,21 @@
 
 namespace escan {
 
-// The engine's thread: waits for requests, frames and ends of processes, tells scheduler and fleet,
-// and carries out what these decide. All members are used by that thread only, unless they say
-// otherwise. Owned by Engine.
+// The body of the engine's thread. It waits for requests, for frames from workers and for the ends
+// of their processes. It reports these to the scheduler and the fleet, and carries out what they
+// decide. docs/follow_a_request.md shows the order of calls.
+//
+// Owned by Engine. Only the engine's thread uses its members, unless a comment says otherwise.
 class EngineLoop : private SchedulerActions, private FleetActions {
  public:
-  // What the loop shares with the threads around it; all of it outlives the loop.
+  // What the loop uses of its Engine. All of it must outlive the loop.
   struct Environment {
     const CascadeSpec* cascade = nullptr;
     const EngineOptions* options = nullptr;
     const SlabLayout* layout = nullptr;
     const Slab* slab = nullptr;
     const Slab* probes = nullptr;
-    ModelFiles* models = nullptr;  // nobody else's meanwhile
+    ModelFiles* models = nullptr;  // used by the loop only
     SlotPool* slots = nullptr;
     std::shared_ptr<Mailbox> mailbox;
     Completer* completer = nullptr;
@@ -46,15 +48,18 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   static absl::StatusOr<std::unique_ptr<EngineLoop>> Create(const Environment& environment,
                                                             const Plan& plan);
 
-  // Returns after Stop() once every worker has ended.
+  // Runs until Stop() was called and every worker has ended.
   void Run();
 
-  // As of Stop(). To be read by whom the mailbox has refused.
-  const EngineStatus& last_status() const { return last_status_; }                   // any thread
-  const Readiness& readiness() const { return readiness_; }                          // any thread
-  const SampleAnswer& answer(SlotId slot) const { return scheduler_.answer(slot); }  // see Engine
+  // --- any thread
+  // The status at the time of Stop(). May be read once the mailbox is closed.
+  const EngineStatus& last_status() const { return last_status_; }
+  const Readiness& readiness() const { return readiness_; }
+  // Of a row of a request that is complete and not released.
+  const SampleAnswer& answer(SlotId slot) const { return scheduler_.answer(slot); }
 
-  // --- through Mailbox calls
+  // --- on the engine's thread; other threads post these calls to the mailbox. See Engine for the
+  // contract of each.
   EngineStatus Status() const;
   void SetPlan(const Plan& plan, PlanChanger::PlanChanged done);
   void RenewWorkers(int device, PlanChanger::Renewed done);
@@ -66,34 +71,42 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void Stop();
 
  private:
+  // A batch that could not be sent to its worker.
   struct UnsentBatch {
     WorkerId worker;
     uint64_t sequence;
-    bool ending;  // the worker is; else it does not read
+    bool ending;  // true: the worker has closed its socket; false: it does not read it
   };
 
   EngineLoop(const Environment& environment, const Plan& plan, std::unique_ptr<Poller> poller);
 
-  // SchedulerActions
+  // --- SchedulerActions
   void Dispatch(const Batch& batch) override;
   void Complete(const RequestKey& key, const Outcome& outcome) override;
   void Settled(const RequestKey& key) override;
   void Compared(const Comparison& comparison) override;
-  // FleetActions
+  // --- FleetActions
   void StartWorker(WorkerId worker, uint32_t incarnation, const WorkerGroup& role) override;
   void DrainWorker(WorkerId worker) override;
   void StopWorker(WorkerId worker) override;
   void KillWorker(WorkerId worker) override;
 
+  // --- one round of Run(), in this order
   void TakeMail(TimePoint now);
+  // Lets scheduler and fleet decide. Returns when they next have something to do.
   TimePoint Decide(TimePoint now);
+  // Waits until `next` at most, handles what happened, then looks for workers that are late.
   void WaitAndHandle(TimePoint next);
+
+  // When a worker will next be late.
   TimePoint NextCheck() const;
   void CheckWorkers(TimePoint now);
-  // `end`: what is to be believed of the rows that it holds.
+  // Ends a worker that is not trusted any more: it gets no batch from now on, and its process is
+  // killed. `end` says whether the rows that it holds are suspects.
   void Distrust(WorkerId worker, WorkerLink& link, const std::string& reason, TimePoint now,
                 WorkerEnd end = WorkerEnd::kSuspect);
   void ReplaceWrongWorkers(TimePoint now);
+  // Tells the fleet which draining workers hold no batch any more. Returns whether there were any.
   bool TellDrained(TimePoint now);
   void PublishReady();
 
@@ -102,11 +115,15 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void HandleResult(WorkerId worker, WorkerLink& link, const ResultFrame& frame, TimePoint now);
   void HandleState(WorkerId worker, WorkerLink& link, const StateFrame& frame, TimePoint now);
   void HandleCheck(WorkerId worker, WorkerLink& link, const CheckFrame& frame);
+  // Whether the worker's last start failed for the same reason.
   bool FailsAgain(WorkerId worker, const std::string& reason) const;
   void HandleEnd(WorkerId worker, TimePoint now);
+  // The worker has prepared its stages. Asks the host to verify its share; Verified() follows.
   void HandleReady(WorkerId worker, const WorkerLink& link);
+  // Warns of what the worker's checks tell of the cascade itself.
   void ReviewChecks(const WorkerLink& link);
   void Verified(WorkerId worker, uint32_t incarnation, const absl::Status& status);
+  // Ends all workers of a device that is in error. Returns false if there were none to end.
   bool ExpelFrom(int device, TimePoint now);
 
   Environment environment_;
@@ -121,9 +138,9 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   std::vector<WorkerId> wrong_workers_;  // to be replaced
   std::vector<UnsentBatch> unsent_;
   PauseDetector pause_detector_{Clock::now()};
-  // Nobody is condemned for being late before this: the daemon itself was not running.
+  // Until then no worker is ended for being late, because this process itself was not running.
   TimePoint patient_until_{};
-  std::vector<Completion*> completions_;  // by first slot
+  std::vector<Completion*> completions_;  // of the requests inside, by first slot
   std::vector<Completer::Finished> finished_;
   Mailbox::Contents mail_;
   BatchFrame batch_frame_;
@@ -131,8 +148,8 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   std::function<void(int)> on_device_fault_;
   std::function<void(std::string)> on_unservable_;
   Readiness readiness_;
-  bool was_ready_ = false;
-  // Of workers that have no process now: what the last one found before it ended.
+  bool was_ready_ = false;  // the cascade was ready once
+  // The checks of each worker's former process, for those that have no process now.
   std::map<WorkerId, std::vector<BucketCheck>> last_checks_;
   uint64_t worker_restarts_ = 0;
   bool stopping_ = false;

@@ -13,38 +13,42 @@
 
 namespace escan {
 
-// Starts the processes of workers: at once, or when their device is rid of workers that failed,
-// because MPS takes no new clients on a device that is in error before all old ones have gone.
-// Owned by EngineLoop, on its thread.
+// Starts worker processes. A start waits while the workers of its device are being ended because
+// the device is in error: MPS takes no new client there before all old ones are gone. Every other
+// start is made at once. Owned by EngineLoop and used on its thread.
 class WorkerStarts {
  public:
+  // A start that did not lead to a process.
   struct Failed {
     WorkerId worker;
     uint32_t incarnation;
     std::string reason;
   };
 
-  // All outlive this. `fleet` says which of the workers in `links` stay.
+  // All arguments must outlive this object. `fleet` says which of the workers in `links` stay: the
+  // CPUs of the others count as free.
   WorkerStarts(const EngineOptions& options, const Fleet& fleet, WorkerLinks* links)
       : options_(options), fleet_(fleet), links_(*links) {}
 
   void Start(WorkerId worker, uint32_t incarnation, const WorkerGroup& role);
-  // To be called when a worker's link was removed: devices may have become free.
+  // Makes the starts that waited for a device that is free now. Call it after a link was removed.
   void Release();
-  // A start that is held fails; no matter where there is none.
+  // Makes the worker's start fail if it is waiting; does nothing otherwise.
   void GiveUp(WorkerId worker);
 
-  // What failed since TakeFailed().
+  // Starts that failed since the last TakeFailed().
   bool any_failed() const { return !failed_.empty(); }
   std::vector<Failed> TakeFailed();
 
  private:
+  // A start that waits for its device.
   struct Held {
     WorkerId worker;
     uint32_t incarnation;
     WorkerGroup role;
   };
 
+  // CPUs for a worker of this role: the least used ones.
   CpuShare FreeShare(const WorkerGroup& role) const;
 
   const EngineOptions& options_;
