@@ -95,7 +95,7 @@ def forward(self, features):
             {kToClasses});
   SaveModel(folder / "logits.pt", R"(
 def forward(self, image):
-    return image[:, 0:3].to(torch.float32) * (8.0 / 255.0) - 4.0
+    return image[:, 0:3].float() * (8.0 / 255.0) - 4.0
 )");
   SaveModel(folder / "thrower.pt", kProbabilities + R"(
     assert not bool((image == 255).any()), "255 is not allowed"
