@@ -20,19 +20,20 @@ Json Microseconds(const std::vector<T>& table) {
 }
 
 Json StageJson(const StageKey& key, const StageCosts& costs) {
-  return {{"name", key.name},
-          {"model", key.model_hash},
-          {"precision", Name(key.gpu.precision)},
-          {"layout", Name(key.gpu.layout)},
-          {"execution", Name(key.gpu.execution)},
-          {"fallback", FallbackName(key.gpu)},
-          {"buckets", costs.buckets},
-          {"step_us", Microseconds(costs.step)},
-          {"steady_step_us", Microseconds(costs.steady_step)},
-          {"device_time_us", Microseconds(costs.device_time)},
-          {"way", costs.way},
-          {"input_bytes", costs.input_bytes},
-          {"memory_bytes", costs.memory_bytes}};
+  Json json = {{"name", key.name},
+               {"model", key.model_hash},
+               {"precision", Name(key.gpu.precision)},
+               {"layout", Name(key.gpu.layout)},
+               {"execution", Name(key.gpu.execution)},
+               {"fallback", FallbackName(key.gpu)},
+               {"buckets", costs.buckets},
+               {"step_us", Microseconds(costs.step)},
+               {"steady_step_us", Microseconds(costs.steady_step)},
+               {"device_time_us", Microseconds(costs.device_time)},
+               {"input_bytes", costs.input_bytes},
+               {"memory_bytes", costs.memory_bytes}};
+  if (!costs.way.empty()) json["way"] = costs.way;  // else of a profile of before
+  return json;
 }
 
 Json RefusedJson(const Profile& profile) {

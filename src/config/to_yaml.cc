@@ -159,6 +159,7 @@ void PutCascade(YAML::Emitter& out, const CascadeConfig& cascade) {
   PutKey(out, "stages") << BeginSeq;
   for (const StageSpec& stage : spec.stages) PutStage(out, stage, spec);
   out << EndSeq;
+  if (!cascade.spec.probe.empty()) Put(out, "probe", cascade.spec.probe.string());
   if (!cascade.profile.empty()) Put(out, "profile", cascade.profile.string());
   if (cascade.plan_is_auto) {
     YAML::Emitter plan;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -62,7 +63,9 @@ absl::Status RunOn(const std::vector<int>& cpus) {
   CPU_ZERO_S(bytes, mask.data());
   for (const int cpu : cpus) CPU_SET_S(static_cast<size_t>(cpu), bytes, mask.data());
   if (::sched_setaffinity(0, bytes, mask.data()) == 0) return absl::OkStatus();
-  return absl::ErrnoToStatus(errno, absl::StrCat("cannot run on CPUs ", absl::StrJoin(cpus, ",")));
+  // No fault of the stages', whatever the system calls it.
+  return absl::InternalError(
+      absl::StrCat("cannot run on CPUs ", absl::StrJoin(cpus, ","), ": ", std::strerror(errno)));
 }
 
 // Serves until the end that WorkerLoop::Run() describes.

@@ -37,7 +37,8 @@ absl::StatusOr<WorkerProcess> WorkerProcess::Spawn(const WorkerCommand& command,
                 kWorkerProbesFd == 6 && kWorkerFirstModelFd == 7);
   std::vector<std::optional<int>> descriptors = {std::nullopt,          output,    output,
                                                  sockets->second.get(), slab.fd(), spec_fd->get()};
-  descriptors.push_back(probes == nullptr ? std::nullopt : std::optional(probes->fd()));
+  if (probes != nullptr) descriptors.emplace_back(probes->fd());
+  if (!models.empty()) descriptors.resize(kWorkerFirstModelFd);
   descriptors.insert(descriptors.end(), models.begin(), models.end());
   absl::StatusOr<ChildProcess> process =
       ChildProcess::Spawn({.path = command.program,

@@ -105,7 +105,7 @@ TEST_F(WorkerProgram, FailsWithAReasonWhenAModelCannotBeServed) {
   EXPECT_EQ(std::string(failed->message.data()).rfind("stage 'only' (/nonexistent/model.pt): ", 0),
             0u)
       << failed->message.data();
-  EXPECT_EQ(WaitForExit().ToString(), "exit status 1");
+  EXPECT_EQ(WaitForExit().ToString(), "exit status 3");
 }
 
 TEST_F(WorkerProgram, FailsWithAReasonWhenItIsToUseAGpu) {
