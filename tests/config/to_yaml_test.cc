@@ -1,9 +1,12 @@
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <string>
 
 #include "config/config.h"
 #include "config/config_folder.h"
+#include "load/temporary_folder.h"
+#include "load/zip_files.h"
 
 namespace escan {
 namespace {
@@ -31,6 +34,7 @@ void ExpectEqual(const CascadeConfig& a, const CascadeConfig& b) {
   EXPECT_EQ(a.spec.outputs, b.spec.outputs);
   EXPECT_EQ(a.spec.slots, b.spec.slots);
   EXPECT_EQ(a.spec.verify_every, b.spec.verify_every);
+  EXPECT_EQ(a.spec.probe, b.spec.probe);
   EXPECT_EQ(a.profile, b.profile);
   EXPECT_EQ(a.plan, b.plan);
   EXPECT_EQ(a.plan_is_auto, b.plan_is_auto);
@@ -115,6 +119,20 @@ cascades:
   - name: letters
     inputs: [{name: image, datatype: UINT8, shape: [28, 28]}]
     outputs: [{name: probabilities, datatype: FP32, shape: [26]}]
+    stages: [{name: only, executor: null}]
+)");
+}
+
+TEST(ToYaml, ReadsBackTheProbe) {
+  const ConfigFolder folder;
+  const std::string rows = Npy("|u1", "(2, 3)", std::string(6, '\1'));
+  std::ofstream(folder.Write("some rows.npz", ""), std::ios::binary) << Zip({{"image.npy", rows}});
+  ExpectRoundTrip(folder, R"(
+cascades:
+  - name: digits
+    inputs: [{name: image, datatype: UINT8, shape: [3]}]
+    outputs: [{name: probabilities, datatype: FP32, shape: [10]}]
+    probe: "some rows.npz"
     stages: [{name: only, executor: null}]
 )");
 }
