@@ -47,13 +47,25 @@ TEST_F(WorkerProcessTest, GivesTheChildItsDescriptorsAndNoOther) {
   const UniqueFd inheritable(::open("/dev/null", O_RDONLY));  // does not close on exec
   const WorkerProcess process = SpawnReady("good");
   const std::map<int, std::string> files = OpenFiles(process.pid());
-  ASSERT_THAT(files, ElementsAre(Key(0), Key(1), Key(2), Key(3), Key(4), Key(5)));
+  ASSERT_THAT(files, ElementsAre(Key(0), Key(1), Key(2), Key(3), Key(4), Key(5), Key(6)));
   EXPECT_EQ(files.at(0), "/dev/null");
   EXPECT_EQ(files.at(1), OpenFiles(::getpid()).at(2));
   EXPECT_EQ(files.at(2), OpenFiles(::getpid()).at(2));
   EXPECT_THAT(files.at(kWorkerSocketFd), StartsWith("socket:"));
   EXPECT_THAT(files.at(kWorkerSlabFd), StartsWith("/memfd:escan-slab"));
   EXPECT_THAT(files.at(kWorkerSpecFd), StartsWith("/memfd:escan-worker-spec"));
+  EXPECT_EQ(files.at(kWorkerProbesFd), "/dev/null") << "there are none";
+}
+
+TEST_F(WorkerProcessTest, GivesTheChildItsProbes) {
+  SlabLayout layout = layout_;
+  layout.slots = 2;
+  const Slab probes = *Slab::Create(layout);
+  spec_.probes = layout.slots;
+  const auto process = WorkerProcess::Spawn(MisbehavingWorker("good"), spec_, slab_, &probes);
+  ASSERT_TRUE(process.ok()) << process.status();
+  AwaitState(*process, WorkerState::kReady);
+  EXPECT_THAT(OpenFiles(process->pid()).at(kWorkerProbesFd), StartsWith("/memfd:escan-slab"));
 }
 
 TEST_F(WorkerProcessTest, GivesTheChildTheModelsOfItsStages) {
