@@ -12,7 +12,8 @@ Each becomes a folder with the stages small.pt, medium.pt and large.pt
 it is computed in full, and its activations are as large as a trained one's.
 What is right all the same: samples.npz has a few samples of every input, and
 expected.npz what each stage answers to them, [stages, samples, classes],
-computed from the saved models one sample at a time, in FP32 on the CPU.
+computed from the saved models one sample at a time, in FP32 on the CPU. Workers
+are checked with these samples before they are ready.
 
 Exits are up to the client: beside its image or tokens every sample has a
 number, `difficulty` (FP32 [1]). Stage i, counted from 1, scores it with
@@ -246,6 +247,7 @@ devices: [auto]
 cascades:
   - name: {name}
     max_rows: 64
+    probe: samples.npz
     deadline: 10s
     slots: {slots}
     inputs:

@@ -248,13 +248,17 @@ absl::StatusOr<std::map<std::string, Array>> ReadArrayArchive(const std::filesys
   };
   absl::StatusOr<std::string> content = ReadMaybeCompressed(file);
   if (!content.ok()) return content.status();
-  if (!IsZip(*content)) return wrong(absl::InvalidArgumentError("is not a .npz file"), "");
-  absl::StatusOr<std::vector<ZipMember>> members = ReadZip(*content);
-  if (!members.ok()) return wrong(members.status(), "");
+  if (!ZipArchive::LooksLikeOne(*content)) {
+    return wrong(absl::InvalidArgumentError("is not a .npz file"), "");
+  }
+  const absl::StatusOr<ZipArchive> archive = ZipArchive::Open(*content);
+  if (!archive.ok()) return wrong(archive.status(), "");
   std::map<std::string, Array> arrays;
-  for (ZipMember& member : *members) {
-    const std::string name(absl::StripSuffix(member.name, ".npy"));
-    absl::StatusOr<Array> array = ParseArray(std::move(member.content));
+  for (const ZipArchive::Record& record : archive->records()) {
+    const std::string name(absl::StripSuffix(std::string(record.name), ".npy"));
+    absl::StatusOr<std::string> bytes = archive->Read(record);
+    if (!bytes.ok()) return wrong(bytes.status(), "");
+    absl::StatusOr<Array> array = ParseArray(*std::move(bytes));
     if (!array.ok()) return wrong(array.status(), absl::StrCat("array '", name, "' "));
     if (!arrays.emplace(name, *std::move(array)).second) {
       return wrong(absl::InvalidArgumentError("is there twice"),

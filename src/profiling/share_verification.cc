@@ -29,8 +29,11 @@ absl::StatusOr<ShareVerification> VerifyShare(CascadeSpec cascade, int thread_pe
                                               const EngineOptions& options,
                                               const std::atomic<bool>& cancelled) {
   cascade.slots = 1;  // nothing is served
+  EngineOptions once = options;
+  // What a worker that failed has found can be seen until the next one starts.
+  once.fleet.first_backoff = once.fleet.last_backoff;
   const absl::StatusOr<std::unique_ptr<Engine>> engine =
-      Engine::Start(cascade, OneWorker(cascade, thread_percent), options);
+      Engine::Start(cascade, OneWorker(cascade, thread_percent), once);
   if (!engine.ok()) return engine.status();
   ShareVerification found{.thread_percent = thread_percent};
   while (!cancelled) {

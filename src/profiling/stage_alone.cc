@@ -19,6 +19,7 @@ CascadeSpec StageAlone(const CascadeSpec& cascade, int stage) {
   alone.max_rows = std::max(alone.max_rows, only.buckets.back());
   alone.inputs.clear();
   for (TensorRef& ref : only.inputs) {
+    if (ref.stage != TensorRef::kRequest) alone.probe.clear();  // the file has no such rows
     alone.inputs.push_back(InputOf(cascade, ref));
     ref = {.tensor = static_cast<int>(alone.inputs.size()) - 1};
   }

@@ -18,6 +18,11 @@ bool IsFrameSocket(int fd) {
   return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
 }
 
+absl::Status CloseOnExec(int fd) {
+  if (::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0) return absl::OkStatus();
+  return absl::UnavailableError("a descriptor that a daemon hands over is missing");
+}
+
 absl::StatusOr<std::vector<UniqueFd>> TakeModels(const WorkerSpec& spec) {
   std::vector<UniqueFd> models;
   for (const std::vector<WorkerStage>* stages : {&spec.stages, &spec.feeders}) {
@@ -38,10 +43,8 @@ absl::StatusOr<Inheritance> TakeInheritance() {
   if (!IsFrameSocket(kWorkerSocketFd)) {
     return absl::UnavailableError("there is no socket to a daemon");
   }
-  for (const int fd : {kWorkerSocketFd, kWorkerSlabFd, kWorkerSpecFd, kWorkerProbesFd}) {
-    if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
-      return absl::UnavailableError("a descriptor that a daemon hands over is missing");
-    }
+  for (const int fd : {kWorkerSocketFd, kWorkerSlabFd, kWorkerSpecFd}) {
+    if (const absl::Status status = CloseOnExec(fd); !status.ok()) return status;
   }
   FrameSocket socket{UniqueFd(kWorkerSocketFd)};
   UniqueFd slab_fd(kWorkerSlabFd);
@@ -54,10 +57,10 @@ absl::StatusOr<Inheritance> TakeInheritance() {
   if (!models.ok()) return models.status();
   Inheritance given{std::move(socket), *std::move(spec), *std::move(slab), *std::move(models),
                     std::nullopt};
-  UniqueFd probes_fd(kWorkerProbesFd);
   if (given.spec.probes == 0) return given;
+  if (const absl::Status status = CloseOnExec(kWorkerProbesFd); !status.ok()) return status;
   absl::StatusOr<Slab> probes =
-      Slab::Map(std::move(probes_fd), given.spec.probes, given.spec.stride);
+      Slab::Map(UniqueFd(kWorkerProbesFd), given.spec.probes, given.spec.stride);
   if (!probes.ok()) return probes.status();
   given.probes = *std::move(probes);
   return given;

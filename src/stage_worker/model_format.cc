@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "stage_worker/zip_archive.h"
+#include "load/zip_archive.h"
 
 namespace escan {
 namespace {

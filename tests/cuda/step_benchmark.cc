@@ -1,4 +1,5 @@
-// escan-step-benchmark: one step of a GPU worker against the bare replay of the same graph.
+// escan-step-benchmark: one step of a GPU worker against the bare replay of the same graph, once
+// its answers are found to be right.
 
 #include <cuda_runtime_api.h>
 #include <sys/resource.h>
@@ -19,6 +20,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "engine/probe_slab.h"
 #include "escan/time.h"
 #include "ipc/slab.h"
 #include "ipc/slab_layout.h"
@@ -26,6 +28,8 @@
 #include "stage_worker/cuda_executor.h"
 #include "stage_worker/gpu_memory.h"
 #include "stage_worker/gpu_status.h"
+#include "stage_worker/probes.h"
+#include "stage_worker/reference_model.h"
 #include "stage_worker/stage_tensors.h"
 
 namespace escan {
@@ -101,6 +105,18 @@ CascadeSpec CascadeOf(const Arguments& arguments) {
   return cascade;
 }
 
+// Random rows, with what the model answers to them on the CPU.
+Probes ProbesOf(const CascadeSpec& cascade, const SlabLayout& layout, const std::string& cache) {
+  const absl::StatusOr<Slab> given = MakeProbeSlab(cascade, layout);
+  Check(given.status());
+  absl::StatusOr<Probes> probes = Probes::Copy(*given, layout.stride);
+  Check(probes.status());
+  Check(probes->Prepare(WorkerStagesOf(cascade, layout, {0}), CacheFolder(cache),
+                        ReferenceLibraries(), ComputeReference));
+  if (!probes->comparable(0)) Fail(absl::StrCat("answers cannot be compared: ", probes->remark(0)));
+  return *std::move(probes);
+}
+
 double SecondsSince(TimePoint start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -146,7 +162,8 @@ class StepBenchmark {
       : arguments_(arguments),
         cascade_(CascadeOf(arguments)),
         layout_(SlabLayout::For(cascade_).value()),
-        slab_(Slab::Create(layout_).value()) {
+        slab_(Slab::Create(layout_).value()),
+        probes_(ProbesOf(cascade_, layout_, arguments.cache)) {
     slots_.resize(static_cast<size_t>(cascade_.slots));
     std::iota(slots_.begin(), slots_.end(), SlotId{0});
   }
@@ -172,7 +189,8 @@ class StepBenchmark {
   std::unique_ptr<CudaExecutor> Make(int credits) const {
     CudaExecutor::Options options = {.stages = WorkerStagesOf(cascade_, layout_, {0}),
                                      .credits = credits,
-                                     .cache = arguments_.cache};
+                                     .cache = arguments_.cache,
+                                     .probes = &probes_};
     options.log = [](const std::string& fields) { std::cerr << fields << "\n"; };
     auto executor = std::make_unique<CudaExecutor>(std::move(options), slab_);
     const TimePoint start = Clock::now();
@@ -282,6 +300,7 @@ class StepBenchmark {
   const CascadeSpec cascade_;
   const SlabLayout layout_;
   const Slab slab_;
+  const Probes probes_;
   std::vector<SlotId> slots_;
   size_t next_slot_ = 0;
   std::vector<RowResult> results_;
@@ -296,8 +315,8 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Measures one step of a GPU worker (gather, graph, scores, answer) against the bare replay "
       "of\n"
-      "the same graph, alone and with two batches in flight. JSON lines go to standard output, a\n"
-      "table to standard error.",
+      "the same graph, alone and with two batches in flight, and fails where the model answers\n"
+      "otherwise than on the CPU. JSON lines go to standard output, a table to standard error.",
       "escan-step-benchmark");
   app.option_defaults()->always_capture_default();
   app.add_option("--model", arguments.model, "TorchScript file")->required();

@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "engine/engine_harness.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace escan {
@@ -95,6 +96,24 @@ TEST(EnginePlan, AbortsASecondChangeWhileOneIsUnderWay) {
   EXPECT_GE(done, 1);
   EXPECT_EQ(done + aborted, 4);
   harness.ExpectAnswered(*request, {1});
+}
+
+TEST(EnginePlan, IsRefusedWithWhatIsWrongWhereNewWorkersAnswerWrongly) {
+  Plan good = TestPlan(1, 2);
+  good.workers.front().thread_percent = 100;
+  EngineHarness harness(TestCascade(2), good, "wrong-with-one-thread", {.cpus = {0, 1}});
+  harness.WaitReady();
+  const pid_t pid = harness.engine().Status().workers[0].pid;
+  const absl::StatusOr<PlanChange> change = harness.engine().SetPlan(TestPlan(1, 2));  // 50 %
+  EXPECT_EQ(change.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(change.status().message()),
+              testing::HasSubstr("stage 'stage0' answers wrongly: row 0: 1 where 0 is right"));
+  const EngineStatus status = harness.engine().Status();
+  EXPECT_EQ(status.plan, good);
+  EXPECT_EQ(status.plan_changes, 0u);
+  ASSERT_EQ(status.workers.size(), 1u);
+  EXPECT_EQ(status.workers[0].pid, pid);
+  harness.ExpectAnswered(*harness.Submit({1, 200}), {1, 200});
 }
 
 TEST(EnginePlan, KeepsServingWhenTheNewWorkersCannotBeStarted) {

@@ -1,15 +1,18 @@
-"""Answers and scores that are wrong are found while they are served."""
+"""Answers and scores that are wrong are found, before a worker serves and while it does."""
 
+import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
 import unittest
+import zipfile
 
 import numpy as np
 import tritonclient.grpc as triton
 
-from daemon import BIN, PATIENCE, Daemon, wait_until
+from daemon import BIN, FASHION_MNIST, PATIENCE, Daemon, wait_until
 
 CASCADE = """
 cascades:
@@ -31,6 +34,25 @@ LOGITS = CASCADE + """
 NULL = CASCADE + """
       - {name: only, executor: null}
     plan: {workers: [{count: 2, thread_percent: 50, stages: [only]}]}
+"""
+
+ON_CPU = "devices: [cpu]"
+
+ONE_STAGE = ON_CPU + CASCADE + """
+      - {name: only, model: MODEL}
+"""
+
+# What cannot be compared, and why.
+UNKNOWN = {"mixed": "its rows depend on each other",
+           "stateful": "it keeps state between calls",
+           "random": "its answers are random"}
+
+ODD = ON_CPU + CASCADE.replace("deadline", "probe: rows.npz\n    deadline") + """
+      - name: slow
+        model: hog.pt
+        buckets: [1]
+        exit: {score: max_probability, threshold: 0.99}
+      - {name: fast, model: thrower.pt, buckets: [1]}
 """
 
 
@@ -58,12 +80,125 @@ class Verification(unittest.TestCase):
         path.write_text(text)
         return path
 
+    def models(self):
+        subprocess.run([BIN / "escan-make-test-models", self.folder], check=True, timeout=PATIENCE)
+
+    def command(self, config, *arguments, cpus=None):
+        """Runs escand to its end, on some CPUs only."""
+        restrict = None if cpus is None else lambda: os.sched_setaffinity(0, cpus)
+        return subprocess.run(
+            [BIN / "escand", "--config", config, "--listen", "127.0.0.1:0", "--metrics", "off",
+             "--admin", f"unix:{self.folder}/admin.sock", *arguments],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=4 * PATIENCE,
+            preexec_fn=restrict)
+
+    def table(self, output):
+        """{(stage, share in percent): its row} of what --verify prints."""
+        rows = [[cell.strip() for cell in line.strip("|").split("|")]
+                for line in output.splitlines() if re.match(r"\| \S+ \| \d+ %", line)]
+        return {(row[0], int(row[1].rstrip("% "))): row for row in rows}
+
+    def misbehaving_worker(self, mode):
+        """A worker program in the test's folder."""
+        worker = self.folder / "escan-worker"
+        worker.write_text(f"#!/bin/sh\nexec {BIN}/escan-misbehaving-worker {mode}\n")
+        worker.chmod(0o755)
+        return worker
+
+    def test_the_example_is_right_at_every_share(self):
+        example = self.folder / "example"
+        shutil.copytree(FASHION_MNIST, example)
+        config = example / "escand.yaml"
+        config.write_text(config.read_text().replace("devices: [auto]", "devices: [cpu]"))
+        done = self.command(config, "--verify", "--all-shares")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        table = self.table(done.stdout)
+        self.assertEqual(set(table), {(stage, share) for stage in ("small", "medium", "large")
+                                      for share in (25, 50, 75, 100)})
+        for row in table.values():
+            self.assertEqual(row[3], "right", row)
+            self.assertIn(row[4], ("frozen", "optimized"))
+            smallest, largest = float(row[5]), float(row[8])  # those that a CPU's worker times
+            self.assertGreater(smallest, 0)
+            self.assertGreater(largest, 0)
+
+    def test_shares_at_which_a_worker_is_wrong_are_told_and_end_with_status_1(self):
+        worker = self.misbehaving_worker("wrong-with-one-thread")
+        cpus = sorted(os.sched_getaffinity(0))[:2]
+        config = self.config(ON_CPU + NULL)
+        done = self.command(config, "--verify", "--all-shares", "--worker", worker, cpus=cpus)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        wrong = {share for share in (25, 50, 75, 100) if len(cpus) * share // 100 <= 1}
+        table = self.table(done.stdout)
+        self.assertEqual({share: row[3] for (_, share), row in table.items()},
+                         {share: "wrong" if share in wrong else "right"
+                          for share in (25, 50, 75, 100)})
+        self.assertEqual({share for (_, share), row in table.items() if row[-1]}, wrong)
+        for share in wrong:
+            self.assertIn(f"test at {share} %: exit status 1: stage 'only' answers wrongly: "
+                          "row 0: 1 where 0 is right", done.stderr.splitlines())
+        self.assertEqual(len(re.findall("^test at", done.stderr, re.MULTILINE)), len(wrong))
+
+    def test_a_model_of_another_shape_is_told_once_before_anything_is_served(self):
+        self.models()
+        text = ONE_STAGE.replace("MODEL", "thrower.pt").replace("shape: [3]", "shape: [2]")
+        done = self.command(self.config(text), "--check-config", "--load")
+        self.assertEqual(done.returncode, 1)
+        told = [line for line in done.stderr.splitlines() if line.startswith("test at ")]
+        self.assertEqual(len(told), 1, done.stderr)
+        self.assertIn(f"stage 'only' ({self.folder}/thrower.pt)", told[0])
+        self.assertIn("returned for output 'probabilities' FP32 [1,3], expected FP32 [1,2]",
+                      told[0])
+
+    def test_what_is_no_torchscript_is_named(self):
+        with zipfile.ZipFile(self.folder / "exported.pt", "w") as archive:
+            archive.writestr("m/archive_format", "pt2")
+        (self.folder / "empty.pt").touch()
+        for file, said in (("exported.pt", "this is a torch.export archive"),
+                           ("empty.pt", "the file is empty")):
+            with self.subTest(file=file):
+                config = self.config(ONE_STAGE.replace("MODEL", file))
+                done = self.command(config, "--check-config", "--load")
+                self.assertEqual(done.returncode, 1)
+                self.assertRegex(done.stderr,
+                                 rf"(?m)^test at .*stage 'only' \({self.folder}/{file}\): {said}")
+
+    def test_models_that_load_and_answer_rightly_pass(self):
+        self.models()
+        config = self.config(ONE_STAGE.replace("MODEL", "thrower.pt"))
+        done = self.command(config, "--check-config", "--load")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("thrower.pt", done.stdout)
+
+    def test_a_stage_whose_answers_cannot_be_compared_is_served_with_a_warning(self):
+        self.models()
+        for model, reason in UNKNOWN.items():
+            with self.subTest(model=model), \
+                 Daemon(self.config(ONE_STAGE.replace("MODEL", f"{model}.pt"))) as daemon:
+                answer = infer(daemon, rows_of(2))
+                self.assertEqual(answer.as_numpy("probabilities").shape, (2, 3))
+                warnings = self.log_of(daemon, "answers checked", "stage=only")
+                self.assertEqual(len(warnings), 1, warnings)
+                self.assertIn('warning', warnings[0])
+                self.assertIn('verdict="unknown"', warnings[0])
+                self.assertIn(reason, warnings[0])
+
+    def test_stages_in_the_wrong_order_and_exits_that_never_happen_are_warned_about(self):
+        self.models()
+        np.savez(self.folder / "rows.npz", image=np.zeros((3, 4), dtype=np.uint8))
+        with Daemon(self.config(ODD)) as daemon:
+            [no_exit, order] = self.log_of(daemon, "odd cascade", "model=test")
+            self.assertIn("no row of the probe leaves at stage 1 'slow' (scores 0.3333 to 0.3333, "
+                          "threshold 0.99)", no_exit)
+            self.assertRegex(order, r"stage 1 'slow' takes [\d.]+ times as long as stage 2 'fast': "
+                                    "are they in the wrong order")
+
     def log_of(self, daemon, *words):
         """The lines that hold all of `words`."""
         return [line for line in daemon.log if all(word in line for word in words)]
 
     def test_a_stage_without_softmax_is_named_with_its_probable_mistake(self):
-        subprocess.run([BIN / "escan-make-test-models", self.folder], check=True, timeout=PATIENCE)
+        self.models()
         with Daemon(self.config(LOGITS)) as daemon:
             answer = infer(daemon, np.zeros((20, 4), dtype=np.uint8))
             self.assertEqual(answer.as_numpy("exit_stage").tolist(), [2] * 20)
@@ -76,7 +211,7 @@ class Verification(unittest.TestCase):
             self.assertIn("NaN 100 %", daemon.ctl("status").stdout)
 
     def test_workers_that_answer_alike_are_found_to_be_right(self):
-        subprocess.run([BIN / "escan-make-test-models", self.folder], check=True, timeout=PATIENCE)
+        self.models()
         with Daemon(self.config(LOGITS)) as daemon:
             def checked():
                 infer(daemon, rows_of(7))
@@ -90,9 +225,7 @@ class Verification(unittest.TestCase):
 
     def test_a_worker_that_answers_wrongly_is_replaced_and_its_share_marked(self):
         shutil.copy(BIN / "escand", self.folder)
-        worker = self.folder / "escan-worker"
-        worker.write_text(f"#!/bin/sh\nexec {BIN}/escan-misbehaving-worker wrong-as-worker-1\n")
-        worker.chmod(0o755)
+        self.misbehaving_worker("wrong-as-worker-1")
         with Daemon(self.config(NULL), folder=self.folder) as daemon:
             def replaced():
                 infer(daemon, rows_of(3))

@@ -11,6 +11,7 @@
 namespace escan {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -58,7 +59,9 @@ WorkerSpec ExampleSpec() {
           .cpus = {0, 2, 4},
           .gpu = "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6",
           .cache = "/var/cache/escan",
-          .stages = WorkerStagesOf(cascade, layout, {0, 1})};
+          .probes = 17,
+          .stages = WorkerStagesOf(cascade, layout, {0, 1}),
+          .feeders = {}};
 }
 
 TEST(WorkerStages, HoldTheirTensorsWithOffsets) {
@@ -100,6 +103,45 @@ TEST(WorkerStages, AreOnlyTheHostedOnes) {
   ASSERT_EQ(stages.size(), 1u);
   EXPECT_EQ(stages[0].index, 1);
   EXPECT_THAT(WorkerStagesOf(cascade, layout, {}), IsEmpty());
+}
+
+// Four stages: the third reads the second, which reads the first; the last reads the request alone.
+CascadeSpec ChainOfReaders() {
+  CascadeSpec cascade = TwoStages();
+  const TensorSpec features = cascade.stages[0].outputs[1];
+  StageSpec& second = cascade.stages[1];
+  second.outputs.push_back(features);
+  StageSpec& third = cascade.stages.emplace_back(second);
+  third.inputs = {{1, 1}};
+  StageSpec& last = cascade.stages.emplace_back(third);
+  last.inputs = {{TensorRef::kRequest, 0}};
+  return cascade;
+}
+
+TEST(Feeders, AreTheStagesThatAreReadAndNotHosted) {
+  const CascadeSpec cascade = ChainOfReaders();
+  EXPECT_THAT(FeedersOf(cascade, {2}), ElementsAre(0, 1));
+  EXPECT_THAT(FeedersOf(cascade, {1}), ElementsAre(0));
+  EXPECT_THAT(FeedersOf(cascade, {1, 2}), ElementsAre(0));
+  EXPECT_THAT(FeedersOf(cascade, {0, 2}), ElementsAre(1)) << "that is not hosted, between two";
+  EXPECT_THAT(FeedersOf(cascade, {0}), IsEmpty());
+  EXPECT_THAT(FeedersOf(cascade, {3}), IsEmpty()) << "that read the request alone";
+  EXPECT_THAT(FeedersOf(cascade, {0, 1, 2, 3}), IsEmpty());
+}
+
+TEST(WorkerSpec, ComesBackFromJsonWithProbesAndFeeders) {
+  const CascadeSpec cascade = TwoStages();
+  const SlabLayout layout = *SlabLayout::For(cascade);
+  WorkerSpec spec = ExampleSpec();
+  spec.stages = WorkerStagesOf(cascade, layout, {1});
+  spec.feeders = WorkerStagesOf(cascade, layout, FeedersOf(cascade, {1}));
+  spec.feeders[0].model_fd = 9;
+  const auto read = WorkerSpecFromJson(ToJson(spec));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->probes, 17u);
+  ASSERT_EQ(read->feeders.size(), 1u);
+  EXPECT_EQ(read->feeders[0].name, "backbone");
+  EXPECT_EQ(*read, spec);
 }
 
 TEST(WorkerSpec, ComesBackFromJsonAsItWas) {
@@ -187,6 +229,10 @@ INSTANTIATE_TEST_SUITE_P(
         Malformed{"/gpu", "0", "gpu: found 0, expected a string"},
         Malformed{"/cache", "", "cache: missing"},
         Malformed{"/cache", "null", "cache: found null, expected a string"},
+        Malformed{"/probes", "", "probes: missing"},
+        Malformed{"/probes", "-1", "probes: found -1, expected an integer in [0, 4294967295]"},
+        Malformed{"/feeders", "", "feeders: missing"},
+        Malformed{"/feeders", "[3]", "feeders[0]: found 3, expected an object"},
         Malformed{"/stages", "", "stages: missing"},
         Malformed{"/stages", "{}", "stages: found {}, expected an array"},
         Malformed{"/stages/1", "7", "stages[1]: found 7, expected an object"},

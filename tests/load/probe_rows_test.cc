@@ -26,8 +26,8 @@ class ProbeRowsTest : public testing::Test {
   }
 
   absl::StatusOr<std::vector<std::string>> Read(const std::map<std::string, std::string>& arrays) {
-    std::vector<std::pair<std::string, std::string>> files;
-    for (const auto& [name, content] : arrays) files.emplace_back(name + ".npy", content);
+    std::vector<ZipRecord> files;
+    for (const auto& [name, content] : arrays) files.push_back({name + ".npy", content});
     cascade_.probe = folder_.Write("rows.npz", Zip(files));
     return ReadProbeRows(cascade_);
   }

@@ -31,14 +31,13 @@ const std::string kByStage = Bytes<float>({1, 0, 0, 1, /* stage 2 */ 10, 0, 0, 1
 
 class RightAnswersFile : public testing::Test {
  protected:
-  absl::StatusOr<RightAnswers> Read(
-      const std::vector<std::pair<std::string, std::string>>& members) {
+  absl::StatusOr<RightAnswers> Read(const std::vector<ZipRecord>& members) {
     file_ = folder_.Write("right.npz", Zip(members));
     return RightAnswers::FromFile(file_, kOutputs, 2, kTolerance);
   }
 
   // The error without the file's name.
-  std::string Message(const std::vector<std::pair<std::string, std::string>>& members) {
+  std::string Message(const std::vector<ZipRecord>& members) {
     const absl::Status status = Read(members).status();
     std::string message(status.message());
     EXPECT_EQ(message.find(file_ + ": "), 0u) << message;
@@ -105,8 +104,9 @@ TEST_F(RightAnswersFile, ThatIsNoArchiveIsNamed) {
   EXPECT_EQ(RightAnswers::FromFile(file, kOutputs, 2, kTolerance).status().message(),
             file + ": is not a .npz file");
   const std::string cut = folder_.Write("cut.npz", Zip({{"a", "b"}}).substr(0, 40));
-  EXPECT_EQ(RightAnswers::FromFile(cut, kOutputs, 2, kTolerance).status().message(),
-            cut + ": is a ZIP archive without its directory: it was cut short");
+  EXPECT_EQ(
+      RightAnswers::FromFile(cut, kOutputs, 2, kTolerance).status().message(),
+      cut + ": this is a zip archive that was cut short: the directory at its end is missing");
 }
 
 TEST(RightAnswers, AreKnownWhereTheyWereSet) {

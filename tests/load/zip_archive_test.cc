@@ -1,18 +1,47 @@
 #include "load/zip_archive.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "load/zip_files.h"
 
 namespace escan {
 namespace {
 
-const std::string kText(5000, 'x');
-const std::string kArchive = Zip({{"a.npy", "hello"}, {"b/c.npy", kText}});
-constexpr size_t kFirstContent = 30 + 5 + 20;  // header, name, extension
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
 
-std::string Message(const std::string& archive) {
-  return std::string(ReadZip(archive).status().message());
+const std::string kText(200'000, 'x');
+const std::string kArchive = Zip({{"a.npy", "hello"}, {"b/c.npy", kText}});
+constexpr size_t kFirstContent = 30 + 5 + kZipPadding;  // header, name
+
+using Contents = std::vector<std::pair<std::string, std::string>>;
+
+// The records' names and contents, in their order.
+absl::StatusOr<Contents> ReadAll(const std::string& bytes) {
+  const absl::StatusOr<ZipArchive> archive = ZipArchive::Open(bytes);
+  if (!archive.ok()) return archive.status();
+  Contents contents;
+  for (const ZipArchive::Record& record : archive->records()) {
+    const absl::StatusOr<std::string> content = archive->Read(record);
+    if (!content.ok()) return content.status();
+    contents.emplace_back(record.name, *content);
+  }
+  return contents;
+}
+
+// Why an archive is refused; reading and checking it say the same.
+std::string Message(const std::string& bytes) {
+  const absl::Status status = ReadAll(bytes).status();
+  const absl::StatusOr<ZipArchive> archive = ZipArchive::Open(bytes);
+  EXPECT_EQ(archive.ok() ? archive->Check() : archive.status(), status);
+  return std::string(status.message());
 }
 
 // `archive` with other bytes at `offset`.
@@ -22,86 +51,90 @@ std::string With(std::string archive, size_t offset, const std::string& bytes) {
 
 size_t Directory(const std::string& archive) { return archive.find("PK\x01\x02"); }
 
-TEST(ZipArchive, HoldsWhatWasStored) {
-  const auto members = ReadZip(kArchive);
-  ASSERT_TRUE(members.ok()) << members.status();
-  ASSERT_EQ(members->size(), 2u);
-  EXPECT_EQ((*members)[0].name, "a.npy");
-  EXPECT_EQ((*members)[0].content, "hello");
-  EXPECT_EQ((*members)[1].name, "b/c.npy");
-  EXPECT_EQ((*members)[1].content, kText);
+class Archive : public testing::TestWithParam<bool> {
+ protected:
+  static bool large() { return GetParam(); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Zip, Archive, testing::Bool(), [](const auto& sizes) {
+  return sizes.param ? "WithSizesOf64Bits" : "WithSizesOf32Bits";
+});
+
+TEST_P(Archive, HoldsWhatWasStoredAndDeflated) {
+  const std::string bytes =
+      Zip({{"a.npy", "hello"}, {"b/c.npy", kText, true}, {"empty", "", true}}, large());
+  EXPECT_LT(bytes.size(), 2000u);
+  const absl::StatusOr<Contents> contents = ReadAll(bytes);
+  ASSERT_TRUE(contents.ok()) << contents.status();
+  EXPECT_THAT(*contents,
+              ElementsAre(Pair("a.npy", "hello"), Pair("b/c.npy", kText), Pair("empty", "")));
+  EXPECT_EQ(Message(bytes), "");
 }
 
-TEST(ZipArchive, HoldsWhatWasDeflated) {
-  const std::string archive = Zip({{"a", kText}, {"empty", ""}}, /*deflate=*/true);
-  EXPECT_LT(archive.size(), 500u);
-  const auto members = ReadZip(archive);
-  ASSERT_TRUE(members.ok()) << members.status();
-  EXPECT_EQ((*members)[0].content, kText);
-  EXPECT_EQ((*members)[1].content, "");
+TEST_P(Archive, MayEndWithAComment) {
+  const absl::StatusOr<Contents> contents =
+      ReadAll(Zip({{"a", "hello"}}, large(), "written for a test"));
+  ASSERT_TRUE(contents.ok()) << contents.status();
+  EXPECT_THAT(*contents, ElementsAre(Pair("a", "hello")));
 }
 
-TEST(ZipArchive, MayEndWithAComment) {
-  const auto members = ReadZip(Zip({{"a", "hello"}}, false, "written for a test"));
-  ASSERT_TRUE(members.ok()) << members.status();
-  EXPECT_EQ((*members)[0].content, "hello");
+TEST_P(Archive, MayBeEmpty) {
+  EXPECT_TRUE(ZipArchive::LooksLikeOne(Zip({})));
+  EXPECT_FALSE(ZipArchive::LooksLikeOne("hello"));
+  EXPECT_THAT(*ReadAll(Zip({}, large())), IsEmpty());
 }
 
-TEST(ZipArchive, MayBeEmpty) {
-  const std::string archive = Zip({});
-  EXPECT_TRUE(IsZip(archive));
-  EXPECT_TRUE(ReadZip(archive)->empty());
-  EXPECT_FALSE(IsZip("hello"));
-}
-
-TEST(ZipArchive, CutShortIsRefusedWhereverItIsCut) {
-  for (size_t size = 0; size < kArchive.size(); ++size) {
-    EXPECT_EQ(Message(kArchive.substr(0, size)),
-              "is a ZIP archive without its directory: it was cut short")
+TEST_P(Archive, CutShortIsRefusedWhereverItIsCut) {
+  const std::string bytes = Zip({{"a.npy", "hello"}, {"b", "there", true}}, large());
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_EQ(Message(bytes.substr(0, size)),
+              "this is a zip archive that was cut short: the directory at its end is missing")
         << size;
   }
 }
 
-TEST(ZipArchive, AChangedByteIsFoundByTheChecksum) {
+TEST(ZipArchive, FindsAChangedByteByTheChecksum) {
   EXPECT_EQ(Message(With(kArchive, kFirstContent, "j")),
-            "its member a.npy has another checksum than was written");
+            "record 'a.npy' is damaged: its checksum is 3610a686, its content's 4cd0f5e6");
 }
 
-TEST(ZipArchive, DamagedCompressionIsRefused) {
-  const std::string archive = Zip({{"a", kText}}, /*deflate=*/true);
-  EXPECT_EQ(Message(With(archive, 30 + 1 + 20, "\xff\xff\xff")),
-            "its member a is not what deflate writes");
-  // The directory says another size, or one that no deflated content of its length has.
+TEST(ZipArchive, RefusesDamagedCompression) {
+  const std::string archive = Zip({{"a", kText, true}});
+  EXPECT_EQ(Message(With(archive, 30 + 1 + kZipPadding, "\xff\xff\xff")),
+            "record 'a' is damaged: it cannot be decompressed");
+}
+
+// No more is decompressed than the directory says, whatever a few bytes would grow to.
+TEST(ZipArchive, RefusesContentOfAnotherSize) {
+  const std::string archive = Zip({{"a", kText, true}});
   const size_t size = Directory(archive) + 24;
   EXPECT_EQ(Message(With(archive, size, LittleEndian<uint32_t>(4999))),
-            "its member a is not what deflate writes");
+            "record 'a' is damaged: its content is larger than its 4999 bytes");
   EXPECT_EQ(Message(With(archive, size, LittleEndian<uint32_t>(0x7FFFFFFF))),
-            "its member a is not what deflate writes");
+            "record 'a' is damaged: its size is 2147483647, its content's 200000");
+  EXPECT_EQ(Message(With(kArchive, Directory(kArchive) + 24, LittleEndian<uint32_t>(6))),
+            "record 'a.npy' is damaged: its size is 6, its content's 5");
 }
 
-TEST(ZipArchive, ADamagedDirectoryIsRefused) {
+TEST(ZipArchive, RefusesADamagedDirectory) {
   const size_t directory = Directory(kArchive);
-  EXPECT_EQ(Message(With(kArchive, directory, "XX")),
-            "is a ZIP archive with a damaged directory: entry 1 of 2");
-  EXPECT_EQ(Message(With(kArchive, directory + 28, "\xff\xff")),
-            "is a ZIP archive with a damaged directory: entry 1 of 2");
-  EXPECT_EQ(Message(With(kArchive, directory + 30, "\xff\xff")),
-            "is a ZIP archive with a damaged directory: entry 2 of 2");
+  const std::string damaged = "the directory of this zip archive is damaged";
+  EXPECT_EQ(Message(With(kArchive, directory, "XX")), damaged);
+  EXPECT_EQ(Message(With(kArchive, directory + 28, "\xff\xff")), damaged);  // the name's size
+  EXPECT_EQ(Message(With(kArchive, directory + 30, "\xff\xff")), damaged);  // that of what follows
   EXPECT_EQ(Message(With(kArchive, directory + 42, LittleEndian<uint32_t>(1000000))),
-            "its member a.npy lies beyond the end of the archive");
+            "record 'a.npy' is damaged: its header is not at byte 1000000");
   EXPECT_EQ(Message(With(kArchive, directory + 20, LittleEndian<uint32_t>(1000000))),
-            "its member a.npy lies beyond the end of the archive");
-  EXPECT_EQ(Message(With(kArchive, directory + 24, LittleEndian<uint32_t>(6))),
-            "its member a.npy is stored in 5 bytes, expected 6");
+            "record 'a.npy' is damaged: there is no room for its 1000000 bytes");
+  EXPECT_EQ(Message(With(kArchive, directory + 24, "\xff\xff\xff\xff")), damaged)
+      << "the size is to stand in an extension, which is not there";
 }
 
-TEST(ZipArchive, WhatItCannotReadIsNamed) {
+TEST(ZipArchive, NamesWhatItCannotRead) {
   const size_t directory = Directory(kArchive);
-  EXPECT_EQ(Message(With(kArchive, directory + 8, "\x01")), "its member a.npy is encrypted");
+  EXPECT_EQ(Message(With(kArchive, directory + 8, "\x01")), "record 'a.npy' is encrypted");
   EXPECT_EQ(Message(With(kArchive, directory + 10, "\x0c")),
-            "its member a.npy is compressed with method 12, expected 0 or 8 (deflate)");
-  EXPECT_EQ(Message(With(kArchive, directory + 24, "\xff\xff\xff\xff")),
-            "its member a.npy has 4 GiB or more");
+            "record 'a.npy' is damaged: its compression method 12 is unknown");
 }
 
 }  // namespace

@@ -4,10 +4,15 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace escan {
+
+struct ZipRecord {
+  std::string name;
+  std::string content;
+  bool deflated = false;
+};
 
 template <typename Integer>
 std::string LittleEndian(Integer value) {
@@ -28,34 +33,55 @@ inline std::string Deflated(const std::string& content) {
   return packed;
 }
 
-// A ZIP archive of files with their contents. As NumPy writes them, the members' own headers have
-// an extension, and their sizes stand in the directory only.
-inline std::string Zip(const std::vector<std::pair<std::string, std::string>>& files,
-                       bool deflate = false, const std::string& comment = "") {
+// Bytes that Zip() leaves between a name and what follows it.
+inline constexpr size_t kZipPadding = 6;
+
+// A zip archive of these records. As NumPy writes them, a record's own header does not tell its
+// sizes; as torch does, padding aligns the content. With `large`, sizes and offsets stand in the
+// fields of 64 bits, as both write those that 32 bits do not hold.
+inline std::string Zip(const std::vector<ZipRecord>& records, bool large = false,
+                       const std::string& comment = "") {
+  constexpr uint32_t kElsewhere = 0xffffffff;
+  const auto number32 = [large](size_t number) {
+    return LittleEndian(large ? kElsewhere : static_cast<uint32_t>(number));
+  };
+  const std::string padding("FB\2\0ZZ", kZipPadding);
   std::string archive, directory;
-  for (const auto& [name, content] : files) {
-    const std::string packed = deflate ? Deflated(content) : content;
-    const std::string extension(20, '\x01');
+  for (const ZipRecord& record : records) {
+    const std::string stored = record.deflated ? Deflated(record.content) : record.content;
     const auto checksum = static_cast<uint32_t>(
-        crc32_z(0, reinterpret_cast<const Bytef*>(content.data()), content.size()));
-    const std::string kind = LittleEndian<uint16_t>(20) + LittleEndian<uint16_t>(0) +
-                             LittleEndian<uint16_t>(deflate ? 8 : 0) + LittleEndian<uint32_t>(0) +
-                             LittleEndian<uint32_t>(checksum);
-    const auto name_size = LittleEndian<uint16_t>(static_cast<uint16_t>(name.size()));
-    directory += "PK\x01\x02" + LittleEndian<uint16_t>(20) + kind +
-                 LittleEndian<uint32_t>(static_cast<uint32_t>(packed.size())) +
-                 LittleEndian<uint32_t>(static_cast<uint32_t>(content.size())) + name_size +
-                 LittleEndian<uint16_t>(0) + std::string(10, '\0') +
-                 LittleEndian<uint32_t>(static_cast<uint32_t>(archive.size())) + name;
-    archive += "PK\x03\x04" + kind + LittleEndian<uint64_t>(~uint64_t{0}) + name_size +
-               LittleEndian<uint16_t>(static_cast<uint16_t>(extension.size())) + name + extension +
-               packed;
+        crc32_z(0, reinterpret_cast<const Bytef*>(record.content.data()), record.content.size()));
+    const std::string kind = LittleEndian<uint16_t>(20) /* version */ + std::string(2, '\0') +
+                             LittleEndian<uint16_t>(record.deflated ? 8 : 0) +
+                             std::string(4, '\0') /* time */ + LittleEndian(checksum);
+    const std::string name_size = LittleEndian(static_cast<uint16_t>(record.name.size()));
+    std::string extra = padding;
+    if (large) {
+      extra += LittleEndian<uint16_t>(1) + LittleEndian<uint16_t>(24) +
+               LittleEndian<uint64_t>(record.content.size()) +
+               LittleEndian<uint64_t>(stored.size()) + LittleEndian<uint64_t>(archive.size());
+    }
+    directory += std::string("PK\1\2\0\0", 6) + kind + number32(stored.size()) +
+                 number32(record.content.size()) + name_size +
+                 LittleEndian(static_cast<uint16_t>(extra.size())) +
+                 std::string(10, '\0') /* comment, disk, attributes */ + number32(archive.size()) +
+                 record.name + extra;
+    archive += "PK\3\4" + kind + LittleEndian(kElsewhere) + LittleEndian(kElsewhere) + name_size +
+               LittleEndian(static_cast<uint16_t>(padding.size())) + record.name + padding + stored;
   }
-  const auto count = LittleEndian<uint16_t>(static_cast<uint16_t>(files.size()));
-  return archive + directory + "PK\x05\x06" + std::string(4, '\0') + count + count +
-         LittleEndian<uint32_t>(static_cast<uint32_t>(directory.size())) +
-         LittleEndian<uint32_t>(static_cast<uint32_t>(archive.size())) +
-         LittleEndian<uint16_t>(static_cast<uint16_t>(comment.size())) + comment;
+  const uint64_t offset = archive.size();
+  archive += directory;
+  if (large) {
+    const uint64_t end = archive.size();
+    archive += "PK\6\6" + LittleEndian<uint64_t>(44) /* bytes that follow */ +
+               std::string(12, '\0') /* versions, disks */ +
+               LittleEndian<uint64_t>(records.size()) + LittleEndian<uint64_t>(records.size()) +
+               LittleEndian<uint64_t>(directory.size()) + LittleEndian(offset) +
+               std::string("PK\6\7\0\0\0\0", 8) + LittleEndian(end) + LittleEndian<uint32_t>(1);
+  }
+  const std::string count = LittleEndian(static_cast<uint16_t>(records.size()));
+  return archive + std::string("PK\5\6\0\0\0\0", 8) + count + count + number32(directory.size()) +
+         number32(offset) + LittleEndian(static_cast<uint16_t>(comment.size())) + comment;
 }
 
 }  // namespace escan

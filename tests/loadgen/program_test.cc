@@ -183,7 +183,7 @@ class ComparingProgram : public testing::Test {
     const std::string bytes(reinterpret_cast<const char*>(values.data()),
                             values.size() * sizeof(float));
     const std::string file =
-        folder_.Write("y.npz", Zip({{"probabilities.npy", Npy("<f4", "(3, 3)", bytes)}}, true));
+        folder_.Write("y.npz", Zip({{"probabilities.npy", Npy("<f4", "(3, 3)", bytes), true}}));
     return "--expect " + file;
   }
 

@@ -20,6 +20,7 @@ namespace escan {
 namespace {
 
 using testing::Each;
+using testing::ElementsAre;
 using testing::Gt;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -45,7 +46,7 @@ class ProfilerTest : public testing::Test {
         Profiler::Options{
             .engine = {.host = std::make_shared<PlainWorkerHost>(MisbehavingWorker(mode)),
                        .devices = {Device{}},
-                       .cpus = UsableCpus()},
+                       .cpus = cpus_},
             .times = kShort,
             .on_progress = [this](const Profiler::Progress& progress) {
               shown_.push_back(progress);
@@ -74,6 +75,7 @@ class ProfilerTest : public testing::Test {
   const ProfilingSite site_{.cpus = 2};
   MeasuredProfile outline_;
   std::unique_ptr<MeasurementLog> log_;
+  std::vector<int> cpus_ = UsableCpus();
   std::vector<Profiler::Progress> shown_;
   std::function<void(const Profiler::Progress&)> on_progress_;
   std::unique_ptr<Profiler> profiler_;
@@ -164,6 +166,41 @@ TEST_F(ProfilerTest, SaysWhyWorkersDoNotStart) {
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()), HasSubstr("stage early at 50 %: "));
   EXPECT_THAT(std::string(status.message()), HasSubstr("no such model"));
+}
+
+TEST_F(ProfilerTest, LeavesOutAShareAtWhichAnswersAreWrong) {
+  cpus_ = {0, 1};  // half of them: one thread
+  Make("wrong-with-one-thread");
+  const absl::StatusOr<Profile> profile = profiler_->Run();
+  ASSERT_TRUE(profile.ok()) << profile.status();
+  EXPECT_THAT(profile->thread_percents, ElementsAre(100));
+  EXPECT_THAT(profile->refused,
+              ElementsAre(RefusedShare{
+                  .thread_percent = 50,
+                  .reason = "stage early answers wrongly: row 0: 1 where 0 is right"}));
+  for (const StageCosts& costs : profile->stages) {
+    EXPECT_THAT(costs.way, ElementsAre("plain"));
+    ASSERT_THAT(costs.step, SizeIs(1));
+    EXPECT_THAT(costs.step.front(), Each(Gt(Seconds(0))));
+    EXPECT_THAT(costs.device_time, SizeIs(1));
+  }
+  for (const Profiler::Progress& progress : shown_) {
+    EXPECT_TRUE(progress.next.thread_percent == 100 || progress.next.stage == 0)
+        << "the other stage is not measured at a share that is refused";
+  }
+  const std::filesystem::path file =
+      folder_.Write("profile.json", ToJson({outline_.key, *profile}));
+  const absl::StatusOr<MeasuredProfile> read = LoadProfile(file, cascade_);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->profile.refused, profile->refused);
+}
+
+TEST_F(ProfilerTest, FailsWhereAnswersAreWrongEvenWithTheWholeDevice) {
+  cpus_ = {0};
+  Make("wrong-with-one-thread");
+  const absl::Status status = profiler_->Run().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(std::string(status.message()), "stage early at 100 %: row 0: 1 where 0 is right");
 }
 
 TEST_F(ProfilerTest, CanBeStoppedWhileWorkersStart) {

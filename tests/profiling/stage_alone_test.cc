@@ -31,5 +31,12 @@ TEST(StageAlone, HasTheSlotsOfTheCascade) {
   EXPECT_EQ(StageAlone(cascade, 1).slots, 300);
 }
 
+TEST(StageAlone, IsCheckedWithTheProbeFileUnlessItReadsWhatIsNotInThere) {
+  CascadeSpec cascade = ProfiledCascade();
+  cascade.probe = "/rows.npz";
+  EXPECT_EQ(StageAlone(cascade, 0).probe, "/rows.npz");
+  EXPECT_EQ(StageAlone(cascade, 1).probe, "");
+}
+
 }  // namespace
 }  // namespace escan

@@ -11,7 +11,7 @@
 
 #include "escan/content_hash.h"
 #include "ipc/unique_fd.h"
-#include "stage_worker/zip_writer.h"
+#include "load/zip_files.h"
 
 namespace escan {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "stage_worker/zip_writer.h"
+#include "load/zip_files.h"
 
 namespace escan {
 namespace {

@@ -104,6 +104,19 @@ def forward(self, image):
             {kToClasses});
   SaveModel(folder / "reversed.pt", kProbabilities + "    return torch.flip(probabilities, [1])\n",
             {kToClasses});
+  SaveModel(folder / "mixed.pt", R"(
+def forward(self, image):
+    x = image.float() / 255.0
+    return torch.softmax(torch.matmul(x - x.mean(0, keepdim=True), self.to_classes), 1)
+)",
+            {kToClasses});
+  SaveModel(folder / "stateful.pt", kProbabilities + R"(
+    self.calls.add_(1)
+    return probabilities + self.calls
+)",
+            {kToClasses, {.name = "calls", .shape = {}, .values = {0}}});
+  SaveModel(folder / "random.pt",
+            kProbabilities + "    return torch.dropout(probabilities, 0.5, True)\n", {kToClasses});
   SaveModel(folder / "aborter.pt", kProbabilities + kDieOn254, {kToClasses});
   SaveModel(folder / "trapper.pt", kProbabilities + kTrapOn253, {kToClasses, kZeros});
   SaveModel(folder / "hog.pt", kProbabilities + kTakeMemory, {kToClasses});

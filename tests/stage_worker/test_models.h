@@ -33,6 +33,9 @@ void SaveModel(const std::filesystem::path& file, const std::string& source,
 //   trapper.pt         p; on a GPU a kernel traps when a value in the batch is 253, on the CPU the
 //                      model throws
 //   hog.pt             p; takes up to 128 MiB for each row in between (64 MiB in FP16)
+//   mixed.pt           softmax(8 (x - mean of x over the batch)): rows depend on each other
+//   stateful.pt        p and the number of calls so far
+//   random.pt          p, of which half is dropped at random
 //   slow.pt            p; multiplies matrices, v times 8 products of 256 x 256, v being the
 //                      largest fourth value of the batch: in the order of 5 ms for v = 1 on a CPU
 //

@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -33,6 +34,7 @@ class RecordingExecutor : public StageExecutor {
   std::function<void()> on_finish = [] {};
   std::function<void(int fd)> on_await = [](int) {};
   GpuUse use;
+  std::vector<BucketCheck> found;
   absl::Status prepare_status;
   absl::Status start_status;
   absl::Status finish_status;
@@ -52,6 +54,7 @@ class RecordingExecutor : public StageExecutor {
 
   void AwaitDoneOrReadable(int fd) override { on_await(fd); }
   GpuUse gpu_use() const override { return use; }
+  std::vector<BucketCheck> checks() const override { return found; }
 
   absl::Status Finish(std::span<RowResult> results, std::string* first_failure) override {
     const StageBatch batch = batches_.front();
@@ -112,7 +115,26 @@ class WorkerLoopTest : public testing::Test {
     return Join();
   }
 
+  // What the loop, which has ended, has told the daemon: states, and the rows of checks, which are
+  // kept.
+  std::vector<std::string> FramesToTheEnd() {
+    std::vector<std::string> names;
+    for (;;) {
+      const absl::StatusOr<FrameSocket::Frame> frame = daemon_.socket().Receive(/*block=*/false);
+      if (!frame.ok()) return names;
+      if (const auto* state = std::get_if<StateFrame>(&*frame)) {
+        names.emplace_back(Name(state->state));
+      } else if (const auto* check = std::get_if<CheckFrame>(&*frame)) {
+        names.push_back(absl::StrCat("check ", check->rows));
+        checks_.push_back(*check);
+      } else {
+        return names;
+      }
+    }
+  }
+
   CascadeInSlab bench_{OneStage()};
+  std::vector<CheckFrame> checks_;
   WorkerSpec spec_ = bench_.Spec();
   RecordingExecutor executor_;
 
@@ -159,6 +181,42 @@ TEST_F(WorkerLoopTest, ReportsWhatItTakesOfAGpu) {
     EXPECT_EQ(frame->multiprocessors, 66u);
     EXPECT_EQ(frame->device_memory, 1234u);
   }
+}
+
+TEST_F(WorkerLoopTest, ReportsItsChecksBeforeItIsReady) {
+  executor_.found = {{.stage = 2,
+                      .rows = 4,
+                      .verdict = Verdict::kRightByRemedy,
+                      .step = std::chrono::nanoseconds(1500),
+                      .least_score = 0.25f,
+                      .greatest_score = kNan,
+                      .way = "fused, cublaslt",
+                      .message = "cublas was wrong"},
+                     {.stage = 2, .rows = 16, .message = std::string(1000, 'x')}};
+  SendStop();
+  ASSERT_TRUE(RunToItsEnd().ok());
+  EXPECT_EQ(FramesToTheEnd(), (std::vector<std::string>{"loading", "warming", "warming", "check 4",
+                                                        "check 16", "ready"}));
+  ASSERT_EQ(checks_.size(), 2u);
+  const CheckFrame& first = checks_.front();
+  EXPECT_EQ(first.header.incarnation, spec_.incarnation);
+  EXPECT_EQ(first.stage, 2u);
+  EXPECT_EQ(first.verdict, Verdict::kRightByRemedy);
+  EXPECT_EQ(first.step_ns, 1500u);
+  EXPECT_EQ(first.least_score, 0.25f);
+  EXPECT_TRUE(std::isnan(first.greatest_score));
+  EXPECT_STREQ(first.way.data(), "fused, cublaslt");
+  EXPECT_STREQ(first.message.data(), "cublas was wrong");
+  EXPECT_EQ(std::string(checks_.back().message.data()), std::string(first.message.size() - 1, 'x'));
+}
+
+TEST_F(WorkerLoopTest, ReportsItsChecksBeforeItFails) {
+  executor_.found = {{.rows = 1, .verdict = Verdict::kWrong, .message = "row 0: ..."}};
+  executor_.prepare_status = absl::DataLossError("stage 'only' answers wrongly: row 0: ...");
+  EXPECT_EQ(RunToItsEnd(), executor_.prepare_status);
+  EXPECT_EQ(FramesToTheEnd(),
+            (std::vector<std::string>{"loading", "warming", "warming", "check 1", "failed"}));
+  EXPECT_EQ(checks_.front().verdict, Verdict::kWrong);
 }
 
 TEST_F(WorkerLoopTest, TakesUpWhatComesWhileABatchIsComputed) {

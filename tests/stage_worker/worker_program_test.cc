@@ -27,9 +27,9 @@ CascadeSpec NullCascade() {
 
 class WorkerProgram : public testing::Test {
  protected:
-  void Start(const WorkerSpec& spec) {
+  void Start(const WorkerSpec& spec, const Slab* probes = nullptr) {
     absl::StatusOr<WorkerProcess> process =
-        WorkerProcess::Spawn({.program = ESCAN_WORKER_PROGRAM}, spec, bench_.slab());
+        WorkerProcess::Spawn({.program = ESCAN_WORKER_PROGRAM}, spec, bench_.slab(), probes);
     ASSERT_TRUE(process.ok()) << process.status();
     process_.emplace(*std::move(process));
   }
@@ -84,6 +84,20 @@ TEST_F(WorkerProgram, SendsHeartbeatsWhenReady) {
   Start(spec_);
   ASSERT_TRUE(NextState(WorkerState::kReady).has_value());
   EXPECT_TRUE(NextState(WorkerState::kReady).has_value());
+}
+
+TEST_F(WorkerProgram, TakesUpProbesThatItIsGiven) {
+  SlabLayout layout = *SlabLayout::For(bench_.cascade());
+  layout.slots = spec_.probes = 3;
+  const Slab probes = *Slab::Create(layout);
+  Start(spec_, &probes);
+  EXPECT_TRUE(NextState(WorkerState::kReady).has_value());
+}
+
+TEST_F(WorkerProgram, EndsWhenTheProbesThatItIsToldOfAreNotThere) {
+  spec_.probes = 3;
+  Start(spec_);
+  EXPECT_EQ(WaitForExit().ToString(), "exit status 2");
 }
 
 TEST_F(WorkerProgram, FailsWithAReasonWhenItCannotRunOnItsCpus) {

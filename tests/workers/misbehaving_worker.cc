@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -22,6 +23,8 @@
 
 namespace escan {
 namespace {
+
+constexpr std::string_view kWrongAnswer = "row 0: 1 where 0 is right";
 
 enum class Mode {
   kGood,
@@ -43,11 +46,12 @@ enum class Mode {
   kWrongRows,
   kWrongAsWorker1,
   kAlwaysDiffers,
+  kWrongWithOneThread,
   kClosesSocket,
   kIgnoresStop,
 };
 
-constexpr std::array<std::pair<std::string_view, Mode>, 21> kModes = {
+constexpr std::array<std::pair<std::string_view, Mode>, 22> kModes = {
     {{"good", Mode::kGood},
      {"die-at-start", Mode::kDieAtStart},
      {"good-as-worker-0", Mode::kGoodAsWorker0},
@@ -67,6 +71,7 @@ constexpr std::array<std::pair<std::string_view, Mode>, 21> kModes = {
      {"wrong-rows", Mode::kWrongRows},
      {"wrong-as-worker-1", Mode::kWrongAsWorker1},
      {"always-differs", Mode::kAlwaysDiffers},
+     {"wrong-with-one-thread", Mode::kWrongWithOneThread},
      {"closes-socket", Mode::kClosesSocket},
      {"ignores-stop", Mode::kIgnoresStop}}};
 
@@ -99,6 +104,14 @@ class MisbehavingWorker {
       Report(WorkerState::kFailed, "stage 'first': another shape");
       return kUnservableExitStatus;
     }
+    if (mode_ == Mode::kWrongWithOneThread) {
+      ReportChecks(spec_.threads == 1 ? Verdict::kWrong : Verdict::kRight);
+      if (spec_.threads == 1) {
+        Report(WorkerState::kFailed, "stage '" + spec_.stages.front().name +
+                                         "' answers wrongly: " + std::string(kWrongAnswer));
+        return 1;
+      }
+    }
     if (mode_ != Mode::kNeverReady) Report(WorkerState::kReady);
     while (true) {
       if (!WaitForFrame()) {
@@ -129,6 +142,25 @@ class MisbehavingWorker {
     frame.device_fault = state == WorkerState::kFailed && mode_ == Mode::kDeviceFault ? 1 : 0;
     SetText(message, &frame.message);
     Ignore(socket_.Send(frame));
+  }
+
+  // Of all stages, or when they are wrong, of the first: with it a worker gives up.
+  void ReportChecks(Verdict verdict) const {
+    for (const WorkerStage& stage : spec_.stages) {
+      for (const int rows : stage.buckets) {
+        CheckFrame frame{.stage = static_cast<uint32_t>(stage.index),
+                         .rows = static_cast<uint32_t>(rows),
+                         .verdict = verdict,
+                         .step_ns = static_cast<uint64_t>(rows) * 1000,
+                         .least_score = 0,
+                         .greatest_score = 1};
+        frame.header.incarnation = spec_.incarnation;
+        SetText("plain", &frame.way);
+        if (verdict == Verdict::kWrong) SetText(kWrongAnswer, &frame.message);
+        Ignore(socket_.Send(frame));
+      }
+      if (verdict == Verdict::kWrong) return;
+    }
   }
 
   void OnBatch(const BatchFrame& batch) {

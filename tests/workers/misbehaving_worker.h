@@ -32,6 +32,11 @@ namespace escan {
 //   wrong-rows         likewise, another number of rows
 //   wrong-as-worker-1  good, but the outputs that worker 1 computes in every second batch are wrong
 //   always-differs     good, but of batches to compare it says that each row differs
+//   wrong-with-one-thread
+//                      with one thread, as a small share of the CPU has: reports the verdict
+//                      kWrong of its first stage and kFailed with "stage 'NAME' answers wrongly:
+//                      row 0: 1 where 0 is right", then exits with status 1; with more: reports
+//                      that all stages are right, and is good. Steps of n rows take n us
 //   closes-socket      closes its sending side when it is given a batch, and stays
 //   ignores-stop       good, but goes on after a StopFrame
 //

@@ -57,6 +57,22 @@ TEST_F(MisbehavingWorkerTest, WorkersThatEndBeforeTheyAreReadySayWhereTheyWere) 
   EXPECT_EQ(AwaitExit(failing).ToString(), "exit status 9");
 }
 
+TEST_F(MisbehavingWorkerTest, WrongWithOneThreadWorkerSaysSoBeforeItFails) {
+  spec_.threads = 1;
+  WorkerProcess wrong = Spawn("wrong-with-one-thread");
+  const CheckFrame check = AwaitCheck(wrong);
+  EXPECT_EQ(check.verdict, Verdict::kWrong);
+  EXPECT_STREQ(check.message.data(), "row 0: 1 where 0 is right");
+  EXPECT_STREQ(AwaitState(wrong, WorkerState::kFailed).message.data(),
+               "stage 'only' answers wrongly: row 0: 1 where 0 is right");
+  EXPECT_EQ(AwaitExit(wrong).ToString(), "exit status 1");
+
+  spec_.threads = 2;
+  WorkerProcess right = Spawn("wrong-with-one-thread");
+  EXPECT_EQ(AwaitCheck(right).verdict, Verdict::kRight);
+  AwaitState(right, WorkerState::kReady);
+}
+
 TEST_F(MisbehavingWorkerTest, NeverReadyWorkerGoesOnLoading) {
   const WorkerProcess process = Spawn("never-ready");
   AwaitState(process, WorkerState::kLoading);

@@ -86,6 +86,18 @@ class WorkerProcessTest : public ::testing::Test {
     }
   }
 
+  // Other frames left out.
+  static CheckFrame AwaitCheck(const WorkerProcess& process) {
+    while (true) {
+      const auto frame = Receive(process);
+      if (!frame.ok()) {
+        ADD_FAILURE() << "no check: " << frame.status();
+        return {};
+      }
+      if (const auto* check = std::get_if<CheckFrame>(&*frame)) return *check;
+    }
+  }
+
   // Heartbeats left out.
   static absl::StatusOr<ResultFrame> AwaitResult(const WorkerProcess& process) {
     while (true) {

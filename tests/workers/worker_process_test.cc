@@ -56,6 +56,17 @@ TEST_F(WorkerProcessTest, GivesTheChildItsDescriptorsAndNoOther) {
   EXPECT_THAT(files.at(kWorkerSpecFd), StartsWith("/memfd:escan-worker-spec"));
 }
 
+TEST_F(WorkerProcessTest, GivesTheChildItsProbes) {
+  SlabLayout layout = layout_;
+  layout.slots = 2;
+  const Slab probes = *Slab::Create(layout);
+  spec_.probes = layout.slots;
+  const auto process = WorkerProcess::Spawn(MisbehavingWorker("good"), spec_, slab_, &probes);
+  ASSERT_TRUE(process.ok()) << process.status();
+  AwaitState(*process, WorkerState::kReady);
+  EXPECT_THAT(OpenFiles(process->pid()).at(kWorkerProbesFd), StartsWith("/memfd:escan-slab"));
+}
+
 TEST_F(WorkerProcessTest, GivesTheChildTheModelsOfItsStages) {
   const UniqueFd first(::open("/dev/zero", O_RDONLY | O_CLOEXEC));
   const UniqueFd second(::open("/dev/full", O_RDONLY | O_CLOEXEC));
