@@ -15,4 +15,8 @@ void OpenStandardDescriptors() {
   }
 }
 
+// Before the initialisers of shared libraries, some of which open descriptors: System V ABI, gABI
+// "Initialization and Termination Functions".
+[[gnu::section(".preinit_array"), gnu::used]] void (*const before_all)() = OpenStandardDescriptors;
+
 }  // namespace escan

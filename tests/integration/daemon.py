@@ -43,14 +43,15 @@ class Daemon:
     and its workers'. `wrapper` is a command that executes the daemon.
     """
 
-    def __init__(self, config, *arguments, ready=True, folder=BIN, wrapper=(), environment=None):
+    def __init__(self, config, *arguments, ready=True, folder=BIN, listen="127.0.0.1:0", wrapper=(),
+                 environment=None):
         self.folder = tempfile.mkdtemp(prefix="escan-test-")
         self.admin = f"unix:{self.folder}/admin.sock"
         self.log = []
         self._addresses = {}
         self._news = threading.Condition()
         self.process = subprocess.Popen(
-            [*wrapper, folder / "escand", "--config", config, "--listen", "127.0.0.1:0",
+            [*wrapper, folder / "escand", "--config", config, "--listen", listen,
              "--metrics", "127.0.0.1:0", "--admin", self.admin, *arguments],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
         self._reader = threading.Thread(target=self._read_log, daemon=True)

@@ -139,7 +139,7 @@ class LogNobodyReads(unittest.TestCase):
 
 
 class FirstStart(unittest.TestCase):
-    def test_a_model_without_a_file_ends_it_with_status_1_and_the_reason(self):
+    def test_a_model_that_is_none_ends_it_with_status_1_and_the_reason(self):
         with tempfile.TemporaryDirectory() as folder:
             model = pathlib.Path(folder) / "broken.pt"
             model.write_text("no model")
@@ -149,7 +149,7 @@ class FirstStart(unittest.TestCase):
                 daemon.kill()
                 reasons = [line for line in daemon.log if "cannot serve model=zeros" in line]
                 self.assertEqual(len(reasons), 1, daemon.log)
-                self.assertIn("not a TorchScript file", reasons[0])
+                self.assertIn("expected TorchScript", reasons[0])
 
 
 class Surroundings(unittest.TestCase):
@@ -197,12 +197,9 @@ class Surroundings(unittest.TestCase):
                 pass
         except OSError:
             self.skipTest("this machine has no IPv6")
-        with tempfile.TemporaryDirectory() as folder:
-            config = pathlib.Path(folder) / "escand.yaml"
-            config.write_text(CONFIG)
-            with Daemon(config, "--listen", "[::1]:0") as daemon:
-                self.assertRegex(daemon.address(), r"^\[::1\]:\d+$")
-                self.assertEqual(ask(daemon.address()), ANSWER)
+        with serving(listen="[::1]:0") as daemon:
+            self.assertRegex(daemon.address(), r"^\[::1\]:\d+$")
+            self.assertEqual(ask(daemon.address()), ANSWER)
 
 
 if __name__ == "__main__":

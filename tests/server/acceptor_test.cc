@@ -59,8 +59,12 @@ ListeningSockets Listening(const std::string& address) {
   return *std::move(bound);
 }
 
-// The number that a descriptor would get.
-int NextDescriptor() { return UniqueFd(fcntl(0, F_DUPFD_CLOEXEC, 0)).get(); }
+// Below which there is room for just `count` more descriptors. Numbers in between may be in use.
+int CeilingFor(int count) {
+  std::vector<UniqueFd> next;
+  for (int i = 0; i < count; ++i) next.emplace_back(fcntl(0, F_DUPFD_CLOEXEC, 0));
+  return next.back().get() + 1;
+}
 
 TEST(Acceptor, HandsOverConnectionsOfAllItsSockets) {
   ListeningSockets bound = Listening("localhost:0");
@@ -81,8 +85,7 @@ TEST(Acceptor, ClosesWhatHasNoRoomAndTakesConnectionsAgainLater) {
   Told told;
   // The acceptor's eventfd takes one number and the clients' ends one each.
   std::vector<std::unique_ptr<RawConnection>> clients;
-  const int ceiling = NextDescriptor() + 1 + 2 * 3;
-  const Acceptor acceptor(std::move(bound), ceiling, told.listener());
+  const Acceptor acceptor(std::move(bound), CeilingFor(1 + 2 * 3), told.listener());
   for (size_t i = 1; i <= 3; ++i) {
     clients.push_back(std::make_unique<RawConnection>(address));
     told.WaitUntil(i, 0, true);

@@ -20,12 +20,12 @@ TEST(SelfProbe, TellsOfEachRoundWhetherAllQuestionsWereAnswered) {
        .patience = std::chrono::minutes(1),
        .questions = {[](TimePoint) { return true; }, [&](TimePoint) { return ++asked != 2; }},
        .on_round = [&](bool answered) {
+         if (rounds.size() == 3) return;
          rounds.push_back(answered);
          if (rounds.size() == 3) done.set_value();
        }});
   done.get_future().wait();
-  EXPECT_THAT(std::vector<bool>(rounds.begin(), rounds.begin() + 3),
-              testing::ElementsAre(true, false, true));
+  EXPECT_THAT(rounds, testing::ElementsAre(true, false, true));
 }
 
 TEST(AnswersClients, ADaemonThatServes) {

@@ -115,6 +115,7 @@ TestDaemon::~TestDaemon() {
   }
   if (!ended) Signal();
   thread_.join();
+  daemon_.reset();  // notifies until it is gone
 }
 
 void TestDaemon::WaitReady() { WaitNotified("READY=1"); }
