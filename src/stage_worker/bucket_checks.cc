@@ -13,20 +13,21 @@
 namespace escan {
 namespace {
 
-// Why the stage, which is to be scored, has no score for any probe row; empty where it has.
-std::string WhyNeverScored(const WorkerStage& stage, const Probes& probes) {
+// What is odd about the score of every probe row: there is none, or it is one of probabilities and
+// the output holds others. Empty: nothing.
+std::string OddScore(const WorkerStage& stage, const Probes& probes) {
   if (stage.score == ExitScore::kNone) return "";
-  const std::vector<SlotId> slots = probes.Batch(stage.index, probes.rows() - 1);
-  const auto has_none = [&](SlotId slot) {
-    return std::isnan(RightScore(stage, probes.slab(), slot));
-  };
-  if (!std::ranges::all_of(slots, has_none)) return "";
   std::vector<const std::byte*> outputs;
-  for (const SlabTensor& output : stage.outputs) {
-    outputs.push_back(probes.slab().At(slots.front(), output.offset));
+  for (const SlotId slot : probes.Batch(stage.index, probes.rows() - 1)) {
+    outputs.clear();
+    for (const SlabTensor& output : stage.outputs) {
+      outputs.push_back(probes.slab().At(slot, output.offset));
+    }
+    const bool none = std::isnan(RightScore(stage, probes.slab(), slot));
+    if (!none && !ScoresNoProbabilities(stage, outputs)) return "";
   }
-  return absl::StrCat("its score is NaN, so that no sample leaves here: ",
-                      DiagnoseNanScore(stage, outputs));
+  return absl::StrCat("its score ", std::string(Name(stage.score)),
+                      " says nothing: ", DiagnoseNanScore(stage, outputs));
 }
 
 }  // namespace
@@ -41,7 +42,7 @@ std::vector<BucketCheck> ChecksOf(const WorkerStage& stage, const Probes& probes
                        .way = outcome.way,
                        .message = outcome.message};
   if (check.message.empty()) check.message = probes.remark(stage.index);
-  if (check.message.empty()) check.message = WhyNeverScored(stage, probes);
+  if (check.message.empty()) check.message = OddScore(stage, probes);
   for (const SlotId slot : probes.Batch(stage.index, probes.rows() - 1)) {
     const float score = RightScore(stage, probes.slab(), slot);
     // fmin and fmax leave NaN out where there is another.

@@ -65,6 +65,13 @@ std::string DiagnoseNanScore(const WorkerStage& stage, std::span<const std::byte
                          *std::min_element(row.begin(), row.end()));
 }
 
+bool ScoresNoProbabilities(const WorkerStage& stage, std::span<const std::byte* const> outputs) {
+  if (stage.score == ExitScore::kNone || stage.score == ExitScore::kOutput) return false;
+  const auto scored = static_cast<size_t>(stage.score_output);
+  const std::vector<float> row = RowOf(stage.outputs[scored], outputs[scored]);
+  return !AddUpToOne(Sum(row)) || *std::min_element(row.begin(), row.end()) < 0;  // NaN: no sum
+}
+
 ScoreWatch::ScoreWatch(const std::vector<WorkerStage>& stages, const Slab& slab, Warn warn)
     : slab_(slab), warn_(std::move(warn)) {
   for (const WorkerStage& stage : stages) {

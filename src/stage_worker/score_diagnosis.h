@@ -18,6 +18,10 @@ namespace escan {
 // part of each output.
 std::string DiagnoseNanScore(const WorkerStage& stage, std::span<const std::byte* const> outputs);
 
+// Whether the score is one of a probability vector and the row is none, though its score may be a
+// number: an embedding without negative values has a "probability" of 7.
+bool ScoresNoProbabilities(const WorkerStage& stage, std::span<const std::byte* const> outputs);
+
 // Warns when a stage's score is NaN, which never exits: once for each stage. Used by the worker's
 // main thread.
 class ScoreWatch {

@@ -149,6 +149,24 @@ TEST_F(VerificationTest, AnExecutorThatAnswersOtherwiseIsNeverReady) {
   EXPECT_THAT(executor.checks(), Each(Field(&BucketCheck::verdict, Verdict::kWrong)));
 }
 
+TEST_F(VerificationTest, WarnsOfAScoreThatIsNoneOfProbabilities) {
+  for (const auto& [source, reason] : std::vector<std::pair<std::string, std::string>>{
+           {"def forward(self, x): return x[:, :2] - 9", "sums to "},
+           {"def forward(self, x): return torch.relu(x[:, :2]) + 3", "not 1: no softmax?"},
+           {"def forward(self, x): return torch.softmax(x[:, :2], 1)", ""}}) {
+    CascadeSpec cascade = PairCascade(Save(source));
+    cascade.stages[0].exit = {.score = ExitScore::kMaxProbability, .threshold = 0.5f};
+    const CascadeInSlab bench(cascade);
+    const Probes probes = Prepare(bench);
+    TorchExecutor executor(bench.Stages(), bench.slab(), &probes,
+                           [](const WorkerStage&, const std::string&) {});
+    ASSERT_TRUE(escan::Prepare(executor).ok());
+    const std::string& message = executor.checks().front().message;
+    EXPECT_THAT(message, HasSubstr(reason)) << source;
+    EXPECT_EQ(message.empty(), reason.empty()) << message;
+  }
+}
+
 TEST_F(VerificationTest, AStageThatCannotBeComparedIsServedAndCalledUnknown) {
   const CascadeInSlab bench(
       PairCascade(Save("def forward(self, x): return torch.rand([x.size(0), 2])")));
