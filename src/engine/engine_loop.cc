@@ -11,17 +11,6 @@
 namespace escan {
 namespace {
 
-BucketCheck CheckOf(const CheckFrame& frame) {
-  return {.stage = static_cast<int>(frame.stage),
-          .rows = static_cast<int>(frame.rows),
-          .verdict = frame.verdict,
-          .step = std::chrono::nanoseconds(frame.step_ns),
-          .least_score = frame.least_score,
-          .greatest_score = frame.greatest_score,
-          .way = frame.way.data(),
-          .message = frame.message.data()};
-}
-
 SchedulerOptions WithVerification(SchedulerOptions options, const CascadeSpec& cascade) {
   options.verify_every = cascade.verify_every;
   return options;
@@ -50,7 +39,7 @@ EngineLoop::EngineLoop(const Environment& environment, const Plan& plan,
       links_(*environment.cascade, *environment.layout, *environment.slab, *environment.probes,
              environment.models, *environment.options, poller_.get()),
       starts_(*environment.options, fleet_, &links_),
-      check_review_(*environment.cascade),
+      checks_(*environment.cascade),
       completions_(static_cast<size_t>(environment.slots->slots())),
       readiness_(ReadinessOf(*environment.cascade, scheduler_, fleet_)) {}
 
@@ -264,7 +253,7 @@ void EngineLoop::ReadFrames(WorkerId worker, WorkerLink& link, TimePoint now) {
     } else if (const auto* state = std::get_if<StateFrame>(&*frame)) {
       HandleState(worker, link, *state, now);
     } else if (const auto* check = std::get_if<CheckFrame>(&*frame)) {
-      HandleCheck(worker, link, *check);
+      if (check->header.incarnation == link.incarnation()) checks_.Take(worker, *check, &link);
     } else {
       Distrust(worker, link, "it sent a frame that only the daemon sends", now);
     }
@@ -324,34 +313,14 @@ void EngineLoop::HandleState(WorkerId worker, WorkerLink& link, const StateFrame
     const int device = link.role().device;
     if (ExpelFrom(device, now) && on_device_fault_) on_device_fault_(device);
   }
-  if (became_ready) ReviewChecks(link);
+  if (became_ready) {
+    std::vector<float> thresholds;
+    for (int stage = 0; stage < environment_.cascade->stage_count(); ++stage) {
+      thresholds.push_back(scheduler_.threshold(stage));
+    }
+    checks_.Review(link, thresholds);
+  }
   if (became_ready && !link.expelled()) HandleReady(worker, link);
-}
-
-void EngineLoop::ReviewChecks(const WorkerLink& link) {
-  std::vector<float> thresholds;
-  for (int stage = 0; stage < environment_.cascade->stage_count(); ++stage) {
-    thresholds.push_back(scheduler_.threshold(stage));
-  }
-  for (const std::string& odd : check_review_.Look(link.checks(), thresholds)) {
-    spdlog::warn("odd cascade model={} reason=\"{}\"", environment_.cascade->name, odd);
-  }
-}
-
-void EngineLoop::HandleCheck(WorkerId worker, WorkerLink& link, const CheckFrame& frame) {
-  const std::vector<StageSpec>& stages = environment_.cascade->stages;
-  if (frame.header.incarnation != link.incarnation() || frame.stage >= stages.size()) return;
-  BucketCheck check = CheckOf(frame);
-  const bool said = !link.checks().empty() && link.checks().back().stage == check.stage &&
-                    link.checks().back().message == check.message;
-  if (!said && (check.verdict != Verdict::kRight || !check.message.empty())) {
-    spdlog::warn(
-        "answers checked model={} worker={} stage={} rows={} verdict=\"{}\" way=\"{}\" "
-        "reason=\"{}\"",
-        environment_.cascade->name, worker, stages[frame.stage].name, check.rows,
-        Name(check.verdict), check.way, check.message);
-  }
-  link.Checked(std::move(check));
 }
 
 // Whether its last start failed for that reason already: the log tells changes.
@@ -413,9 +382,7 @@ void EngineLoop::HandleEnd(WorkerId worker, TimePoint now) {
                 "worker ended model={} worker={} pid={} how=\"{}\"", environment_.cascade->name,
                 worker, link.process().pid(), how);
   }
-  last_checks_[worker] = link.checks();
-  const auto is_wrong = [](const BucketCheck& check) { return check.verdict == Verdict::kWrong; };
-  if (std::ranges::any_of(link.checks(), is_wrong)) answer_records_.Doubt(link.role());
+  if (checks_.Ended(worker, link)) answer_records_.Doubt(link.role());
   const bool unservable = !exit->by_signal && exit->value == kUnservableExitStatus;
   const std::string said = link.reported().message.data();
   links_.Remove(worker);
@@ -483,7 +450,7 @@ void EngineLoop::PublishReady() {
 
 EngineStatus EngineLoop::Status() const {
   return {.stages = StagesStatus(changer_.plan(), scheduler_, fleet_),
-          .workers = WorkersStatus(fleet_, links_, last_checks_),
+          .workers = WorkersStatus(fleet_, links_, checks_.of_ended()),
           .answers = answer_records_.all(),
           .doubtful_shares = answer_records_.doubtful_shares(),
           .plan = changer_.plan(),

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -10,7 +9,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/answer_records.h"
-#include "engine/check_review.h"
 #include "engine/completer.h"
 #include "engine/engine.h"
 #include "engine/mailbox.h"
@@ -20,6 +18,7 @@
 #include "engine/poller.h"
 #include "engine/readiness.h"
 #include "engine/slot_pool.h"
+#include "engine/worker_checks.h"
 #include "engine/worker_links.h"
 #include "engine/worker_starts.h"
 
@@ -114,14 +113,12 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void ReadFrames(WorkerId worker, WorkerLink& link, TimePoint now);
   void HandleResult(WorkerId worker, WorkerLink& link, const ResultFrame& frame, TimePoint now);
   void HandleState(WorkerId worker, WorkerLink& link, const StateFrame& frame, TimePoint now);
-  void HandleCheck(WorkerId worker, WorkerLink& link, const CheckFrame& frame);
   // Whether the worker's last start failed for the same reason.
   bool FailsAgain(WorkerId worker, const std::string& reason) const;
   void HandleEnd(WorkerId worker, TimePoint now);
   // The worker has prepared its stages. Asks the host to verify its share; Verified() follows.
   void HandleReady(WorkerId worker, const WorkerLink& link);
   // Warns of what the worker's checks tell of the cascade itself.
-  void ReviewChecks(const WorkerLink& link);
   void Verified(WorkerId worker, uint32_t incarnation, const absl::Status& status);
   // Ends all workers of a device that is in error. Returns false if there were none to end.
   bool ExpelFrom(int device, TimePoint now);
@@ -133,7 +130,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   PlanChanger changer_;
   WorkerLinks links_;
   WorkerStarts starts_;
-  CheckReview check_review_;
+  WorkerChecks checks_;
   AnswerRecords answer_records_;
   std::vector<WorkerId> wrong_workers_;  // to be replaced
   std::vector<UnsentBatch> unsent_;
@@ -149,8 +146,6 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   std::function<void(std::string)> on_unservable_;
   Readiness readiness_;
   bool was_ready_ = false;  // the cascade was ready once
-  // The checks of each worker's former process, for those that have no process now.
-  std::map<WorkerId, std::vector<BucketCheck>> last_checks_;
   uint64_t worker_restarts_ = 0;
   bool stopping_ = false;
   EngineStatus last_status_;

@@ -72,6 +72,8 @@ class ModelFiles(unittest.TestCase):
 
     def test_a_file_that_was_overwritten_is_refused_and_what_serves_goes_on(self):
         with Daemon(self.config) as daemon:
+            # One that starts later would refuse the file, too.
+            wait_until(lambda: self.all_ready(daemon), "both workers are ready")
             original = self.live.read_bytes()
             self.live.write_bytes((self.folder / "reversed.pt").read_bytes())
             self.kill(daemon, daemon.worker_pids()[:1])

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "engine/check_review.h"
+#include "engine/worker_link.h"
+#include "escan/cascade.h"
+#include "escan/ids.h"
+#include "escan/verdict.h"
+#include "ipc/frames.h"
+
+namespace escan {
+
+// Keeps what workers found out about their answers before they were ready, and tells the log what
+// an operator has to know of it. Owned by EngineLoop, on its thread.
+class WorkerChecks {
+ public:
+  // `cascade` outlives this.
+  explicit WorkerChecks(const CascadeSpec& cascade) : cascade_(cascade), review_(cascade) {}
+
+  // A frame of the worker's present process.
+  void Take(WorkerId worker, const CheckFrame& frame, WorkerLink* link);
+  // All of the worker's checks are there. `thresholds` has one a stage.
+  void Review(const WorkerLink& link, const std::vector<float>& thresholds);
+  // The worker's process has ended. True when it had answered wrongly.
+  bool Ended(WorkerId worker, const WorkerLink& link);
+
+  // Of workers that have no process now: what the last one found before it ended.
+  const std::map<WorkerId, std::vector<BucketCheck>>& of_ended() const { return of_ended_; }
+
+ private:
+  const CascadeSpec& cascade_;
+  CheckReview review_;
+  std::map<WorkerId, std::vector<BucketCheck>> of_ended_;
+};
+
+}  // namespace escan
