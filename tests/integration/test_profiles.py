@@ -93,7 +93,7 @@ class Profiles(unittest.TestCase):
         with Daemon(self.config) as daemon:
             status, said = self.measure(listen=daemon.address())
             self.assertEqual(status, 1)
-            self.assertIn("a daemon serves there and would disturb the measurement", said)
+            self.assertIn("a daemon serves there and would be disturbed, and disturb", said)
             self.assertIn(daemon.address(), said)
             self.assertFalse(self.partial.exists())
 
