@@ -319,6 +319,9 @@ void EngineLoop::HandleState(WorkerId worker, WorkerLink& link, const StateFrame
       thresholds.push_back(scheduler_.threshold(stage));
     }
     checks_.Review(link, thresholds);
+    for (const BucketCheck& check : link.checks()) {
+      if (check.verdict == Verdict::kUnknown) scheduler_.ExemptFromVerification(check.stage);
+    }
   }
   if (became_ready && !link.expelled()) HandleReady(worker, link);
 }

@@ -26,9 +26,11 @@ AnswerVerifier::AnswerVerifier(int every, std::vector<StageState>* stages, Reque
       dispatcher_(dispatcher),
       actions_(actions) {}
 
+void AnswerVerifier::Exempt(int stage) { exempt_ |= StageBit(stage); }
+
 void AnswerVerifier::Offer(WorkerId worker, const Flight& batch, const BatchResult& result,
                            TimePoint now) {
-  if (every_ == 0) return;
+  if (every_ == 0 || Contains(exempt_, batch.stage)) return;
   uint64_t& executed = executed_[static_cast<size_t>(batch.stage)];
   executed += static_cast<uint64_t>(batch.rows);
   if (executed < every_ || state_ != State::kNone || SlotsAreShort(*requests_)) return;

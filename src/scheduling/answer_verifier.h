@@ -31,6 +31,9 @@ class AnswerVerifier {
   AnswerVerifier(int every, std::vector<StageState>* stages, RequestTable* requests,
                  WorkerTable* workers, Dispatcher* dispatcher, SchedulerActions* actions);
 
+  // The stage's answers differ from one time to the next by its nature: they are not compared.
+  void Exempt(int stage);
+
   // A batch has come back that was not one to compare. To be called before its rows move on.
   void Offer(WorkerId worker, const Flight& batch, const BatchResult& result, TimePoint now);
   // Gives what waits to a worker, or gives it up. To be called when all else is dispatched.
@@ -80,6 +83,7 @@ class AnswerVerifier {
   Dispatcher* dispatcher_;
   SchedulerActions* actions_;
   std::array<uint64_t, kMaxStages> executed_{};  // samples since the last check
+  StageMask exempt_ = 0;
 
   // --- the check
   State state_ = State::kNone;

@@ -41,6 +41,7 @@ void Scheduler::SetPolicies(const std::vector<StagePolicy>& stages, const PlanOp
 void Scheduler::SetThreshold(int stage, float threshold, TimePoint /*now*/) {
   core_->SetThreshold(stage, threshold);
 }
+void Scheduler::ExemptFromVerification(int stage) { core_->ExemptFromVerification(stage); }
 float Scheduler::threshold(int stage) const { return core_->threshold(stage); }
 
 TimePoint Scheduler::Advance(TimePoint now) { return core_->Advance(now); }

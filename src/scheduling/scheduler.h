@@ -179,6 +179,8 @@ class Scheduler {
   // Forgets the stage's exit estimate.
   void SetThreshold(int stage, float threshold, TimePoint now);
   float threshold(int stage) const;
+  // The stage's answers cannot be repeated: SchedulerOptions::verify_every is not for it.
+  void ExemptFromVerification(int stage);
 
   // Answers what is past its deadline and dispatches all that can be dispatched. Call it after any
   // of the above and not later than the time it returned (TimePoint::max(): nothing is waiting).

@@ -291,6 +291,16 @@ TEST_F(SchedulerVerification, IsOffWithoutANumber) {
   EXPECT_EQ(settled(), 1u);
 }
 
+TEST_F(SchedulerVerification, LeavesOutAStageWhoseAnswersCannotBeRepeated) {
+  Start({.verify_every = 1});
+  Ready(0, {0});
+  Ready(1, {0});
+  scheduler_->ExemptFromVerification(0);
+  Answered({0, 1, 2, 3});
+  EXPECT_TRUE(NothingSent());
+  EXPECT_EQ(settled(), 1u);
+}
+
 TEST_F(SchedulerVerification, DoesNotCountAsABatch) {
   Ready(0, {0});
   Answered({0, 1});
