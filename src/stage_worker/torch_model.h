@@ -57,8 +57,8 @@ class TorchModel {
   std::unique_ptr<State> state_;
 };
 
-// Limits libtorch to `threads` threads for work on the calling thread. Call once in a process,
-// before anything else of libtorch, on the thread that will run the models.
+// Limits libtorch to `threads` threads for work on the calling thread: to be called before anything
+// else of libtorch, on the thread that will run the models.
 void LimitTorchThreads(int threads);
 
 }  // namespace escan
