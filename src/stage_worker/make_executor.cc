@@ -33,7 +33,6 @@ std::vector<WorkerStage> StagesOf(const WorkerSpec& spec, ExecutorKind kind) {
 absl::StatusOr<std::unique_ptr<StageExecutor>> MakeForGpu(const WorkerSpec& spec,
                                                           std::vector<WorkerStage> stages,
                                                           const Slab& slab, const Probes* probes) {
-  LimitTorchThreads(spec.threads);
   CudaExecutor::Options options = {.stages = std::move(stages),
                                    .credits = spec.credits,
                                    .gpu = spec.gpu,
@@ -58,7 +57,6 @@ absl::StatusOr<std::unique_ptr<StageExecutor>> MakeTorchScript(const WorkerSpec&
                                                                std::vector<WorkerStage> stages,
                                                                const Slab& slab,
                                                                const Probes* probes) {
-  LimitTorchThreads(spec.threads);
   const auto log = [cascade = spec.cascade, worker = spec.worker](const WorkerStage& stage,
                                                                   const std::string& variant) {
     LogLine(absl::StrCat("event=loaded cascade=", cascade, " worker=", worker,
@@ -68,11 +66,13 @@ absl::StatusOr<std::unique_ptr<StageExecutor>> MakeTorchScript(const WorkerSpec&
 }
 #else
 absl::Status BuiltWithoutTorch(const WorkerStage& stage) {
-  return absl::FailedPreconditionError(
+  return absl::InvalidArgumentError(
       absl::StrCat(StageLabel(stage),
                    ": this escan-worker was built without TorchScript (ESCAN_TORCH=OFF) and runs "
                    "null stages only"));
 }
+
+void LimitTorchThreads(int) {}
 
 std::string ReferenceLibraries() { return ""; }
 
@@ -92,6 +92,7 @@ absl::StatusOr<std::unique_ptr<StageExecutor>> MakeTorchScript(const WorkerSpec&
 absl::StatusOr<std::unique_ptr<StageExecutor>> MakeExecutor(const WorkerSpec& spec,
                                                             const Slab& slab,
                                                             const Probes* probes) {
+  LimitTorchThreads(spec.threads);
   std::vector<CompositeExecutor::Part> parts;
   if (std::vector<WorkerStage> stages = StagesOf(spec, ExecutorKind::kNull); !stages.empty()) {
     parts.push_back({stages, std::make_unique<NullExecutor>(stages, slab)});
@@ -109,6 +110,7 @@ absl::StatusOr<std::unique_ptr<StageExecutor>> MakeExecutor(const WorkerSpec& sp
 }
 
 absl::StatusOr<Probes> MakeProbes(const WorkerSpec& spec, const Slab& given) {
+  LimitTorchThreads(spec.threads);
   absl::StatusOr<Probes> probes = Probes::Copy(given, spec.stride);
   if (!probes.ok()) return probes;
   std::vector<WorkerStage> stages = spec.feeders;

@@ -2,6 +2,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <sched.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/script.h>
 #include <torch/version.h>
@@ -9,7 +10,6 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -24,9 +24,15 @@
 namespace escan {
 namespace {
 
-constexpr unsigned kMostThreads = 8;
+constexpr int kMostThreads = 8;
 constexpr uint64_t kSeed = 1;
 constexpr uint64_t kOtherSeed = 2;
+
+// How many CPUs the calling thread may run on.
+int AllowedCpus() {
+  cpu_set_t allowed;
+  return ::sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
+}
 
 // libtorch's own kernels in place of oneDNN's, and many threads; as before when destroyed.
 class PlainKernels {
@@ -34,8 +40,7 @@ class PlainKernels {
   PlainKernels()
       : mkldnn_(at::globalContext().userEnabledMkldnn()), threads_(at::get_num_threads()) {
     at::globalContext().setUserEnabledMkldnn(false);
-    at::set_num_threads(
-        static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, kMostThreads)));
+    at::set_num_threads(std::clamp(AllowedCpus(), 1, kMostThreads));
   }
   ~PlainKernels() {
     at::globalContext().setUserEnabledMkldnn(mkldnn_);
