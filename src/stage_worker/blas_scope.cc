@@ -5,6 +5,7 @@
 #include <cuda_runtime_api.h>
 #include <dlfcn.h>
 
+#include <exception>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -27,32 +28,41 @@ Function Find(const char* name) {
   return reinterpret_cast<Function>(::dlsym(RTLD_DEFAULT, name));
 }
 
-void SetTarget(int multiprocessors) {
+// The status of cuBLAS; 0: success.
+int SetTarget(int multiprocessors) {
   using SetSmCountTarget = int (*)(cublasContext*, int);
   static const auto set = Find<SetSmCountTarget>("cublasSetSmCountTarget");
   TORCH_CHECK(set != nullptr, "this cuBLAS has no cublasSetSmCountTarget");
-  const int error = set(at::cuda::getCurrentCUDABlasHandle(), multiprocessors);
-  TORCH_CHECK(error == 0, "cublasSetSmCountTarget(", multiprocessors, ") failed: status ", error);
+  return set(at::cuda::getCurrentCUDABlasHandle(), multiprocessors);
 }
 
 }  // namespace
 
-BlasScope::BlasScope(const BlasPlan& plan) : plan_(plan) {
+// What can fail comes first: where it does, nothing is left changed.
+BlasScope::BlasScope(const BlasPlan& plan)
+    : plan_(plan), backend_(at::globalContext().blasPreferredBackend()) {
+  if (plan_.multiprocessors > 0) {
+    const int error = SetTarget(plan_.multiprocessors);
+    TORCH_CHECK(error == 0, "cublasSetSmCountTarget(", plan_.multiprocessors, ") failed: status ",
+                error);
+    const int seen = at::cuda::getCurrentDeviceProperties()->multiProcessorCount;
+    at::globalContext()._setSMCarveout_EXPERIMENTAL(seen - plan_.multiprocessors);
+  }
   if (plan_.cublaslt) {
     const QuietWarnings quiet;  // libtorch calls the choice experimental
     at::globalContext().setBlasPreferredBackend(at::BlasBackend::Cublaslt);
   }
-  if (plan_.multiprocessors == 0) return;
-  const int seen = at::cuda::getCurrentDeviceProperties()->multiProcessorCount;
-  at::globalContext()._setSMCarveout_EXPERIMENTAL(seen - plan_.multiprocessors);
-  SetTarget(plan_.multiprocessors);
 }
 
+// What fails here fails again, and is told, at the thread's next use of the device.
 BlasScope::~BlasScope() {
-  if (plan_.cublaslt) at::globalContext().setBlasPreferredBackend(at::BlasBackend::Default);
-  if (plan_.multiprocessors == 0) return;
-  at::globalContext()._setSMCarveout_EXPERIMENTAL(std::nullopt);
-  SetTarget(0);
+  try {
+    if (plan_.cublaslt) at::globalContext().setBlasPreferredBackend(backend_);
+    if (plan_.multiprocessors == 0) return;
+    at::globalContext()._setSMCarveout_EXPERIMENTAL(std::nullopt);
+    SetTarget(0);
+  } catch (const std::exception&) {
+  }
 }
 
 std::string CublasVersion() {

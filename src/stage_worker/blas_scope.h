@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ATen/BlasBackend.h>
+
 #include <string>
 
 #include "stage_worker/gpu_choice.h"
@@ -18,6 +20,7 @@ class BlasScope {
 
  private:
   const BlasPlan plan_;
+  const at::BlasBackend backend_;  // before
 };
 
 // "130100": the version of the cuBLAS that this process runs.
