@@ -130,16 +130,18 @@ absl::StatusOr<GpuChoice> FindRightChoice(const std::vector<std::vector<GpuChoic
     if (!wrong->empty()) return absl::NotFoundError(*wrong);
     return trials->Time();
   };
+  absl::Status none = absl::NotFoundError("no choice answers rightly");
   for (const std::vector<GpuChoice>& tier : tiers) {
     std::vector<std::optional<StepTimes>> times;
     for (const GpuChoice& choice : tier) {
       const absl::StatusOr<StepTimes> timed = time(choice);
       if (absl::IsAborted(timed.status())) return timed.status();
+      if (absl::IsResourceExhausted(timed.status())) none = timed.status();
       times.push_back(timed.ok() ? std::optional(*timed) : std::nullopt);
     }
     if (const std::optional<size_t> fastest = Fastest(times)) return tier[*fastest];
   }
-  return absl::NotFoundError("no choice answers rightly");
+  return none;
 }
 
 std::vector<std::vector<GpuChoice>> Remedies(const GpuChoice& wrong, const RemedyContext& context) {

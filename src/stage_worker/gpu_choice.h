@@ -66,7 +66,8 @@ class ChoiceTrials {
   virtual absl::StatusOr<StepTimes> Time() = 0;
 };
 
-// The fastest right choice of the first tier that has one; NotFound when there is none.
+// The fastest right choice of the first tier that has one. NotFound when there is none;
+// ResourceExhausted when one was left out for want of memory, so that there may be one.
 absl::StatusOr<GpuChoice> FindRightChoice(const std::vector<std::vector<GpuChoice>>& tiers,
                                           ChoiceTrials* trials);
 

@@ -59,12 +59,14 @@ absl::Status GpuVerification::Run(CudaModel* model, std::vector<BucketCheck>* ch
 
 absl::StatusOr<GpuChoice> GpuVerification::FindRightChoice(CudaModel* model) {
   GpuChoice choice = model->choice();
-  const bool known_wrong = choice.verdict == Verdict::kWrong;  // an earlier start has tried all
-  if (known_wrong || !probes_.comparable(model->stage().index)) return choice;
+  if (!probes_.comparable(model->stage().index)) return choice;
   const absl::StatusOr<std::string> wrong = WhatIsWrong(*model);
   if (!wrong.ok()) return wrong.status();
-  if (!wrong->empty()) return FindRemedy(model, *wrong);
-  if (choice.verdict == Verdict::kUnknown) choice.verdict = Verdict::kRight;
+  const bool known_wrong = choice.verdict == Verdict::kWrong;  // an earlier start has tried all
+  if (!wrong->empty()) return known_wrong ? choice : FindRemedy(model, *wrong);
+  if (choice.verdict == Verdict::kRightByRemedy) return choice;
+  choice.verdict = Verdict::kRight;  // a known wrong one was so with other rows of the probe
+  choice.wrong.clear();
   return choice;
 }
 
@@ -78,15 +80,14 @@ absl::StatusOr<GpuChoice> GpuVerification::FindRemedy(CudaModel* model, const st
     choice.verdict = Verdict::kWrong;
     choice.wrong = wrong;
     // As it was, so that what is said of it is true.
-    const absl::Status status = model->Rebuild(choice);
-    if (!status.ok()) return status;
+    if (const absl::Status status = model->Rebuild(choice); !status.ok()) return status;
     return choice;
   }
   if (!found.ok()) return found.status();
   if (const absl::Status status = model->Rebuild(*found); !status.ok()) return status;
   const absl::StatusOr<std::string> still = WhatIsWrong(*model);
   if (!still.ok()) return still.status();
-  choice = *found;
+  choice = model->choice();  // which may have become eager
   choice.verdict = still->empty() ? Verdict::kRightByRemedy : Verdict::kWrong;
   choice.wrong = still->empty() ? wrong : *still;
   return choice;

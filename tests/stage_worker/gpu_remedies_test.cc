@@ -137,6 +137,13 @@ TEST(FindRightChoice, EndsWhenTheDeviceIsInError) {
   EXPECT_TRUE(absl::IsAborted(FindRightChoice(Remedies(GpuChoice{}, Half(98)), &stage).status()));
 }
 
+TEST(FindRightChoice, DoesNotSayThatNoneIsRightWhereOneFoundNoMemory) {
+  FakeStage stage([](const GpuChoice&) { return false; }, FewerAreSlower);
+  stage.FailWithCublasLt(absl::ResourceExhaustedError("out of memory"));
+  EXPECT_TRUE(
+      absl::IsResourceExhausted(FindRightChoice(Remedies(GpuChoice{}, Half(98)), &stage).status()));
+}
+
 TEST(FindRightChoice, SaysWhenNoneIsRight) {
   FakeStage stage([](const GpuChoice&) { return false; }, FewerAreSlower);
   EXPECT_TRUE(
