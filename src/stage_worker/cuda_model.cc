@@ -123,6 +123,10 @@ struct CudaModel::State {
   absl::StatusOr<Duration> TimeStep(size_t bucket);
   void RunEager(std::string reason);
   void Log(const std::string& fields) const { environment.log(fields); }
+  void LogIgnored(const absl::Status& status) const {
+    Log(absl::StrCat("event=cache_ignored stage=", stage.name, " reason=\"", status.message(),
+                     "\""));
+  }
 };
 
 absl::StatusOr<std::shared_ptr<const FrozenStage>> ReadFrozenStage(const WorkerStage& stage) {
@@ -146,7 +150,10 @@ absl::StatusOr<std::shared_ptr<const FrozenStage>> ReadFrozenStage(const WorkerS
 // One that was checked at this share, else one that is the fastest anywhere.
 absl::StatusOr<GpuChoice> CudaModel::State::FindKept() {
   absl::StatusOr<GpuChoice> checked = environment.cache->Find(KeyOfShare());
-  if (!checked.ok()) return environment.cache->Find(key);
+  if (!checked.ok()) {
+    if (!absl::IsNotFound(checked.status())) LogIgnored(checked.status());
+    return environment.cache->Find(key);
+  }
   kept = *checked;
   return checked;
 }
@@ -170,10 +177,7 @@ absl::Status CudaModel::State::Choose() {
     choice = *found;
     return absl::OkStatus();
   }
-  if (!absl::IsNotFound(found.status())) {
-    Log(absl::StrCat("event=cache_ignored stage=", stage.name, " reason=\"",
-                     found.status().message(), "\""));
-  }
+  if (!absl::IsNotFound(found.status())) LogIgnored(found.status());
   found = ChooseVariant(stage, frozen->module, inputs.get(), gpu.stream);
   if (absl::IsFailedPrecondition(found.status())) return CannotBeCaptured(found.status());
   if (!found.ok()) return found.status();
