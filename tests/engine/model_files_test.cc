@@ -5,17 +5,16 @@
 #include <gtest/gtest.h>
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <sstream>
 #include <string>
 
 #include "engine/engine_harness.h"
 #include "escan/content_hash.h"
+#include "load/temporary_folder.h"
 
 namespace escan {
 namespace {
@@ -26,30 +25,22 @@ using testing::HasSubstr;
 class ModelFilesTest : public testing::Test {
  protected:
   ModelFilesTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "escan_models_XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
     stage_.index = 1;
     stage_.name = "stage1";
-    stage_.model = (folder_ / "model.pt").string();
+    stage_.model = folder_.path("model.pt").string();
     // The first stage has no model.
     cascade_.stages[1].executor = ExecutorKind::kTorchScript;
     cascade_.stages[1].model = stage_.model;
     spdlog::set_default_logger(std::make_shared<spdlog::logger>(
         "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log_)));
   }
-  ~ModelFilesTest() override {
-    spdlog::set_default_logger(before_);
-    std::filesystem::remove_all(folder_);
-  }
+  ~ModelFilesTest() override { spdlog::set_default_logger(before_); }
 
-  void Write(const std::string& content) const {
-    std::ofstream(stage_.model, std::ios::binary) << content;
-  }
+  void Write(const std::string& content) const { folder_.Write("model.pt", content); }
 
   // Another file at the model's path.
   void Replace(const std::string& content) const {
-    std::ofstream(folder_ / "new.pt", std::ios::binary) << content;
-    std::filesystem::rename(folder_ / "new.pt", stage_.model);
+    std::filesystem::rename(folder_.Write("new.pt", content), stage_.model);
   }
 
   // What is logged when a worker starts.
@@ -59,7 +50,7 @@ class ModelFilesTest : public testing::Test {
     return log_.str();
   }
 
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
   CascadeSpec cascade_ = TestCascade(2);
   WorkerStage stage_;
   std::ostringstream log_;

@@ -220,7 +220,7 @@ TEST_F(SchedulerVerification, TellsHowManySamplesWereAnsweredSinceTheWorkerWasRi
   EXPECT_EQ(Last().unverified, 1u);
 }
 
-TEST_F(SchedulerVerification, WaitsUntilNothingElseIsToDo) {
+TEST_F(SchedulerVerification, WaitsForAWorkerThatHasNothingElse) {
   Ready(0, {0});
   Admit({0, 1, 2, 3});
   Admit({4, 5, 6, 7});

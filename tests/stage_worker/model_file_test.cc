@@ -3,14 +3,13 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "escan/content_hash.h"
 #include "ipc/unique_fd.h"
+#include "load/temporary_folder.h"
 #include "load/zip_files.h"
 
 namespace escan {
@@ -20,16 +19,9 @@ using testing::HasSubstr;
 
 class ModelFileTest : public testing::Test {
  protected:
-  ModelFileTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "escan_models_XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-    stage_.model = (folder_ / "model.pt").string();
-  }
-  ~ModelFileTest() override { std::filesystem::remove_all(folder_); }
+  ModelFileTest() { stage_.model = folder_.path("model.pt").string(); }
 
-  void Write(const std::string& content) const {
-    std::ofstream(stage_.model, std::ios::binary) << content;
-  }
+  void Write(const std::string& content) const { folder_.Write("model.pt", content); }
 
   // As the daemon does before it starts the first worker.
   void OpenForTheWorker() {
@@ -38,7 +30,7 @@ class ModelFileTest : public testing::Test {
     stage_.model_digest = HashName(ContentHashOfFile(file_.get()).value());
   }
 
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
   UniqueFd file_;
   WorkerStage stage_;
 };
@@ -67,13 +59,9 @@ TEST_F(ModelFileTest, IsReadWhole) {
 TEST_F(ModelFileTest, StaysTheOldOneWhenAnotherTakesItsPlace) {
   Write(Script("old"));
   OpenForTheWorker();
-  const std::string path = stage_.model;
-  stage_.model = path + ".new";
-  Write(Script("new"));
-  std::filesystem::rename(stage_.model, path);
-  stage_.model = path;
+  std::filesystem::rename(folder_.Write("new.pt", Script("new")), stage_.model);
   EXPECT_EQ(ModelFile::Read(stage_)->content(), Script("old"));
-  std::filesystem::remove(path);
+  std::filesystem::remove(stage_.model);
   EXPECT_EQ(ModelFile::Read(stage_)->content(), Script("old"));
 }
 
@@ -97,7 +85,7 @@ TEST_F(ModelFileTest, IsRefusedWhenItWasOverwritten) {
 TEST_F(ModelFileTest, SaysWhyItCannotBeRead) {
   EXPECT_EQ(ModelFile::Read(stage_).status().message(),
             "cannot open the model: No such file or directory");
-  stage_.model = folder_.string();
+  stage_.model = folder_.path("").string();
   EXPECT_EQ(ModelFile::Read(stage_).status().message(), "cannot read the model: Is a directory");
   stage_.model_fd = 9999;
   EXPECT_EQ(ModelFile::Read(stage_).status().message(),

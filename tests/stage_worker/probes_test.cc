@@ -2,14 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
+#include "load/temporary_folder.h"
 #include "stage_worker/cascade_in_slab.h"
 
 namespace escan {
@@ -45,12 +44,6 @@ class ProbesTest : public testing::Test {
       bench_.SetInput<float>(slot, 0, {static_cast<float>(slot + 1)});
     }
   }
-  ~ProbesTest() override { std::filesystem::remove_all(folder_); }
-
-  static std::filesystem::path MakeFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "escan_probes_XXXXXX").string();
-    return ::mkdtemp(name.data());
-  }
 
   Probes Copy() const { return Probes::Copy(bench_.slab(), bench_.Spec().stride).value(); }
 
@@ -71,8 +64,8 @@ class ProbesTest : public testing::Test {
                            });
   }
 
-  const std::filesystem::path folder_ = MakeFolder();
-  const std::filesystem::path cache_ = folder_ / "cache";
+  const TemporaryFolder folder_;
+  const std::filesystem::path cache_ = folder_.path("cache");
   CascadeInSlab bench_{TwoStages("model.pt")};
   std::string digest_ = "a digest";
   int computed_ = 0;
