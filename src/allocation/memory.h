@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <span>
 
-#include "escan/plan.h"
-#include "escan/profile.h"
+#include "contracts/plan.h"
+#include "contracts/profile.h"
 
 namespace escan {
 

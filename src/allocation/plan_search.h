@@ -9,7 +9,7 @@
 #include "allocation/search_grid.h"
 #include "allocation/step_costs.h"
 #include "allocation/workload.h"
-#include "escan/plan.h"
+#include "contracts/plan.h"
 
 namespace escan {
 

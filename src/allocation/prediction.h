@@ -7,7 +7,7 @@
 #include "allocation/capacity.h"
 #include "allocation/step_costs.h"
 #include "allocation/workload.h"
-#include "escan/plan.h"
+#include "contracts/plan.h"
 #include "escan/time.h"
 
 namespace escan {

@@ -2,7 +2,7 @@
 
 #include <functional>
 
-#include "escan/profile.h"
+#include "contracts/profile.h"
 
 namespace escan {
 

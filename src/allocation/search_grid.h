@@ -7,8 +7,8 @@
 
 #include "allocation/step_costs.h"
 #include "allocation/workload.h"
+#include "contracts/plan.h"
 #include "escan/cascade.h"
-#include "escan/plan.h"
 #include "escan/time.h"
 
 namespace escan {

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "escan/profile.h"
+#include "contracts/profile.h"
 
 namespace escan {
 

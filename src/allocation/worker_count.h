@@ -1,6 +1,6 @@
 #pragma once
 
-#include "escan/plan.h"
+#include "contracts/plan.h"
 
 namespace escan {
 

@@ -8,13 +8,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "allocation/search_grid.h"
+#include "arrays/probe_rows.h"
 #include "config/files.h"
 #include "config/plan_reader.h"
 #include "config/scalars.h"
 #include "config/slots.h"
 #include "config/stage_reader.h"
 #include "config/tensor_reader.h"
-#include "load/probe_rows.h"
 
 namespace escan {
 namespace {

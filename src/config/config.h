@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "contracts/device.h"
+#include "contracts/plan.h"
 #include "escan/cascade.h"
-#include "escan/device.h"
-#include "escan/plan.h"
 
 namespace escan {
 

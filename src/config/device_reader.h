@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "config/node_reader.h"
-#include "escan/device.h"
+#include "contracts/device.h"
 
 namespace escan {
 

@@ -2,7 +2,7 @@
 
 #include "config/config.h"
 #include "config/node_reader.h"
-#include "escan/plan.h"
+#include "contracts/plan.h"
 
 namespace escan {
 

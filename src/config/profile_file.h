@@ -4,10 +4,10 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "contracts/device.h"
+#include "contracts/profile.h"
+#include "contracts/profile_key.h"
 #include "escan/cascade.h"
-#include "escan/device.h"
-#include "escan/profile.h"
-#include "escan/profile_key.h"
 
 namespace escan {
 

@@ -3,8 +3,8 @@
 #include <cstddef>
 
 #include "config/node_reader.h"
+#include "contracts/plan.h"
 #include "escan/cascade.h"
-#include "escan/plan.h"
 
 namespace escan {
 

@@ -1,4 +1,4 @@
-#include "escan/profile_key.h"
+#include "contracts/profile_key.h"
 
 #include <cstddef>
 #include <string_view>

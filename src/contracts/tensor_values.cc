@@ -1,4 +1,4 @@
-#include "escan/tensor_values.h"
+#include "contracts/tensor_values.h"
 
 #include <cstdint>
 #include <cstring>

@@ -13,12 +13,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "contracts/mutex.h"
 #include "controller/device_use.h"
 #include "controller/find_plan.h"
 #include "controller/plan_controller.h"
 #include "controller/plan_decision.h"
 #include "engine/engine.h"
-#include "escan/mutex.h"
 
 namespace escan {
 

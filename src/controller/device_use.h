@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "allocation/search_grid.h"
+#include "contracts/profile.h"
 #include "engine/engine.h"
-#include "escan/profile.h"
 
 namespace escan {
 

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "allocation/workload.h"
+#include "contracts/plan.h"
 #include "controller/load_estimate.h"
 #include "controller/plan_decision.h"
-#include "escan/plan.h"
 #include "escan/time.h"
 #include "simulation/simulated_figures.h"
 

@@ -10,8 +10,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "ctl/text_table.h"
-#include "load/latency_format.h"
 #include "nlohmann/json.hpp"
+#include "traffic/latency_format.h"
 
 namespace escan::ctl {
 namespace {

@@ -4,9 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "contracts/plan.h"
 #include "engine/engine.h"
 #include "escan/ids.h"
-#include "escan/plan.h"
 #include "scheduling/scheduler.h"
 
 namespace escan {

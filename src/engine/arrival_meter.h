@@ -1,6 +1,6 @@
 #pragma once
 
-#include "escan/mutex.h"
+#include "contracts/mutex.h"
 #include "escan/time.h"
 #include "scheduling/arrival_estimator.h"
 

@@ -3,8 +3,8 @@
 #include <thread>
 #include <vector>
 
+#include "contracts/mutex.h"
 #include "engine/engine.h"
-#include "escan/mutex.h"
 
 namespace escan {
 

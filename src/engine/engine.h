@@ -13,18 +13,18 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "contracts/device.h"
+#include "contracts/plan.h"
 #include "escan/cascade.h"
-#include "escan/device.h"
 #include "escan/ids.h"
-#include "escan/plan.h"
 #include "ipc/frames.h"
 #include "ipc/slab.h"
 #include "scheduling/arrival_estimator.h"
 #include "scheduling/scheduler.h"
 #include "scheduling/stage_statistics.h"
-#include "workers/fleet.h"
-#include "workers/worker_host.h"
-#include "workers/worker_process.h"
+#include "supervision/fleet.h"
+#include "supervision/worker_host.h"
+#include "supervision/worker_process.h"
 
 namespace escan {
 

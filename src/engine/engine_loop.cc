@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/status_parts.h"
 #include "spdlog/spdlog.h"
-#include "workers/worker_exit.h"
+#include "supervision/worker_exit.h"
 
 namespace escan {
 namespace {

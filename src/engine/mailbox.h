@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "contracts/mutex.h"
 #include "engine/engine.h"
-#include "escan/mutex.h"
 #include "ipc/unique_fd.h"
 
 namespace escan {

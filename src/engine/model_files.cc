@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "escan/content_hash.h"
+#include "contracts/content_hash.h"
 
 namespace escan {
 namespace {

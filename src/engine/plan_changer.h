@@ -10,7 +10,7 @@
 #include "absl/status/statusor.h"
 #include "engine/engine.h"
 #include "scheduling/scheduler.h"
-#include "workers/fleet.h"
+#include "supervision/fleet.h"
 
 namespace escan {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "load/probe_rows.h"
+#include "arrays/probe_rows.h"
 
 namespace escan {
 

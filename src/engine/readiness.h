@@ -3,7 +3,7 @@
 #include <atomic>
 #include <string>
 
-#include "escan/mutex.h"
+#include "contracts/mutex.h"
 
 namespace escan {
 

@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "contracts/mutex.h"
 #include "escan/ids.h"
-#include "escan/mutex.h"
 #include "escan/time.h"
 #include "scheduling/scheduler.h"
 

@@ -7,7 +7,7 @@
 #include "engine/readiness.h"
 #include "engine/worker_links.h"
 #include "scheduling/scheduler.h"
-#include "workers/fleet.h"
+#include "supervision/fleet.h"
 
 namespace escan {
 

@@ -5,10 +5,10 @@
 
 #include "ipc/frames.h"
 #include "scheduling/scheduler.h"
-#include "workers/cpu_share.h"
-#include "workers/oom_kill_counter.h"
-#include "workers/worker_host.h"
-#include "workers/worker_process.h"
+#include "supervision/cpu_share.h"
+#include "supervision/oom_kill_counter.h"
+#include "supervision/worker_host.h"
+#include "supervision/worker_process.h"
 
 namespace escan {
 

@@ -4,12 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "contracts/plan.h"
 #include "engine/engine.h"
 #include "engine/worker_links.h"
 #include "escan/ids.h"
-#include "escan/plan.h"
-#include "workers/cpu_share.h"
-#include "workers/fleet.h"
+#include "supervision/cpu_share.h"
+#include "supervision/fleet.h"
 
 namespace escan {
 

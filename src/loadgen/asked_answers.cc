@@ -9,9 +9,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "arrays/tensor_comparison.h"
+#include "contracts/mutex.h"
 #include "escan/cascade.h"
-#include "escan/mutex.h"
-#include "load/tensor_comparison.h"
 #include "loadgen/difficulties.h"
 #include "loadgen/grpc_transport.h"
 

@@ -3,8 +3,8 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "arrays/right_answers.h"
 #include "escan/time.h"
-#include "load/right_answers.h"
 #include "loadgen/connections.h"
 #include "loadgen/material.h"
 

@@ -9,15 +9,15 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "escan/mutex.h"
+#include "contracts/mutex.h"
 #include "escan/time.h"
-#include "load/arrivals.h"
 #include "loadgen/difficulties.h"
 #include "loadgen/exit_schedule.h"
 #include "loadgen/latency.h"
 #include "loadgen/tally.h"
 #include "loadgen/transport.h"
 #include "loadgen/workload.h"
+#include "traffic/arrivals.h"
 
 namespace escan::loadgen {
 

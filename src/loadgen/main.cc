@@ -12,7 +12,6 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "load/interrupts.h"
 #include "loadgen/asked_answers.h"
 #include "loadgen/connections.h"
 #include "loadgen/grpc_transport.h"
@@ -23,6 +22,7 @@
 #include "loadgen/report.h"
 #include "loadgen/report_json.h"
 #include "process/standard_descriptors.h"
+#include "traffic/interrupts.h"
 
 namespace escan::loadgen {
 namespace {

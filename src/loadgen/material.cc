@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "load/array_file.h"
+#include "arrays/array_file.h"
 
 namespace escan::loadgen {
 namespace {

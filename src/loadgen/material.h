@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "load/right_answers.h"
+#include "arrays/right_answers.h"
 #include "loadgen/connections.h"
 #include "loadgen/difficulties.h"
 #include "loadgen/exit_schedule.h"

@@ -6,8 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
-#include "load/latency_format.h"
 #include "loadgen/figures.h"
+#include "traffic/latency_format.h"
 
 namespace escan::loadgen {
 namespace {

@@ -6,8 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include "arrays/tensor_comparison.h"
 #include "escan/time.h"
-#include "load/tensor_comparison.h"
 #include "loadgen/load_run.h"
 #include "loadgen/max_rate.h"
 #include "loadgen/report.h"

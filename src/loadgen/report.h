@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "load/latency_summary.h"
 #include "loadgen/exit_schedule.h"
 #include "loadgen/load_run.h"
 #include "loadgen/service_level.h"
+#include "traffic/latency_summary.h"
 
 namespace escan::loadgen {
 

@@ -5,9 +5,9 @@
 #include <utility>
 #include <variant>
 
-#include "load/latency_format.h"
 #include "loadgen/figures.h"
 #include "nlohmann/json.hpp"
+#include "traffic/latency_format.h"
 
 namespace escan::loadgen {
 namespace {

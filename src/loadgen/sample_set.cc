@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "load/random_tensor.h"
+#include "arrays/random_tensor.h"
 
 namespace escan::loadgen {
 namespace {

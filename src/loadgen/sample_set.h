@@ -9,8 +9,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "arrays/array_file.h"
 #include "escan/tensor.h"
-#include "load/array_file.h"
 
 namespace escan::loadgen {
 

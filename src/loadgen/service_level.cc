@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "load/latency_summary.h"
+#include "traffic/latency_summary.h"
 
 namespace escan::loadgen {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "arrays/right_answers.h"
 #include "escan/time.h"
-#include "load/right_answers.h"
 
 namespace escan::loadgen {
 

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "escan/mutex.h"
+#include "contracts/mutex.h"
 #include "escan/time.h"
 #include "loadgen/exit_schedule.h"
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "contracts/mutex.h"
 #include "engine/engine.h"
-#include "escan/mutex.h"
 #include "escan/time.h"
 #include "profiling/slot_rotation.h"
 

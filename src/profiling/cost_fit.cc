@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <limits>
 
-#include "escan/profile.h"
+#include "contracts/profile.h"
 
 namespace escan {
 namespace {

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "escan/content_hash.h"
+#include "contracts/content_hash.h"
 #include "profiling/stage_alone.h"
-#include "workers/cpu_share.h"
+#include "supervision/cpu_share.h"
 
 namespace escan {
 namespace {

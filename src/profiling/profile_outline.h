@@ -4,8 +4,8 @@
 
 #include "absl/status/statusor.h"
 #include "config/profile_file.h"
+#include "contracts/device.h"
 #include "escan/cascade.h"
-#include "escan/device.h"
 
 namespace escan {
 

@@ -8,9 +8,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "config/profile_file.h"
+#include "contracts/mutex.h"
 #include "engine/engine.h"
 #include "escan/cascade.h"
-#include "escan/mutex.h"
 #include "profiling/measurement_log.h"
 #include "profiling/stage_run.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "load/random_tensor.h"
+#include "arrays/random_tensor.h"
 
 namespace escan {
 namespace {

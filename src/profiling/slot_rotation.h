@@ -3,9 +3,9 @@
 #include <deque>
 #include <optional>
 
+#include "contracts/mutex.h"
 #include "engine/engine.h"
 #include "escan/ids.h"
-#include "escan/mutex.h"
 
 namespace escan {
 

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "contracts/plan.h"
 #include "escan/cascade.h"
 #include "escan/ids.h"
-#include "escan/plan.h"
 #include "escan/stage_executor.h"
 #include "escan/time.h"
 #include "scheduling/stage_statistics.h"

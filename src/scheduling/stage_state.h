@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
+#include "contracts/plan.h"
 #include "escan/cascade.h"
-#include "escan/plan.h"
 #include "scheduling/exit_estimator.h"
 #include "scheduling/stage_statistics.h"
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "escan/time.h"
-#include "load/arrivals.h"
 #include "simulation/simulated_load.h"
+#include "traffic/arrivals.h"
 
 namespace escan {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "load/uniform.h"
+#include "contracts/uniform.h"
 
 namespace escan {
 

@@ -7,7 +7,7 @@
 #include "allocation/contest.h"
 #include "allocation/search_grid.h"
 #include "allocation/step_costs.h"
-#include "escan/plan.h"
+#include "contracts/plan.h"
 #include "simulation/plan_query.h"
 #include "simulation/simulated_figures.h"
 

@@ -4,9 +4,9 @@
 
 #include "allocation/search_grid.h"
 #include "allocation/workload.h"
+#include "contracts/plan.h"
+#include "contracts/profile.h"
 #include "escan/cascade.h"
-#include "escan/plan.h"
-#include "escan/profile.h"
 #include "simulation/simulation.h"
 
 namespace escan {

@@ -4,7 +4,7 @@
 
 #include "allocation/search_grid.h"
 #include "allocation/step_costs.h"
-#include "escan/plan.h"
+#include "contracts/plan.h"
 
 namespace escan {
 

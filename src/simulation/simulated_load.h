@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "escan/time.h"
-#include "load/arrivals.h"
+#include "traffic/arrivals.h"
 
 namespace escan {
 

@@ -4,9 +4,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "contracts/plan.h"
+#include "contracts/profile.h"
 #include "escan/cascade.h"
-#include "escan/plan.h"
-#include "escan/profile.h"
 #include "simulation/simulated_load.h"
 #include "simulation/simulation_report.h"
 

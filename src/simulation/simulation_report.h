@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "escan/time.h"
-#include "load/latency_summary.h"
+#include "traffic/latency_summary.h"
 
 namespace escan {
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "escan/plan.h"
+#include "contracts/plan.h"
 #include "escan/time.h"
 #include "simulation/simulated_load.h"
 #include "simulation/simulation_report.h"

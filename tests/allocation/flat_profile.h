@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "allocation/workload.h"
-#include "escan/plan.h"
-#include "escan/profile.h"
+#include "contracts/plan.h"
+#include "contracts/profile.h"
 #include "escan/time.h"
 
 namespace escan {

@@ -8,7 +8,7 @@
 #include "allocation/plan_search.h"
 #include "allocation/step_costs.h"
 #include "allocation/workload.h"
-#include "escan/profile.h"
+#include "contracts/profile.h"
 
 namespace escan {
 

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "load/tensor_comparison.h"
+#include "arrays/tensor_comparison.h"
 
 namespace escan {
 namespace {

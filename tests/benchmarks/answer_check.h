@@ -8,9 +8,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "arrays/right_answers.h"
 #include "engine/engine.h"
 #include "escan/cascade.h"
-#include "load/right_answers.h"
 #include "loadgen/sample_set.h"
 
 namespace escan {

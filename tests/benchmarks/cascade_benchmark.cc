@@ -23,9 +23,9 @@
 #include "absl/strings/str_join.h"
 #include "cascade_run.h"
 #include "config/config.h"
-#include "load/interrupts.h"
-#include "server/local_workers.h"
-#include "workers/cpu_share.h"
+#include "server/daemon/local_workers.h"
+#include "supervision/cpu_share.h"
+#include "traffic/interrupts.h"
 
 namespace escan {
 namespace {

@@ -7,9 +7,9 @@
 
 #include "absl/status/statusor.h"
 #include "answer_check.h"
+#include "contracts/plan.h"
 #include "engine/engine.h"
 #include "escan/cascade.h"
-#include "escan/plan.h"
 #include "escan/time.h"
 
 namespace escan {

@@ -17,7 +17,7 @@
 
 #include "engine/engine.h"
 #include "profiling/closed_loop.h"
-#include "workers/cpu_share.h"
+#include "supervision/cpu_share.h"
 
 namespace escan {
 namespace {

@@ -8,9 +8,9 @@
 #include <random>
 #include <vector>
 
+#include "contracts/plan.h"
 #include "escan/cascade.h"
 #include "escan/ids.h"
-#include "escan/plan.h"
 #include "scheduling/scheduler.h"
 
 namespace escan {

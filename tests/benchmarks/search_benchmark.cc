@@ -13,7 +13,7 @@
 #include "allocation/plan_search.h"
 #include "allocation/step_costs.h"
 #include "allocation/workload.h"
-#include "escan/profile.h"
+#include "contracts/profile.h"
 
 namespace escan {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "escan/mutex.h"
+#include "contracts/mutex.h"
 #include "escan/time.h"
 #include "ipc/unique_fd.h"
 

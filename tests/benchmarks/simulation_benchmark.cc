@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "contracts/plan.h"
+#include "contracts/profile.h"
 #include "escan/cascade.h"
-#include "escan/plan.h"
-#include "escan/profile.h"
 #include "simulation/simulation.h"
 
 namespace escan {

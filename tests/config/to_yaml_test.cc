@@ -3,10 +3,10 @@
 #include <fstream>
 #include <string>
 
+#include "arrays/zip_files.h"
 #include "config/config.h"
 #include "config/config_folder.h"
-#include "load/temporary_folder.h"
-#include "load/zip_files.h"
+#include "support/temporary_folder.h"
 
 namespace escan {
 namespace {

@@ -1,4 +1,4 @@
-#include "escan/content_hash.h"
+#include "contracts/content_hash.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

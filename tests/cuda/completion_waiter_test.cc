@@ -1,4 +1,4 @@
-#include "stage_worker/completion_waiter.h"
+#include "worker/cuda/completion_waiter.h"
 
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
@@ -10,7 +10,7 @@
 
 #include "cuda/gpu_test.h"
 #include "ipc/unique_fd.h"
-#include "stage_worker/gpu_memory.h"
+#include "worker/cuda/gpu_memory.h"
 
 namespace escan {
 namespace {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "cuda/cuda_fixture.h"
-#include "stage_worker/gpu_device.h"
-#include "stage_worker/torch_gpu.h"
+#include "worker/cuda/gpu_device.h"
+#include "worker/cuda/torch_gpu.h"
 
 // What a fault does to the process, so each runs in one of its own. CUDA does not survive a fork:
 // the child is this program started anew, for that test alone.

@@ -12,10 +12,10 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "cuda/gpu_test.h"
-#include "stage_worker/cascade_in_slab.h"
-#include "stage_worker/cuda_executor.h"
-#include "stage_worker/stage_tensors.h"
-#include "stage_worker/torch_fixture.h"
+#include "worker/cuda/cuda_executor.h"
+#include "worker/loop/cascade_in_slab.h"
+#include "worker/loop/stage_tensors.h"
+#include "worker/torch/torch_fixture.h"
 
 namespace escan {
 

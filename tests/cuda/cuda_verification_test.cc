@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "cuda/cuda_fixture.h"
-#include "stage_worker/probes.h"
-#include "stage_worker/reference_model.h"
+#include "worker/torch/reference_model.h"
+#include "worker/verification/probes.h"
 
 // What a worker on a GPU finds out about its answers before it is ready.
 namespace escan {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "engine/engine.h"
-#include "gpu/mps_worker_host.h"
+#include "mps/mps_worker_host.h"
 
 namespace escan {
 

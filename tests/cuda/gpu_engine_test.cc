@@ -16,10 +16,10 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "gpu/foreign_process.h"
-#include "gpu/gpu_list.h"
-#include "server/local_workers.h"
-#include "workers/cpu_share.h"
+#include "mps/foreign_process.h"
+#include "mps/gpu_list.h"
+#include "server/daemon/local_workers.h"
+#include "supervision/cpu_share.h"
 
 namespace escan {
 namespace {

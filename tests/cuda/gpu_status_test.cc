@@ -1,4 +1,4 @@
-#include "stage_worker/gpu_status.h"
+#include "worker/cuda/gpu_status.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "cuda/gpu_test.h"
-#include "stage_worker/exit_scores.h"
-#include "stage_worker/gpu_kernels.h"
-#include "stage_worker/gpu_memory.h"
+#include "worker/cuda/gpu_kernels.h"
+#include "worker/cuda/gpu_memory.h"
+#include "worker/loop/exit_scores.h"
 
 namespace escan {
 namespace {

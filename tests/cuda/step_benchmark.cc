@@ -25,12 +25,12 @@
 #include "ipc/slab.h"
 #include "ipc/slab_layout.h"
 #include "ipc/worker_spec.h"
-#include "stage_worker/cuda_executor.h"
-#include "stage_worker/gpu_memory.h"
-#include "stage_worker/gpu_status.h"
-#include "stage_worker/probes.h"
-#include "stage_worker/reference_model.h"
-#include "stage_worker/stage_tensors.h"
+#include "worker/cuda/cuda_executor.h"
+#include "worker/cuda/gpu_memory.h"
+#include "worker/cuda/gpu_status.h"
+#include "worker/loop/stage_tensors.h"
+#include "worker/torch/reference_model.h"
+#include "worker/verification/probes.h"
 
 namespace escan {
 namespace {

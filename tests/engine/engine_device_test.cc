@@ -7,8 +7,8 @@
 #include "engine/engine_harness.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "workers/misbehaving_rows.h"
-#include "workers/misbehaving_worker.h"
+#include "supervision/misbehaving_rows.h"
+#include "supervision/misbehaving_worker.h"
 
 namespace escan {
 namespace {

@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "gtest/gtest.h"
-#include "workers/misbehaving_worker.h"
+#include "supervision/misbehaving_worker.h"
 
 namespace escan {
 namespace {

@@ -12,9 +12,9 @@
 #include <sstream>
 #include <string>
 
+#include "contracts/content_hash.h"
 #include "engine/engine_harness.h"
-#include "escan/content_hash.h"
-#include "load/temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace escan {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "workers/misbehaving_worker.h"
+#include "supervision/misbehaving_worker.h"
 
 namespace escan {
 namespace {

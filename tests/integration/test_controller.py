@@ -15,7 +15,7 @@ from tritonclient.utils import InferenceServerException
 
 from daemon import BIN, PATIENCE, Daemon, wait_until
 
-# Clients decide where a sample exits, see tests/stage_worker/test_models.h.
+# Clients decide where a sample exits, see tests/worker/torch/test_models.h.
 CASCADE = """
 devices: [cpu]
 cascades:

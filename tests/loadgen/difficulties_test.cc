@@ -7,7 +7,7 @@
 #include <cstring>
 #include <map>
 
-#include "load/temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace escan::loadgen {
 namespace {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "load/temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace escan::loadgen {
 namespace {

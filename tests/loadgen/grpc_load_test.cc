@@ -3,13 +3,13 @@
 
 #include <thread>
 
-#include "load/latency_summary.h"
-#include "load/temporary_folder.h"
 #include "loadgen/connections.h"
 #include "loadgen/fake_inference_server.h"
 #include "loadgen/grpc_transport.h"
 #include "loadgen/load_run.h"
 #include "loadgen/sample_set.h"
+#include "support/temporary_folder.h"
+#include "traffic/latency_summary.h"
 
 namespace escan::loadgen {
 namespace {

@@ -8,7 +8,7 @@
 #include <mutex>
 #include <vector>
 
-#include "load/temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace escan::loadgen {
 namespace {

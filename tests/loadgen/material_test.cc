@@ -5,8 +5,8 @@
 
 #include <cstring>
 
-#include "load/temporary_folder.h"
-#include "load/zip_files.h"
+#include "arrays/zip_files.h"
+#include "support/temporary_folder.h"
 
 namespace escan::loadgen {
 namespace {

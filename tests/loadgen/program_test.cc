@@ -12,10 +12,10 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "arrays/zip_files.h"
 #include "escan/time.h"
-#include "load/temporary_folder.h"
-#include "load/zip_files.h"
 #include "loadgen/fake_inference_server.h"
+#include "support/temporary_folder.h"
 
 namespace escan::loadgen {
 namespace {

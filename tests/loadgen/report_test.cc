@@ -5,8 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "load/temporary_folder.h"
 #include "loadgen/report_json.h"
+#include "support/temporary_folder.h"
 
 namespace escan::loadgen {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "load/temporary_folder.h"
-#include "load/zip_files.h"
+#include "arrays/zip_files.h"
+#include "support/temporary_folder.h"
 
 namespace escan::loadgen {
 namespace {

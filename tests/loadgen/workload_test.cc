@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "load/temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace escan::loadgen {
 namespace {

@@ -13,8 +13,8 @@
 #include "config/files.h"
 #include "profiling/profile_outline.h"
 #include "profiling/profiled_cascade.h"
-#include "workers/cpu_share.h"
-#include "workers/misbehaving_worker.h"
+#include "supervision/cpu_share.h"
+#include "supervision/misbehaving_worker.h"
 
 namespace escan {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "profiling/profiled_cascade.h"
-#include "workers/misbehaving_worker.h"
+#include "supervision/misbehaving_worker.h"
 
 namespace escan {
 namespace {

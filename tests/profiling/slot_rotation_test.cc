@@ -11,8 +11,8 @@
 #include "profiling/closed_loop.h"
 #include "profiling/profiled_cascade.h"
 #include "profiling/stage_alone.h"
-#include "workers/cpu_share.h"
-#include "workers/misbehaving_worker.h"
+#include "supervision/cpu_share.h"
+#include "supervision/misbehaving_worker.h"
 
 namespace escan {
 namespace {

@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include "escan/plan.h"
+#include "contracts/plan.h"
 
 namespace escan {
 

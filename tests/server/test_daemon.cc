@@ -9,7 +9,7 @@
 
 #include "client/direct_channel.h"
 #include "gtest/gtest.h"
-#include "workers/misbehaving_worker.h"
+#include "supervision/misbehaving_worker.h"
 
 namespace escan {
 namespace {

@@ -11,7 +11,7 @@
 #include "escan/v1/admin.grpc.pb.h"
 #include "inference/grpc_service.grpc.pb.h"
 #include "ipc/unique_fd.h"
-#include "server/daemon.h"
+#include "server/daemon/daemon.h"
 
 namespace escan {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "workers/misbehaving_worker.h"
+#include "supervision/misbehaving_worker.h"
 
 namespace escan {
 

@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "config/config.h"
-#include "server/server_state.h"
+#include "server/inference/server_state.h"
 
 namespace escan {
 

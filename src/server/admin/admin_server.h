@@ -1,0 +1,44 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/inference/server_state.h"
+
+namespace escan {
+
+class AdminService;
+class GrpcListener;
+
+// The address that operators use: a unix socket, which its owner and group may use, or a loopback
+// port. Beside it nothing but the admin service is reachable there. The destructor ends the server
+// and removes the socket.
+class AdminServer {
+ public:
+  // Unavailable when the address cannot be bound or another process answers on the socket. A socket
+  // that nobody answers on is left from a process that was killed, and replaced. Connections get
+  // descriptors below the ceiling.
+  static absl::StatusOr<std::unique_ptr<AdminServer>> Start(ServerState* state,
+                                                            std::vector<Device> devices,
+                                                            const std::string& address,
+                                                            int descriptor_ceiling,
+                                                            std::function<void()> request_drain);
+  ~AdminServer();
+
+  const std::string& address() const;
+  // For an end without destructors.
+  void RemoveSocket() const;
+
+ private:
+  AdminServer(ServerState* state, std::vector<Device> devices, std::function<void()> request_drain);
+
+  const std::unique_ptr<AdminService> service_;
+  std::filesystem::path socket_;  // empty for TCP
+  std::unique_ptr<GrpcListener> listener_;
+};
+
+}  // namespace escan

@@ -1,0 +1,327 @@
+#include "server/daemon/daemon.h"
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "server/listening/address_check.h"
+#include "server/listening/descriptor_budget.h"
+#include "supervision/cpu_quota.h"
+
+namespace escan {
+namespace {
+
+// For the last answers to reach their clients once everything is answered.
+constexpr Duration kFarewell = std::chrono::seconds(1);
+// How long the end may take after the drain's time-out: workers are killed after a few seconds.
+constexpr Duration kLongestEnd = std::chrono::seconds(15);
+// Without a new call for this long, the clients have noticed that the server leaves.
+constexpr Duration kQuiet = std::chrono::milliseconds(100);
+
+int PollTimeout(TimePoint until) {
+  if (until == TimePoint::max()) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+  return static_cast<int>(std::clamp<int64_t>(left.count(), 0, std::numeric_limits<int>::max()));
+}
+
+bool IsGpu(const Device& device) { return device.kind == Device::Kind::kGpu; }
+
+bool ReadSignal(int signal_fd) {
+  signalfd_siginfo info{};
+  if (read(signal_fd, &info, sizeof(info)) != sizeof(info)) return false;
+  spdlog::info("signal number={} sender_pid={}", info.ssi_signo, info.ssi_pid);
+  return true;
+}
+
+std::string ModelNames(const ServerState& state) {
+  return absl::StrJoin(state.models(), ",",
+                       [](std::string* out, const std::unique_ptr<ServedModel>& model) {
+                         absl::StrAppend(out, model->cascade().name);
+                       });
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Options options) {
+  SetFirstPlans(options.profiles, &options.config);
+  std::unique_ptr<Daemon> daemon(new Daemon(std::move(options)));
+  if (!daemon->wake_fd_) return absl::ErrnoToStatus(errno, "cannot create an eventfd");
+  if (absl::Status status = daemon->CheckAddresses(); !status.ok()) return status;
+  if (absl::Status status = daemon->StartEngines(); !status.ok()) return status;
+  if (absl::Status status = daemon->StartServers(); !status.ok()) return status;
+  daemon->StartSelfProbe();
+  return daemon;
+}
+
+Daemon::Daemon(Options options)
+    : options_(std::move(options)), wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+Daemon::~Daemon() {
+  self_probe_.reset();
+  if (drain_thread_.joinable()) drain_thread_.join();
+  if (options_.mps != nullptr) options_.mps->OnRestart(nullptr);
+  if (state_ == nullptr) return;
+  // Requests inside are answered before the servers that carry the answers go.
+  for (const std::unique_ptr<ServedModel>& model : state_->models()) model->engine->Stop();
+}
+
+absl::Status Daemon::CheckAddresses() const {
+  const ServerConfig& config = options_.config.server;
+  for (const std::string& address : {config.listen, config.admin, config.metrics}) {
+    if (address.empty()) continue;
+    if (absl::Status status = CheckAddressIsFree(address); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::CheckWorkerPrograms() const {
+  for (const CascadeConfig& cascade : options_.config.cascades) {
+    for (const WorkerGroup& group : cascade.plan.workers) {
+      const absl::StatusOr<WorkerCommand> command = options_.host->CommandFor(group);
+      if (!command.ok()) return command.status();
+      if (access(command->program.c_str(), X_OK) == 0) continue;
+      return absl::ErrnoToStatus(
+          errno, absl::StrCat("cannot run the worker program ", command->program.string()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::StartEngines() {
+  if (absl::Status status = CheckWorkerPrograms(); !status.ok()) return status;
+  std::vector<std::unique_ptr<ServedModel>> models;
+  for (const CascadeConfig& cascade : options_.config.cascades) {
+    EngineOptions options;
+    options.host = options_.host;
+    options.devices = options_.config.devices;
+    options.cache = options_.config.cache;
+    CpuBudget cpus = UsableCpuBudget();
+    options.cpus = std::move(cpus.cpus);
+    options.pin_cpus = cpus.pinned;
+    options.worker_output = options_.worker_output;
+    absl::StatusOr<std::unique_ptr<Engine>> engine =
+        Engine::Start(cascade.spec, cascade.plan, options);
+    if (!engine.ok()) {
+      return absl::Status(engine.status().code(), absl::StrCat("cascade '", cascade.spec.name,
+                                                               "': ", engine.status().message()));
+    }
+    (*engine)->OnReadyChange([this](bool) { Wake(); });
+    (*engine)->OnUnservable([this, name = cascade.spec.name](const std::string& reason) {
+      if (unservable_.exchange(true)) return;
+      spdlog::error("cannot serve model={} reason=\"{}\"", name, reason);
+      Wake();
+    });
+    models.push_back(std::make_unique<ServedModel>(cascade, *std::move(engine)));
+  }
+  std::unique_ptr<ControlLoop> controller =
+      MakeControlLoop(options_.config, options_.profiles, models);
+  state_ = std::make_unique<ServerState>(std::move(models), ReporterOfMps(), std::move(controller),
+                                         options_.log_lines_lost);
+  if (options_.mps != nullptr) options_.mps->OnRestart([this] { RenewWorkersOnGpus(); });
+  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
+    model->engine->OnDeviceFault([this, from = model->engine.get()](int device) {
+      for (const std::unique_ptr<ServedModel>& other : state_->models()) {
+        if (other->engine.get() != from) other->engine->DeviceFaulted(device);
+      }
+    });
+  }
+  return absl::OkStatus();
+}
+
+MpsReporter Daemon::ReporterOfMps() const {
+  if (options_.mps == nullptr ||
+      !std::any_of(options_.config.devices.begin(), options_.config.devices.end(), IsGpu)) {
+    return nullptr;
+  }
+  return [mps = options_.mps] {
+    const MpsStatus status = mps->Status();
+    return MpsReport{.mode = status.mode,
+                     .running = status.running,
+                     .server_pids = status.servers,
+                     .restarts = static_cast<uint64_t>(status.restarts),
+                     .reason = status.reason};
+  };
+}
+
+void Daemon::RenewWorkersOnGpus() {
+  // Told of each renewal; the last one to be done ends the servers that nobody uses any more,
+  // unless old workers stay because new ones could not be started.
+  struct Renewals {
+    explicit Renewals(std::shared_ptr<MpsWorkerHost> host) : mps(std::move(host)) {}
+    ~Renewals() {
+      if (all_done) mps->EndStaleServers();
+    }
+    const std::shared_ptr<MpsWorkerHost> mps;
+    std::atomic<bool> all_done{true};
+  };
+  const auto renewals = std::make_shared<Renewals>(options_.mps);
+  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
+    for (size_t device = 0; device < options_.config.devices.size(); ++device) {
+      if (!IsGpu(options_.config.devices[device])) continue;
+      model->engine->RenewWorkers(static_cast<int>(device), [renewals](const absl::Status& status) {
+        if (!status.ok()) renewals->all_done = false;
+      });
+    }
+  }
+}
+
+absl::Status Daemon::StartServers() {
+  const ServerConfig& config = options_.config.server;
+  absl::StatusOr<std::unique_ptr<InferenceServer>> inference = InferenceServer::Start(
+      state_.get(), config.listen, ClientCeiling(options_.descriptor_limit), [this] { Wake(); });
+  if (!inference.ok()) return inference.status();
+  inference_ = *std::move(inference);
+  absl::StatusOr<std::unique_ptr<AdminServer>> admin =
+      AdminServer::Start(state_.get(), options_.config.devices, config.admin,
+                         OperatorCeiling(options_.descriptor_limit), [this] {
+                           drain_requested_.store(true);
+                           Wake();
+                         });
+  if (!admin.ok()) return admin.status();
+  admin_ = *std::move(admin);
+  if (!config.metrics.empty()) {
+    absl::StatusOr<std::unique_ptr<MetricsServer>> metrics =
+        MetricsServer::Start(state_.get(), config.metrics);
+    if (!metrics.ok()) return metrics.status();
+    metrics_ = *std::move(metrics);
+    spdlog::info("metrics address={}", metrics_->address());
+  }
+  state_->controller().Start();
+  spdlog::info("admin address={}", admin_->address());
+  spdlog::info("listening address={} models={}", inference_->address(), ModelNames(*state_));
+  return absl::OkStatus();
+}
+
+void Daemon::StartSelfProbe() {
+  SelfProbe::Options options;
+  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
+    options.questions.push_back(
+        [engine = model->engine.get()](TimePoint deadline) { return engine->Answers(deadline); });
+  }
+  // A server that refuses connections, or leaves, says so itself.
+  options.questions.push_back([this](TimePoint deadline) {
+    return AnswersClients(inference_->address(), deadline) || !state_->accepting() ||
+           state_->phase() != Phase::kServing;
+  });
+  options.on_round = [this](bool answered) {
+    if (answered) options_.notify("WATCHDOG=1");
+    if (state_->answering() == answered) return;
+    state_->set_answering(answered);
+    Wake();
+  };
+  self_probe_ = std::make_unique<SelfProbe>(std::move(options));
+}
+
+Daemon::Addresses Daemon::addresses() const {
+  return {.inference = inference_->address(),
+          .admin = admin_->address(),
+          .metrics = metrics_ == nullptr ? "" : metrics_->address()};
+}
+
+Daemon::Ending Daemon::Run(int signal_fd) {
+  PublishReadiness();
+  int signals = 0;
+  while (!drained_.load()) {
+    const Phase phase = state_->phase();
+    const bool leaving = phase == Phase::kLeaving;
+    std::array<pollfd, 2> polled = {{{signal_fd, POLLIN, 0}, {wake_fd_.get(), POLLIN, 0}}};
+    const TimePoint until = leaving ? leave_until_ : end_by_;
+    poll(polled.data(), polled.size(), PollTimeout(until));
+    if (polled[1].revents != 0) {
+      eventfd_t ignored = 0;
+      eventfd_read(wake_fd_.get(), &ignored);
+    }
+    const bool signalled = polled[0].revents != 0 && ReadSignal(signal_fd);
+    if (signalled && ++signals > 1) {
+      spdlog::warn("ending at once");
+      admin_->RemoveSocket();
+      return Ending::kForced;
+    }
+    if (Clock::now() >= end_by_ && !drained_.load()) {
+      spdlog::error("ending at once reason=\"the workers or the servers did not end in time\"");
+      admin_->RemoveSocket();
+      return Ending::kForced;
+    }
+    if (phase == Phase::kServing && unservable_.load()) return Ending::kUnservable;
+    if (phase == Phase::kServing && (signalled || drain_requested_.load())) BeginLeaving();
+    if (leaving && Clock::now() >= leave_until_) BeginDraining();
+    PublishReadiness();
+  }
+  drain_thread_.join();
+  spdlog::info("ended");
+  return Ending::kDrained;
+}
+
+void Daemon::Wake() { eventfd_write(wake_fd_.get(), 1); }
+
+void Daemon::PublishReadiness() {
+  inference_->PublishHealth();
+  if (state_->phase() != Phase::kServing) return;
+  const std::string reason = state_->NotReadyReason();
+  const std::string text = reason.empty() ? "ready" : absl::StrCat("not ready: ", reason);
+  if (text == said_) return;
+  said_ = text;
+  spdlog::info("{}", reason.empty() ? "ready" : absl::StrCat("not_ready reason=\"", reason, "\""));
+  // READY is sent once; what follows is a status.
+  const bool first = reason.empty() && !was_ready_;
+  was_ready_ = was_ready_ || reason.empty();
+  options_.notify(absl::StrCat(first ? "READY=1\n" : "", "STATUS=", text));
+}
+
+void Daemon::BeginLeaving() {
+  state_->set_phase(Phase::kLeaving);
+  state_->controller().Stop();
+  leave_until_ = Clock::now() + options_.config.shutdown.grace;
+  spdlog::info("leaving grace_seconds={}",
+               std::chrono::duration<double>(options_.config.shutdown.grace).count());
+  options_.notify("STOPPING=1\nSTATUS=leaving: not ready, still admitting requests");
+}
+
+void Daemon::BeginDraining() {
+  state_->set_phase(Phase::kDraining);
+  options_.notify("STATUS=draining: answering the requests inside");
+  inference_->DrainStreams();
+  const TimePoint deadline = Clock::now() + options_.config.shutdown.drain_timeout;
+  end_by_ = deadline + kLongestEnd;
+  drain_thread_ = std::thread([this, deadline] {
+    Drain(deadline);
+    drained_.store(true);
+    Wake();
+  });
+}
+
+void Daemon::Drain(TimePoint deadline) {
+  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
+    const EngineStatus status = model->engine->Status();
+    spdlog::info("draining model={} requests={}", model->cascade().name, status.requests);
+    if (!model->engine->WaitUntilIdle(deadline)) {
+      spdlog::warn("drain_timeout model={} requests={}", model->cascade().name,
+                   model->engine->Status().requests);
+    }
+  }
+  for (const std::unique_ptr<ServedModel>& model : state_->models()) model->engine->Stop();
+  const TimePoint end = Clock::now() + kFarewell;
+  RefuseUntilQuiet(end - kFarewell / 2);
+  inference_->Shutdown(end);
+}
+
+void Daemon::RefuseUntilQuiet(TimePoint deadline) const {
+  TimePoint quiet = Clock::now() + kQuiet;
+  while (Clock::now() < std::min(quiet, deadline)) {
+    std::this_thread::sleep_until(std::min(quiet, deadline));
+    quiet = std::max(quiet, state_->last_refusal() + kQuiet);
+  }
+}
+
+}  // namespace escan

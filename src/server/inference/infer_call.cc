@@ -1,0 +1,30 @@
+#include "server/inference/infer_call.h"
+
+#include <utility>
+
+#include "server/protocol/grpc_status.h"
+
+namespace escan {
+
+grpc::ServerUnaryReactor* InferCall::Start(ServerState* server,
+                                           const grpc::CallbackServerContext& context,
+                                           const grpc::ByteBuffer& request,
+                                           grpc::ByteBuffer* response) {
+  auto* const call = new InferCall(server, response);
+  const absl::Status status = call->Prepare(request, ToMonotonic(context.raw_deadline()));
+  if (status.ok()) {
+    call->handle_ = call->handle();
+    call->Submit();
+  } else {
+    call->Finish(ToGrpc(status));
+  }
+  // The call cannot be done before gRPC has been given its reactor.
+  return call;
+}
+
+void InferCall::Answered(absl::Status status, grpc::ByteBuffer answer) {
+  response_->Swap(&answer);
+  Finish(ToGrpc(status));
+}
+
+}  // namespace escan

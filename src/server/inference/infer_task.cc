@@ -1,0 +1,164 @@
+#include "server/inference/infer_task.h"
+
+#include <grpc/slice.h>
+#include <grpcpp/support/proto_buffer_reader.h>
+#include <grpcpp/support/slice.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/protocol/outcome_status.h"
+#include "server/protocol/typed_contents.h"
+
+namespace escan {
+
+absl::Status InferTask::Prepare(const grpc::ByteBuffer& message, TimePoint call_deadline) {
+  absl::Status status = Route(message);
+  if (status.ok()) status = FillSlots();
+  if (!status.ok()) {
+    RequestCounters& counters = model_ == nullptr ? server_->unrouted() : model_->counters;
+    counters.CountFailed(status.code(), Clock::now() - arrival_);
+    return status;
+  }
+  deadline_ = Deadline(call_deadline);
+  return absl::OkStatus();
+}
+
+absl::Status InferTask::Route(const grpc::ByteBuffer& message) {
+  // gRPC starts calls also that were cancelled before their message was there.
+  if (!message.Valid()) return absl::CancelledError("the client cancelled the request");
+  grpc::ProtoBufferReader reader(const_cast<grpc::ByteBuffer*>(&message));
+  absl::Status status = request_.Parse(&reader);
+  if (!status.ok()) return status;
+  model_ = server_->FindOrNull(request_.header().model_name());
+  if (model_ == nullptr) return server_->Find(request_.header().model_name()).status();
+  if (server_->phase() == Phase::kDraining) {
+    server_->NoteRefusal(arrival_);
+    return absl::UnavailableError("the server is draining and takes no new requests");
+  }
+  absl::StatusOr<CheckedRequest> checked =
+      CheckRequest(model_->cascade(), model_->answer_tensors, request_);
+  if (!checked.ok()) return checked.status();
+  checked_ = *std::move(checked);
+  return absl::OkStatus();
+}
+
+absl::Status InferTask::FillSlots() {
+  Engine& engine = *model_->engine;
+  absl::StatusOr<RequestKey> key = engine.Acquire(checked_.rows);
+  if (!key.ok()) return key.status();
+  key_ = *key;
+  const std::vector<TensorSpec>& tensors = model_->cascade().inputs;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const InputSource& source = checked_.inputs[i];
+    std::optional<RawBytes::Reader> raw;
+    if (source.raw != nullptr) raw.emplace(*source.raw);
+    SlotId slot = key_.first_slot;
+    for (int row = 0; row < checked_.rows; ++row, slot = engine.NextSlot(slot)) {
+      std::byte* const to = engine.input(slot, static_cast<int>(i));
+      if (raw.has_value()) {
+        raw->Read(to, tensors[i].row_bytes());
+      } else {
+        CopyTypedRow(tensors[i], *source.typed, row, to);
+      }
+      if (absl::Status status = CheckValues(tensors[i], row, to); !status.ok()) {
+        engine.Release(key_);
+        return status;
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+TimePoint InferTask::Deadline(TimePoint call_deadline) const {
+  TimePoint deadline = std::min(call_deadline, arrival_ + model_->cascade().deadline);
+  // Not added where it cannot be the earliest: it may be as long as the clock's whole range.
+  const std::optional<Duration>& timeout = checked_.parameters.timeout;
+  if (timeout.has_value() && *timeout < deadline - arrival_) deadline = arrival_ + *timeout;
+  return deadline;
+}
+
+void InferTask::Submit() {
+  submitted_ = Clock::now();
+  model_->engine->Submit({.key = key_,
+                          .rows = checked_.rows,
+                          .priority = checked_.parameters.priority,
+                          .arrival = arrival_,
+                          .deadline = deadline_},
+                         this);
+}
+
+InferTask::Handle InferTask::handle() const { return {model_->engine.get(), key_}; }
+
+void InferTask::OnComplete(const Outcome& outcome) {
+  const TimePoint completed = Clock::now();
+  absl::Status status = ToStatus(outcome, model_->cascade());
+  // gRPC cancels a call whose deadline passed; which of the two is first is chance.
+  if (absl::IsCancelled(status) && completed >= deadline_) {
+    status = ToStatus({.code = OutcomeCode::kDeadlineExceeded}, model_->cascade());
+  }
+  if (absl::IsDeadlineExceeded(status) && !model_->engine->ready()) {
+    status = absl::DeadlineExceededError(
+        absl::StrCat(status.message(), ": ", model_->engine->not_ready_reason()));
+  }
+  grpc::ByteBuffer answer;
+  if (status.ok()) answer = FormAnswer();
+  model_->engine->Release(key_);
+  const TimePoint now = Clock::now();
+  if (status.ok()) {
+    model_->counters.CountAnswered({.total = now - arrival_,
+                                    .input = submitted_ - arrival_,
+                                    .engine = completed - submitted_,
+                                    .output = now - completed},
+                                   checked_.rows, now);
+  } else {
+    model_->counters.CountFailed(status.code(), now - arrival_);
+  }
+  Answered(std::move(status), std::move(answer));
+}
+
+grpc::ByteBuffer InferTask::FormAnswer() const {
+  constexpr size_t kUsualRows = 16;
+  const Engine& engine = *model_->engine;
+  absl::InlinedVector<SlotId, kUsualRows> slots;
+  absl::InlinedVector<SampleAnswer, kUsualRows> rows;
+  SlotId slot = key_.first_slot;
+  for (int row = 0; row < checked_.rows; ++row, slot = engine.NextSlot(slot)) {
+    slots.push_back(slot);
+    rows.push_back(engine.answer(slot));
+  }
+  const std::vector<StageSpec>& stages = model_->cascade().stages;
+  const auto data = [&](int row, int output) {
+    const int stage = rows[static_cast<size_t>(row)].stage;
+    return engine.output(slots[static_cast<size_t>(row)], stage,
+                         stages[static_cast<size_t>(stage)].answer[static_cast<size_t>(output)]);
+  };
+  const Answer answer = {.id = id(),
+                         .rows = rows,
+                         .outputs = checked_.outputs,
+                         .mark_final = streamed() && asks_for_final_mark(),
+                         .data = data};
+  const AnswerWriter& writer = model_->answers;
+  grpc_slice slice =
+      grpc_slice_malloc(streamed() ? writer.StreamSize(answer) : writer.Size(answer));
+  if (streamed()) {
+    writer.WriteStream(answer, GRPC_SLICE_START_PTR(slice));
+  } else {
+    writer.Write(answer, GRPC_SLICE_START_PTR(slice));
+  }
+  const grpc::Slice owner(slice, grpc::Slice::STEAL_REF);
+  return grpc::ByteBuffer(&owner, 1);
+}
+
+TimePoint ToMonotonic(gpr_timespec deadline) {
+  constexpr std::chrono::seconds kForever = std::chrono::hours(24 * 366);
+  const TimePoint now = Clock::now();
+  const gpr_timespec left = gpr_time_sub(deadline, gpr_now(deadline.clock_type));
+  if (left.tv_sec >= kForever.count()) return TimePoint::max();
+  if (left.tv_sec < 0) return now;
+  return now + std::chrono::seconds(left.tv_sec) + std::chrono::nanoseconds(left.tv_nsec);
+}
+
+}  // namespace escan

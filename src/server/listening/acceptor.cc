@@ -1,0 +1,87 @@
+#include "server/listening/acceptor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+namespace escan {
+namespace {
+
+constexpr Duration kRecheck = std::chrono::seconds(1);
+// After an accept that failed: the connection still waits, so poll() would return at once.
+constexpr int kPauseMilliseconds = 100;
+
+}  // namespace
+
+Acceptor::Acceptor(ListeningSockets bound, int descriptor_ceiling, Listener listener)
+    : bound_(std::move(bound)),
+      ceiling_(descriptor_ceiling),
+      listener_(std::move(listener)),
+      stop_(eventfd(0, EFD_CLOEXEC)),
+      thread_([this] { Run(); }) {
+  pthread_setname_np(thread_.native_handle(), "acceptor");
+}
+
+Acceptor::~Acceptor() {
+  eventfd_write(stop_.get(), 1);
+  thread_.join();
+}
+
+void Acceptor::Run() {
+  std::vector<pollfd> polled = {{.fd = stop_.get(), .events = POLLIN, .revents = 0}};
+  for (const UniqueFd& socket : bound_.sockets) {
+    polled.push_back({.fd = socket.get(), .events = POLLIN, .revents = 0});
+  }
+  while (true) {
+    constexpr auto kTimeout = std::chrono::ceil<std::chrono::milliseconds>(kRecheck);
+    poll(polled.data(), polled.size(), accepting_ ? -1 : static_cast<int>(kTimeout.count()));
+    if (polled[0].revents != 0) return;
+    for (size_t i = 0; i < bound_.sockets.size(); ++i) {
+      if (polled[i + 1].revents != 0) TakeFrom(bound_.sockets[i]);
+    }
+    if (!accepting_ && Clock::now() - refused_at_ >= kRecheck && DescriptorsAreFree()) {
+      SetAccepting(true);
+    }
+  }
+}
+
+void Acceptor::TakeFrom(const UniqueFd& socket) {
+  UniqueFd connection(accept4(socket.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (connection && connection.get() < ceiling_) {
+    listener_.on_connection(std::move(connection));
+    return;
+  }
+  if (connection) {
+    connection.reset();
+    Refuse();
+    return;
+  }
+  // The client went away, or another reader was faster.
+  if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return;
+  Refuse();
+  pollfd stop = {.fd = stop_.get(), .events = POLLIN, .revents = 0};
+  poll(&stop, 1, kPauseMilliseconds);
+}
+
+void Acceptor::Refuse() {
+  refused_at_ = Clock::now();
+  listener_.on_refused();
+  SetAccepting(false);
+}
+
+bool Acceptor::DescriptorsAreFree() const {
+  const UniqueFd lowest(fcntl(stop_.get(), F_DUPFD_CLOEXEC, 0));
+  return lowest && lowest.get() < ceiling_;
+}
+
+void Acceptor::SetAccepting(bool accepting) {
+  if (std::exchange(accepting_, accepting) != accepting) listener_.on_change(accepting);
+}
+
+}  // namespace escan

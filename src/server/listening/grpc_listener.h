@@ -1,0 +1,51 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "escan/time.h"
+#include "server/listening/acceptor.h"
+
+namespace escan {
+
+// A started gRPC server and the thread that takes connections for it. The destructor cancels what
+// is still open.
+class GrpcListener {
+ public:
+  struct Options {
+    int descriptor_ceiling = 0;  // see Acceptor, as the next two
+    std::function<void()> on_refused = [] {};
+    std::function<void(bool accepting)> on_accepting = [](bool) {};
+  };
+
+  // Starts what `builder` describes on `address`, without transport security. Unavailable naming
+  // the address and the reason when it cannot be bound: another server's port is never shared.
+  static absl::StatusOr<std::unique_ptr<GrpcListener>> Start(grpc::ServerBuilder& builder,
+                                                             const std::string& address,
+                                                             const Options& options);
+  ~GrpcListener();
+
+  grpc::Server& server() { return *server_; }
+  const std::string& address() const { return address_; }  // of TCP with the port that was bound
+
+  // Takes no more connections and calls, waits for those that are open until `deadline`, then
+  // cancels them.
+  void Shutdown(TimePoint deadline);
+
+ private:
+  GrpcListener() = default;
+
+  std::unique_ptr<grpc::Server> server_;
+  std::string address_;
+  std::unique_ptr<Acceptor> acceptor_;  // hands its connections to the server
+};
+
+// What gRPC and Protobuf report goes to the program's log from now on. Only gRPC's errors are shown
+// by default: Protobuf complains about every malformed message that a client sends.
+void RouteLibraryLogs();
+
+}  // namespace escan

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "contracts/tensor_values.h"
+#include "escan/cascade.h"
+#include "inference/grpc_service.pb.h"
+#include "server/protocol/raw_bytes.h"
+#include "server/protocol/request_parameters.h"
+#include "server/protocol/wire_request.h"
+
+namespace escan {
+
+// Cascades have one version.
+inline constexpr absl::string_view kModelVersion = "1";
+
+// Every output that a client may ask for: the cascade's, then exit_stage and confidence.
+std::vector<TensorSpec> AnswerTensors(const CascadeSpec& cascade);
+
+// Where the elements of one input lie; exactly one of the two is set.
+struct InputSource {
+  const RawBytes* raw = nullptr;
+  const inference::InferTensorContents* typed = nullptr;
+};
+
+// A request that agrees with its cascade. Points into the WireRequest that it was made from.
+struct CheckedRequest {
+  int rows = 0;
+  RequestParameters parameters;
+  absl::InlinedVector<InputSource, 2> inputs;  // in the cascade's order
+  absl::InlinedVector<int, 8> outputs;         // in the request's order; see AnswerTensors()
+};
+
+// NotFound naming both versions unless `version` is "" or "1".
+absl::Status CheckVersion(absl::string_view model, absl::string_view version);
+
+// Compares a request for `cascade` with what the cascade takes. InvalidArgument or NotFound says
+// what was found and what was expected. `outputs` are the cascade's AnswerTensors().
+absl::StatusOr<CheckedRequest> CheckRequest(const CascadeSpec& cascade,
+                                            const std::vector<TensorSpec>& outputs,
+                                            const WireRequest& request);
+
+// The longest message that a valid request for the cascade takes on the wire.
+size_t MaxRequestBytes(const CascadeSpec& cascade);
+
+}  // namespace escan

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <google/protobuf/arena.h>
+#include <google/protobuf/io/zero_copy_stream.h>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/status/status.h"
+#include "inference/grpc_service.pb.h"
+#include "server/protocol/raw_bytes.h"
+
+namespace escan {
+
+// A ModelInferRequest as it came from the network: everything but `raw_input_contents` parsed, and
+// these as views into the message, so that tensor bytes are copied only once, into their slots. The
+// message's buffers must outlive the object. Used by one thread.
+class WireRequest {
+ public:
+  WireRequest();
+
+  // Reads a serialized ModelInferRequest; at most once. InvalidArgument when the bytes are none.
+  absl::Status Parse(google::protobuf::io::ZeroCopyInputStream* message);
+
+  // Its raw_input_contents are empty: see raw_inputs().
+  const inference::ModelInferRequest& header() const { return *header_; }
+  const absl::InlinedVector<RawBytes, 1>& raw_inputs() const { return raw_inputs_; }
+
+ private:
+  alignas(8) char first_block_[1024];
+  google::protobuf::Arena arena_;
+  inference::ModelInferRequest* header_;
+  absl::InlinedVector<RawBytes, 1> raw_inputs_;
+};
+
+}  // namespace escan
