@@ -43,8 +43,8 @@ absl::Status CudaExecutor::Prepare(const Progress& progress) {
   if (!status.ok()) return status;
   const int total = PreparationSteps(options_.stages);
   int done = 0;
-  absl::Status
-      wrong;  // of the first stage that answers wrongly; what the others do is looked at too
+  // Of the first stage that answers wrongly; what the others do is looked at too.
+  absl::Status wrong;
   for (Host& host : hosts_) {
     status = PrepareBuckets(host, [&] { progress(done++, total); });
     if (status.ok()) status = Rehearse(host);
@@ -111,8 +111,11 @@ absl::Status CudaExecutor::LoadStages() {
     if (!read.ok()) return read.status();
     frozen.push_back(*std::move(read));
   }
-  const CudaModel::Environment environment = {
-      .key = key_, .multiprocessors = multiprocessors_, .cache = &cache_, .log = options_.log};
+  const CudaModel::Environment environment = {.key = key_,
+                                              .multiprocessors = multiprocessors_,
+                                              .probes = options_.probes,
+                                              .cache = &cache_,
+                                              .log = options_.log};
   host_of_.fill(options_.stages.size());
   for (size_t i = 0; i < options_.stages.size(); ++i) {
     const absl::Status status = LoadStage(i, std::move(frozen[i]), environment);

@@ -161,6 +161,7 @@ absl::StatusOr<GpuChoice> CudaModel::State::FindKept() {
 GpuChoiceKey CudaModel::State::KeyOfShare() const {
   GpuChoiceKey of_share = key;
   of_share.multiprocessors = environment.multiprocessors;
+  if (environment.probes != nullptr) of_share.probes = environment.probes->InputsHash(stage);
   return of_share;
 }
 
@@ -285,8 +286,22 @@ std::vector<std::vector<GpuChoice>> CudaModel::remedies() const {
                                    .options = state_->stage.gpu});
 }
 
-void CudaModel::Settle(const GpuChoice& choice) {
+UniqueFd CudaModel::ReserveShare() const {
+  return state_->environment.cache->Reserve(state_->KeyOfShare());
+}
+
+std::optional<GpuChoice> CudaModel::FindOfShare() const {
+  const absl::StatusOr<GpuChoice> found = state_->environment.cache->Find(state_->KeyOfShare());
+  return found.ok() ? std::optional(*found) : std::nullopt;
+}
+
+void CudaModel::KeepForShare(const GpuChoice& choice) {
   if (state_->kept != choice) state_->Keep(state_->KeyOfShare(), choice);
+  state_->kept = choice;
+}
+
+void CudaModel::Settle(const GpuChoice& choice) {
+  KeepForShare(choice);
   state_->choice = choice;
   state_->frozen.reset();
 }

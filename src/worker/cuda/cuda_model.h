@@ -5,17 +5,20 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "escan/time.h"
+#include "ipc/unique_fd.h"
 #include "ipc/worker_spec.h"
 #include "worker/cuda/gpu_kernels.h"
 #include "worker/cuda/packed_block.h"
 #include "worker/cuda/torch_gpu.h"
 #include "worker/cuda/variant_cache.h"
+#include "worker/verification/probes.h"
 
 namespace escan {
 
@@ -33,8 +36,9 @@ class CudaModel {
  public:
   // Where choices are kept, and whom a change of mind, or of the cache, is told.
   struct Environment {
-    GpuChoiceKey key;         // all but what is the stage's own, for no share
-    int multiprocessors = 0;  // that this process sees
+    GpuChoiceKey key;                // all but what is the stage's own, for no share
+    int multiprocessors = 0;         // that this process sees
+    const Probes* probes = nullptr;  // that answers are checked with; null: none
     const VariantCache* cache = nullptr;
     std::function<void(const std::string& fields)> log;
   };
@@ -60,6 +64,12 @@ class CudaModel {
   absl::Status Rebuild(const GpuChoice& choice);
   // Has remedies, in tiers, for a choice that answers wrongly. See Remedies().
   std::vector<std::vector<GpuChoice>> remedies() const;
+  // Waits until no other worker searches a choice for a share like this one's; see
+  // CacheFolder::Reserve.
+  UniqueFd ReserveShare() const;
+  // What a search for such a share has found, nullopt where there was none.
+  std::optional<GpuChoice> FindOfShare() const;
+  void KeepForShare(const GpuChoice& choice);
   // Of what is prepared the answers are known at this share: `choice` is kept for later starts, and
   // nothing can be rebuilt from now on.
   void Settle(const GpuChoice& choice);

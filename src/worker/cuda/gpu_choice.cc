@@ -103,6 +103,48 @@ class RemedyList {
   std::vector<std::vector<GpuChoice>> tiers_;
 };
 
+class RightChoiceSearch {
+ public:
+  explicit RightChoiceSearch(ChoiceTrials* trials) : trials_(*trials) {}
+
+  // Why none was found so far. Aborted: nothing more can be tried.
+  const absl::Status& none() const { return none_; }
+
+  std::optional<GpuChoice> FindIn(const std::vector<GpuChoice>& tier) {
+    std::vector<std::optional<StepTimes>> times;
+    for (const GpuChoice& choice : tier) times.push_back(TimeIfRight(choice));
+    while (const std::optional<size_t> fastest = Fastest(times)) {
+      if (absl::IsAborted(none_)) break;
+      if (IsRight(trials_.BuildToServe(tier[*fastest]))) return tier[*fastest];
+      times[*fastest].reset();
+    }
+    return std::nullopt;
+  }
+
+ private:
+  std::optional<StepTimes> TimeIfRight(const GpuChoice& choice) {
+    if (absl::IsAborted(none_)) return std::nullopt;
+    const absl::Status built = trials_.Build(choice);
+    Note(built);
+    if (!built.ok() || !IsRight(trials_.WhatIsWrong())) return std::nullopt;
+    const absl::StatusOr<StepTimes> timed = trials_.Time();
+    Note(timed.status());
+    return timed.ok() ? std::optional(*timed) : std::nullopt;
+  }
+
+  bool IsRight(const absl::StatusOr<std::string>& wrong) {
+    Note(wrong.status());
+    return wrong.ok() && wrong->empty();
+  }
+
+  void Note(const absl::Status& failure) {
+    if (absl::IsAborted(failure) || absl::IsResourceExhausted(failure)) none_ = failure;
+  }
+
+  ChoiceTrials& trials_;
+  absl::Status none_ = absl::NotFoundError("no choice answers rightly");
+};
+
 }  // namespace
 
 std::string Describe(const GpuChoice& choice) {
@@ -122,26 +164,13 @@ std::string Describe(const GpuChoice& choice) {
 
 absl::StatusOr<GpuChoice> FindRightChoice(const std::vector<std::vector<GpuChoice>>& tiers,
                                           ChoiceTrials* trials) {
-  const auto time = [&](const GpuChoice& choice) -> absl::StatusOr<StepTimes> {
-    const absl::Status built = trials->Build(choice);
-    if (!built.ok()) return built;
-    const absl::StatusOr<std::string> wrong = trials->WhatIsWrong();
-    if (!wrong.ok()) return wrong.status();
-    if (!wrong->empty()) return absl::NotFoundError(*wrong);
-    return trials->Time();
-  };
-  absl::Status none = absl::NotFoundError("no choice answers rightly");
+  RightChoiceSearch search(trials);
   for (const std::vector<GpuChoice>& tier : tiers) {
-    std::vector<std::optional<StepTimes>> times;
-    for (const GpuChoice& choice : tier) {
-      const absl::StatusOr<StepTimes> timed = time(choice);
-      if (absl::IsAborted(timed.status())) return timed.status();
-      if (absl::IsResourceExhausted(timed.status())) none = timed.status();
-      times.push_back(timed.ok() ? std::optional(*timed) : std::nullopt);
-    }
-    if (const std::optional<size_t> fastest = Fastest(times)) return tier[*fastest];
+    const std::optional<GpuChoice> found = search.FindIn(tier);
+    if (found) return *found;
+    if (absl::IsAborted(search.none())) break;
   }
-  return none;
+  return search.none();
 }
 
 std::vector<std::vector<GpuChoice>> Remedies(const GpuChoice& wrong, const RemedyContext& context) {

@@ -64,10 +64,14 @@ class ChoiceTrials {
   // What is wrong with the answers of what was built last; empty: nothing.
   virtual absl::StatusOr<std::string> WhatIsWrong() = 0;
   virtual absl::StatusOr<StepTimes> Time() = 0;
+  // Prepares the stage so, to stay. What is wrong with its answers then; empty: nothing. Aborted
+  // ends the search.
+  virtual absl::StatusOr<std::string> BuildToServe(const GpuChoice& choice) = 0;
 };
 
-// The fastest right choice of the first tier that has one. NotFound when there is none;
-// ResourceExhausted when one was left out for want of memory, so that there may be one.
+// The fastest right choice of the first tier that has one; the stage is then prepared so. One that
+// was right when it was tried and is wrong when it is to serve is left out. NotFound when there is
+// none; ResourceExhausted when one was left out for want of memory, so that there may be one.
 absl::StatusOr<GpuChoice> FindRightChoice(const std::vector<std::vector<GpuChoice>>& tiers,
                                           ChoiceTrials* trials);
 

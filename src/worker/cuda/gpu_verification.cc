@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "escan/time.h"
+#include "ipc/unique_fd.h"
 #include "worker/cuda/torch_gpu_state.h"
 #include "worker/torch/thread_of_its_own.h"
 #include "worker/verification/bucket_checks.h"
@@ -29,6 +31,9 @@ class GpuVerification::Trials : public ChoiceTrials {
   }
   absl::StatusOr<std::string> WhatIsWrong() override { return wrong_; }
   absl::StatusOr<StepTimes> Time() override { return times_; }
+  absl::StatusOr<std::string> BuildToServe(const GpuChoice& choice) override {
+    return verification_.Rebuild(&model_, choice);
+  }
 
  private:
   GpuVerification& verification_;
@@ -63,10 +68,27 @@ absl::StatusOr<GpuChoice> GpuVerification::FindRightChoice(CudaModel* model) {
   const absl::StatusOr<std::string> wrong = WhatIsWrong(*model);
   if (!wrong.ok()) return wrong.status();
   const bool known_wrong = choice.verdict == Verdict::kWrong;  // an earlier start has tried all
-  if (!wrong->empty()) return known_wrong ? choice : FindRemedy(model, *wrong);
+  if (!wrong->empty()) return known_wrong ? choice : Remedy(model, *wrong);
   if (choice.verdict == Verdict::kRightByRemedy) return choice;
   choice.verdict = Verdict::kRight;  // a known wrong one was so with other rows of the probe
   choice.wrong.clear();
+  return choice;
+}
+
+absl::StatusOr<GpuChoice> GpuVerification::Remedy(CudaModel* model, const std::string& wrong) {
+  // Workers of equal shares start together: one searches, the others take what it found.
+  const UniqueFd searching = model->ReserveShare();
+  const std::optional<GpuChoice> found = model->FindOfShare();
+  if (found && found->verdict == Verdict::kWrong) return *found;
+  if (found && found->verdict == Verdict::kRightByRemedy) {
+    const GpuChoice fastest = model->choice();
+    const absl::StatusOr<std::string> still = Rebuild(model, *found);
+    if (!still.ok()) return still.status();
+    if (still->empty()) return *found;
+    if (const absl::Status status = model->Rebuild(fastest); !status.ok()) return status;
+  }
+  const absl::StatusOr<GpuChoice> choice = FindRemedy(model, wrong);
+  if (choice.ok()) model->KeepForShare(*choice);
   return choice;
 }
 
@@ -84,13 +106,15 @@ absl::StatusOr<GpuChoice> GpuVerification::FindRemedy(CudaModel* model, const st
     return choice;
   }
   if (!found.ok()) return found.status();
-  if (const absl::Status status = model->Rebuild(*found); !status.ok()) return status;
-  const absl::StatusOr<std::string> still = WhatIsWrong(*model);
-  if (!still.ok()) return still.status();
   choice = model->choice();  // which may have become eager
-  choice.verdict = still->empty() ? Verdict::kRightByRemedy : Verdict::kWrong;
-  choice.wrong = still->empty() ? wrong : *still;
+  choice.verdict = Verdict::kRightByRemedy;
+  choice.wrong = wrong;
   return choice;
+}
+
+absl::StatusOr<std::string> GpuVerification::Rebuild(CudaModel* model, const GpuChoice& choice) {
+  if (const absl::Status status = model->Rebuild(choice); !status.ok()) return status;
+  return WhatIsWrong(*model);
 }
 
 absl::StatusOr<std::string> GpuVerification::WhatIsWrong(const CudaModel& model) {

@@ -37,7 +37,11 @@ class GpuVerification {
   class Trials;
 
   absl::StatusOr<GpuChoice> FindRightChoice(CudaModel* model);
+  // That of a worker with an equal share, or one that is searched and kept for those.
+  absl::StatusOr<GpuChoice> Remedy(CudaModel* model, const std::string& wrong);
   absl::StatusOr<GpuChoice> FindRemedy(CudaModel* model, const std::string& wrong);
+  // What is wrong with the model's answers, prepared so; empty: nothing.
+  absl::StatusOr<std::string> Rebuild(CudaModel* model, const GpuChoice& choice);
   // At any bucket; empty: nothing.
   absl::StatusOr<std::string> WhatIsWrong(const CudaModel& model);
 

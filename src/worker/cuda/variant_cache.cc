@@ -23,7 +23,8 @@ Json ToJson(const GpuChoiceKey& key) {
           {"buckets", key.buckets},
           {"device", key.device},
           {"libraries", key.libraries},
-          {"multiprocessors", key.multiprocessors}};
+          {"multiprocessors", key.multiprocessors},
+          {"probes", key.probes}};
 }
 
 std::string Dump(const Json& json) {

@@ -26,6 +26,7 @@ struct GpuChoiceKey {
   // Of the share whose answers were found right, or wrong, with this choice. 0: of the choice by
   // speed alone, which is not made anew for each share.
   int multiprocessors = 0;
+  uint64_t probes = 0;  // Probes::InputsHash() of the rows that the share was checked with
 };
 
 // Choices of earlier starts, a small JSON file for each key. Used by one thread.

@@ -109,17 +109,21 @@ absl::Status Probes::Prepare(const std::vector<WorkerStage>& stages, const Cache
   return absl::OkStatus();
 }
 
-std::string Probes::KeyOf(const WorkerStage& stage, const std::string& libraries) const {
+uint64_t Probes::InputsHash(const WorkerStage& stage) const {
   std::string inputs(BytesOf(stage.inputs, rows()), '\0');
   auto* batch = reinterpret_cast<std::byte*>(inputs.data());
   for (const SlabTensor& input : stage.inputs) {
     GatherRows(slab_, AllSlots(slab_), input, batch);
     batch += RowBytes(input) * slab_.slots();
   }
+  return ContentHash(inputs);
+}
+
+std::string Probes::KeyOf(const WorkerStage& stage, const std::string& libraries) const {
   return Dump({{"model", stage.model_digest},
                {"rows", rows()},
                {"inputs", TensorsOf(stage.inputs)},
-               {"inputs_hash", ContentHash(inputs)},
+               {"inputs_hash", InputsHash(stage)},
                {"outputs", TensorsOf(stage.outputs)},
                {"libraries", libraries}});
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -41,6 +42,9 @@ class Probes {
   SlotId zeros() const { return slab_.slots() - 1; }
   // Slots for a batch of `rows` rows of a prepared stage: the rows that it accepts, over and over.
   std::vector<SlotId> Batch(int stage, int rows) const;
+
+  // Of all that the stage is given.
+  uint64_t InputsHash(const WorkerStage& stage) const;
 
   // Puts the right answers of `stages` in place, which begin with those that others read: from the
   // cache, or computed and kept there. `libraries`: all that an answer depends on beside the model.

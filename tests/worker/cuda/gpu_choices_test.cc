@@ -165,6 +165,9 @@ TEST_F(VariantCacheTest, AnyDifferenceIsAnotherKey) {
   other.model_hash ^= 1;
   expect_unknown(other);
   other = key_;
+  other.probes ^= 1;
+  expect_unknown(other);
+  other = key_;
   other.device = "another";
   expect_unknown(other);
   other = key_;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,15 @@ class FakeStage : public ChoiceTrials {
     const double seconds = seconds_(built_.back());
     return StepTimes{.smallest = seconds, .largest = 8 * seconds};
   }
+  absl::StatusOr<std::string> BuildToServe(const GpuChoice& choice) override {
+    served_ = choice;
+    if (choice == wrong_later_) return std::string("row 3: 0.98 where 0.02 is right");
+    return std::string(is_right_(choice) ? "" : "row 3: 0.98 where 0.02 is right");
+  }
 
+  // Right when it is tried, wrong when it is to serve.
+  void AnswerWronglyLater(const GpuChoice& choice) { wrong_later_ = choice; }
+  const std::optional<GpuChoice>& served() const { return served_; }
   void FailWithCublasLt(absl::Status failure) { failure_ = std::move(failure); }
   const std::vector<GpuChoice>& built() const { return built_; }
 
@@ -42,6 +51,8 @@ class FakeStage : public ChoiceTrials {
   const std::function<double(const GpuChoice&)> seconds_;
   absl::Status failure_;
   std::vector<GpuChoice> built_;
+  std::optional<GpuChoice> wrong_later_;
+  std::optional<GpuChoice> served_;
 };
 
 RemedyContext Half(int multiprocessors, bool has_convolutions = false) {
@@ -111,6 +122,27 @@ TEST(FindRightChoice, TakesTheFastestRightOneOfTheFirstTierThatHasOne) {
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_EQ(found->blas.multiprocessors, 24);
   EXPECT_THAT(stage.built(), SizeIs(tiers.front().size())) << "later tiers were tried";
+}
+
+TEST(FindRightChoice, PreparesTheStageToServeSo) {
+  FakeStage stage([](const GpuChoice& choice) { return choice.blas.multiprocessors <= 24; },
+                  FewerAreSlower);
+  const absl::StatusOr<GpuChoice> found = FindRightChoice(Remedies(GpuChoice{}, Half(98)), &stage);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(stage.served(), *found);
+}
+
+TEST(FindRightChoice, TakesTheNextFastestWhereTheFastestIsWrongWhenItIsToServe) {
+  FakeStage stage([](const GpuChoice& choice) { return choice.blas.multiprocessors <= 24; },
+                  FewerAreSlower);
+  const auto tiers = Remedies(GpuChoice{}, Half(98));
+  GpuChoice fastest;
+  fastest.blas.multiprocessors = 24;
+  stage.AnswerWronglyLater(fastest);
+  const absl::StatusOr<GpuChoice> found = FindRightChoice(tiers, &stage);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->blas.multiprocessors, 16);
+  EXPECT_EQ(stage.served(), *found);
 }
 
 TEST(FindRightChoice, GoesOnToTheNextTierWhereAllOfOneAreWrong) {
