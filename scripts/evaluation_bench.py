@@ -58,7 +58,8 @@ class Bench:
         self.plan = None  # the text of the one that was set
         self.verdicts = {}  # {text of a plan: what is wrong with its answers, or None}
         self.stages = 0
-        self.device = ""
+        self.device = ""  # the names of all
+        self.devices = 1
 
     def __enter__(self):
         try:
@@ -74,7 +75,9 @@ class Bench:
             self.address = self.daemon.address()
             status = self.daemon.status()
             self.stages = len(status["cascades"][0]["stages"])
-            self.device = ", ".join(device["name"] for device in status.get("devices", []))
+            names = [device["name"] for device in status.get("devices", [])]
+            self.device = ", ".join(names)
+            self.devices = max(1, len(names))
         except BaseException:
             self.__exit__()
             raise
@@ -119,6 +122,7 @@ class Bench:
         return json.loads(run_program([
             self.arguments.bin / "escanctl", "--json", "plan", "search",
             "--config", self.configuration, "--profile", self.arguments.profile,
+            "--devices", self.devices,
             "--rows", self.arguments.rows, "--exit-ratios", exit_ratios(ratio, self.stages),
             "--objective", f"{objective_ms}ms",
         ]))
@@ -185,6 +189,7 @@ class Simulator:
         self.command = [
             arguments.bin / "escanctl", "--json", "simulate", "--config", bench.configuration,
             "--profile", arguments.profile, "--plan", bench.write_plan(plan_text),
+            "--devices", bench.devices,
             "--rows", arguments.rows, "--exit-ratios", exit_ratios(ratio, bench.stages),
             "--samples", SIMULATED_REQUESTS * arguments.rows,
             "--warmup-samples", SIMULATED_REQUESTS * arguments.rows // 10, "--deadline", "10s",

@@ -74,8 +74,10 @@ def child_on(cores):
 
 def start_generator(folder, flags, cores):
     """Starts escan-loadgen of a folder with programs, on `cores`."""
+    threads = max(1, len(cores) // 2)
     return subprocess.Popen(
-        [folder / "escan-loadgen", "--quiet", "--channels", "8", "--threads", "4", *flags],
+        [folder / "escan-loadgen", "--quiet", "--channels", str(2 * threads),
+         "--threads", str(threads), *flags],
         stdin=subprocess.DEVNULL,
         preexec_fn=child_on(cores),
     )
