@@ -6,6 +6,7 @@ What is right is computed by torch in FP32 on the CPU.
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,14 +51,28 @@ def write_images(folder):
     write_npz(folder / "answers.npz", {"probabilities": torch.stack(answers)})
 
 
-def load(daemon, folder):
-    """Sends images and compares the answers; returns the load generator's report."""
-    done = subprocess.run(
+def start_load(daemon, folder, *flags):
+    """Starts to send images and compare the answers."""
+    return subprocess.Popen(
         [BIN / "escan-loadgen", "--target", daemon.address(), "--rows", "4", "--concurrency",
-         "16", "--requests", "2000", "--samples", folder / "images.npz", "--expect",
+         "16", *flags, "--samples", folder / "images.npz", "--expect",
          folder / "answers.npz", "--json", "-"],
-        capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+def report_of(generator):
+    """Returns the report of a load, at its end."""
+    output, _ = generator.communicate()
+    return json.loads(output)
+
+
+def plan_on(devices, folder):
+    """Writes a plan of two workers on each of so many devices, which host all stages."""
+    groups = [f"  - {{count: 2, device: {device}, thread_percent: 50, "
+              "stages: [small, medium, large]}" for device in range(devices)]
+    file = folder / f"on_{devices}.yaml"
+    file.write_text("\n".join(["workers:", *groups, ""]))
+    return file
 
 
 class GpuDaemonTest(unittest.TestCase):
@@ -84,7 +99,7 @@ class GpuDaemonTest(unittest.TestCase):
         return daemon
 
     def assert_serves(self, daemon):
-        report = load(daemon, self.folder)
+        report = report_of(start_load(daemon, self.folder, "--requests", "2000"))
         self.assertEqual(report["errors"], [])
         self.assertEqual(report["samples"], 8000)
         self.assertEqual(report["compared_samples"]["right"], 8000)
@@ -114,6 +129,42 @@ class GpuDaemonTest(unittest.TestCase):
         self.assert_serves(second)
         self.assertEqual(second.terminate(), 0)
         self.assertEqual(mps_processes(), [])
+
+    def test_a_fault_on_one_gpu_costs_no_answer(self):
+        daemon = self.start()
+        if len(daemon.status()["devices"]) < 2:
+            self.skipTest("one GPU")
+        daemon.ctl("plan", "set", str(plan_on(2, self.folder)))
+
+        def workers_on(device):
+            return [worker for worker in daemon.cascade()["workers"]
+                    if worker.get("device_index", 0) == device]
+
+        def are_ready():
+            return all(worker["state"] == "ready" for worker in daemon.cascade()["workers"])
+
+        generator = start_load(daemon, self.folder, "--duration", "600s", "--deadline", "60s")
+        try:
+            undisturbed = {worker["id"]: worker["pid"] for worker in workers_on(0)}
+            self.assertEqual(len(undisturbed), 2)
+            for _ in range(3):
+                victims = {worker["id"]: int(worker["pid"]) for worker in workers_on(1)}
+                for pid in victims.values():
+                    os.kill(pid, signal.SIGKILL)
+                wait_until(lambda: are_ready() and not any(
+                    int(worker["pid"]) in victims.values() for worker in workers_on(1)),
+                    "the workers of the second GPU serve again")
+            self.assertEqual({worker["id"]: worker["pid"] for worker in workers_on(0)}, undisturbed)
+            for pid in mps_processes():
+                os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: int(daemon.status()["mps"].get("restarts", 0)) > 0, "MPS is back")
+            wait_until(are_ready, "all workers serve again")
+        finally:
+            generator.send_signal(signal.SIGINT)
+            report = report_of(generator)
+        self.assertEqual(report["errors"], [])
+        self.assertGreater(report["samples"], 0)
+        self.assertEqual(report["compared_samples"]["right"], report["samples"])
 
     def test_benchmark_cascades_answer_rightly(self):
         # In FP16, at all batch sizes and exits, by replicas, a pipeline, and with speculation.
