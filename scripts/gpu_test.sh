@@ -81,7 +81,7 @@ measured() {
 cascade_folder() {
   local folder=$work/cascades/$1
   [ -e "$folder/escand.yaml" ] ||
-    python3 "$libexec/make_benchmark_cascades.py" --cascades "$1" --output "$work/cascades" >&2
+    python3 "$libexec/evaluate.py" cascades --cascades "$1" --output "$work/cascades" >&2
   printf '%s' "$folder"
 }
 
@@ -117,7 +117,7 @@ table_grpc() {
   local folder
   folder=$(cascade_folder "$1")
   mkdir -p "$work/grpc"
-  measured python3 "$libexec/measure_grpc.py" --bin "$ESCAN_BIN" --echo "$libexec/escan-echo-server" \
+  measured python3 "$libexec/evaluate.py" grpc --bin "$ESCAN_BIN" --echo "$libexec/escan-echo-server" \
     --folder "$work/cascades" --cascade "$1" --plans "$output/plans_$1.json" \
     --rows "$(rows_of_a_request "$1")" --exit-ratios "$exit_ratios" --work "$work/grpc" --output "$2"
 }
