@@ -70,7 +70,7 @@ main() {
   measure scheduler_benchmark --benchmark_repetitions=5
   measure engine_benchmark
   measure front_end_benchmark
-  "$system_python" "$escan_root/scripts/benchmark_report.py" "$results" |
+  "$system_python" "$escan_root/scripts/evaluate.py" benchmark-report "$results" |
     tee "$results/figures.md"
 }
 

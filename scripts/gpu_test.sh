@@ -6,7 +6,11 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 test_seconds=300   # for one test program
+verify_seconds=400 # for one cascade at all shares: 165 s on an H200 for heavy, longer with remedies
 run_seconds=480    # for all that one run measures
+
+cascades=(text cifar heavy)
+stages_and_shares=57 # of a cascade: 3 stages, and a GPU's shares 10, 15, ..., 100 %
 
 # KIND_CASCADE: measured by the function table_KIND, which writes JSON lines on the benchmark cascade to
 # a file, or goes on with what an earlier run left there.
@@ -20,11 +24,16 @@ work=
 
 usage() {
   cat <<USAGE
-usage: $(basename "$0") [--benchmark] [--cascade NAME] [--output FOLDER] PACKAGE
-PACKAGE is an archive, or the folder that one was unpacked to. Runs all GPU tests; with --benchmark,
-measures instead: every table whose JSON is not yet in FOLDER, with --cascade those of one benchmark
-cascade (heavy, cifar or text). FOLDER gets logs and results; without --output it is
-$PWD/gpu_test
+usage: $(basename "$0") [--no-verify | --verify-only | --benchmark] [--cascade NAME] [--output FOLDER]
+       PACKAGE
+PACKAGE is an archive, or the folder that one was unpacked to. Runs all GPU tests, then compares the
+answers of each benchmark cascade with right ones at all shares, which takes about six minutes.
+  --no-verify     the tests only
+  --verify-only   the benchmark cascades only
+  --benchmark     measures instead: every table whose JSON is not yet in FOLDER
+  --cascade NAME  of the benchmark cascades only this one: heavy, cifar or text
+  --output FOLDER gets logs and results; without it that is
+                  $PWD/gpu_test
 torch is that of ESCAN_TORCH (a site-packages folder), else of the python3 in PATH.
 USAGE
 }
@@ -81,7 +90,7 @@ measured() {
 cascade_folder() {
   local folder=$work/cascades/$1
   [ -e "$folder/escand.yaml" ] ||
-    python3 "$libexec/make_benchmark_cascades.py" --cascades "$1" --output "$work/cascades" >&2
+    python3 "$libexec/evaluate.py" cascades --cascades "$1" --output "$work/cascades" >&2
   printf '%s' "$folder"
 }
 
@@ -117,7 +126,7 @@ table_grpc() {
   local folder
   folder=$(cascade_folder "$1")
   mkdir -p "$work/grpc"
-  measured python3 "$libexec/measure_grpc.py" --bin "$ESCAN_BIN" --echo "$libexec/escan-echo-server" \
+  measured python3 "$libexec/evaluate.py" grpc --bin "$ESCAN_BIN" --echo "$libexec/escan-echo-server" \
     --folder "$work/cascades" --cascade "$1" --plans "$output/plans_$1.json" \
     --rows "$(rows_of_a_request "$1")" --exit-ratios "$exit_ratios" --work "$work/grpc" --output "$2"
 }
@@ -150,9 +159,24 @@ run_test() {
   sed -n "s/^\([a-z]*\) \(.*\)/\1 $name: \2/p" <<<"$results" >>"$output/results.txt"
 }
 
-run_tests() {
-  local program passed failed skipped
-  : >"$output/results.txt"
+# verify_cascade CASCADE: a passed test where a GPU answers rightly at each stage, share and bucket.
+verify_cascade() {
+  local log=$output/verify_$1.log status=0 right folder verdict=passed remark=
+  step "verifying $1 at all shares"
+  folder=$(cascade_folder "$1")
+  timeout --foreground --kill-after=10 "$verify_seconds" "$ESCAN_BIN/escand" --verify --all-shares \
+    --config "$folder/escand.yaml" >"$log" 2>&1 </dev/null || status=$?
+  # A processor has no multiprocessors, the third column.
+  right=$(grep --count -E '^\| [a-z]+ \| [0-9]+ % \| [0-9]+ \| right( by remedy)? \|' "$log" || true)
+  if ((status != 0 || right != stages_and_shares)); then
+    verdict=failed
+    remark=" (status $status, $right of $stages_and_shares stages and shares right on a GPU)"
+  fi
+  echo "$verdict verify: $1$remark" >>"$output/results.txt"
+}
+
+run_test_programs() {
+  local program
   "${with_torch[@]}" "$libexec/escan-make-test-models" "$work/models"
   export ESCAN_TEST_MODELS=$work/models
   for program in "$libexec"/*_test; do
@@ -162,6 +186,15 @@ run_tests() {
     [ ! -e "$program" ] || run_test "$(basename "$program" .py)" \
       env PYTHONPATH="$libexec" python3 -m unittest -v "$(basename "$program" .py)"
   done
+}
+
+run_tests() {
+  local name passed failed skipped
+  : >"$output/results.txt"
+  [ "$mode" = verify ] || run_test_programs
+  if [ "$mode" != tests ]; then
+    for name in ${cascade:-"${cascades[@]}"}; do verify_cascade "$name"; done
+  fi
   passed=$(grep --count '^passed ' "$output/results.txt" || true)
   failed=$(grep --count '^failed ' "$output/results.txt" || true)
   skipped=$(grep --count '^skipped ' "$output/results.txt" || true)
@@ -195,10 +228,12 @@ run_tables() {
 }
 
 main() {
-  local benchmark=false cascade='' output=$PWD/gpu_test archive='' with_torch
+  local mode=all cascade='' output=$PWD/gpu_test archive='' with_torch
   while [ $# -gt 0 ]; do
     case $1 in
-      --benchmark) benchmark=true ;;
+      --no-verify) mode=tests ;;
+      --verify-only) mode=verify ;;
+      --benchmark) mode=benchmark ;;
       --cascade) cascade=${2:?--cascade needs a name} && shift ;;
       --output) output=${2:?--output needs a folder} && shift ;;
       --help)
@@ -217,6 +252,8 @@ main() {
     usage >&2
     return 2
   fi
+  [[ -z $cascade || " ${cascades[*]} " == *" $cascade "* ]] ||
+    die "no cascade $cascade: expected one of ${cascades[*]}"
   work=$(mktemp -d)
   trap clean_up EXIT
   trap 'exit 130' INT
@@ -231,7 +268,7 @@ main() {
   libexec=$package/libexec/escan
   with_torch=(env LD_LIBRARY_PATH="$(library_path)")  # before a program that is linked with libtorch
   step "testing $package with the torch in $ESCAN_TORCH"
-  if $benchmark; then run_tables; else run_tests; fi
+  if [ "$mode" = benchmark ]; then run_tables; else run_tests; fi
 }
 
 main "$@"

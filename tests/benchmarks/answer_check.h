@@ -16,7 +16,7 @@
 namespace escan {
 
 // A benchmark cascade's samples and what each of its stages answers to them, as
-// scripts/make_benchmark_cascades.py writes them.
+// scripts/evaluate.py cascades writes them.
 struct KnownAnswers {
   // Reads samples.npz and expected.npz of a cascade's folder. Errors name the file.
   static absl::StatusOr<KnownAnswers> FromFolder(const std::filesystem::path& folder,

@@ -43,7 +43,7 @@ struct CascadeFigures {
 
 // A cascade under load without gRPC: its engine, and inputs that decide where samples leave. Such a
 // cascade has an input `difficulty`, FP32 [1]; a sample with one in [k, k + 1) leaves at stage k +
-// 1 (see scripts/make_benchmark_cascades.py). Other inputs hold random values within their ranges.
+// 1 (see scripts/evaluation/cascades.py). Other inputs hold random values within their ranges.
 class CascadeRun {
  public:
   // Starts the workers and waits until every stage has one, at most `patience`.

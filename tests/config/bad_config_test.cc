@@ -19,12 +19,11 @@ const std::filesystem::path kBadConfigs = ESCAN_BAD_CONFIGS;
 // What is wrong only where there are GPUs.
 const std::filesystem::path kBadWithGpus = kBadConfigs / "with_gpus";
 
+// In a folder for each subject; .yml are files that they name.
 std::vector<std::filesystem::path> BadConfigs() {
   std::vector<std::filesystem::path> files;
-  for (const std::filesystem::path& folder : {kBadConfigs, kBadWithGpus}) {
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-      if (entry.is_regular_file()) files.push_back(entry.path());
-    }
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(kBadConfigs)) {
+    if (entry.path().extension() == ".yaml") files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
   return files;

@@ -8,18 +8,18 @@ import os
 import pathlib
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
 
 import torch
 
-import make_benchmark_cascades
 from daemon import BIN, Daemon, wait_until
-from measuring import Escand, halves_of_cores
-from npz_file import write_npz
-from verification import find_wrong_answer
+from evaluation.cascades import write_cascade
+from evaluation.measuring import Escand, halves_of_cores
+from evaluation.npz_file import write_npz
+from evaluation.recipes import CASCADES
+from evaluation.verification import find_wrong_answer
 
 CONFIG = BIN.parent / "share" / "escan" / "configs" / "fashion_mnist" / "escand.yaml"
 
@@ -168,11 +168,10 @@ class GpuDaemonTest(unittest.TestCase):
 
     def test_benchmark_cascades_answer_rightly(self):
         # In FP16, at all batch sizes and exits, by replicas, a pipeline, and with speculation.
-        subprocess.run([sys.executable, make_benchmark_cascades.__file__, "--small", "--output",
-                        self.folder / "cascades"], check=True)
         server_cores, generator_cores = halves_of_cores()
-        for cascade in make_benchmark_cascades.CASCADES:
+        for cascade in CASCADES:
             folder = self.folder / "cascades" / cascade
+            write_cascade(cascade, folder, seed=1, small=True)
             with Escand(BIN, folder / "escand.yaml", self.folder, server_cores) as daemon:
                 for plan in ("replicas_3x50", "pipeline", "all_parallel"):
                     with self.subTest(cascade=cascade, plan=plan):

@@ -45,7 +45,7 @@ SHORT = ["--rows", "2", "--in-flight", "64", "--probe-seconds", "0.3", "--sweep-
 
 
 def write_cascade(folder, right):
-    """Writes the cascade as make_benchmark_cascades.py does; `right` are its probabilities."""
+    """Writes the cascade as evaluate.py cascades does; `right` are its probabilities."""
     (folder / "plans").mkdir(parents=True)
     (folder / "escand.yaml").write_text(CONFIGURATION)
     for name, text in PLANS.items():
@@ -208,7 +208,7 @@ class Evaluation(unittest.TestCase):
             capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stderr, f"evaluate.py: {folder}/idle/expected.npz is not there: write "
-                                      "the cascade again with make_benchmark_cascades.py\n")
+                                      "the cascade again with evaluate.py cascades\n")
 
     def test_a_mistake_is_one_line(self):
         said = self.evaluate("model", "--profile", "nowhere.json", status=1)

@@ -12,14 +12,14 @@ from xml.etree import ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 
-import gpu_report
-from evaluation_bench import with_equal_shares
-from evaluation_changes import phases
-from evaluation_lanes import Job, jobs_of, run_jobs
-from evaluation_report import print_report, spearman
-from measure_grpc import best_plan
-from measuring import Budget, Failed, Records, TimeOver, write_configuration
-from verification import wrong_in
+from evaluation.bench import with_equal_shares
+from evaluation.changes import phases
+from evaluation.gpu_report import print_gpu_report
+from evaluation.grpc import best_plan
+from evaluation.lanes import Job, jobs_of, run_jobs
+from evaluation.measuring import Budget, Failed, Records, TimeOver, write_configuration
+from evaluation.report import print_report, spearman
+from evaluation.verification import wrong_in
 
 
 def sweep(plan, ratio, objective, goodput, repeat=0, settled=True):
@@ -64,9 +64,8 @@ class WrongAnswers(InAFolder):
             "cascade": "heavy", "plan": "sequential", "limit": 32, "rows": 1, "without_grpc": 1000,
             "escand": {"wrong": "sample 5: nan"}, "echo": {"samples_per_second": 2000}}))
         said = io.StringIO()
-        with contextlib.redirect_stdout(said), \
-                unittest.mock.patch("sys.argv", ["gpu_report.py", str(self.folder)]):
-            self.assertEqual(gpu_report.main(), 0)
+        with contextlib.redirect_stdout(said):
+            print_gpu_report(self.folder)
         for line in ("| pipeline | 32 | *wrong* |  |", "| sequential | 32 | 1,000 |",
                      "| small | 1 × 100 % | 32 | *wrong* |", "\n*wrong*: sample 3: nan.",
                      "| heavy | sequential, 32 | 1 | 1,000 | 2,000 | *wrong* |",
@@ -240,7 +239,7 @@ class Lanes(InAFolder):
         program.write_text(PROGRAM)
         notes = self.folder / "notes"
         notes.write_text("")
-        with unittest.mock.patch("evaluation_lanes.parts_of_cores", lambda _: [{0}, {0}]), \
+        with unittest.mock.patch("evaluation.lanes.parts_of_cores", lambda _: [{0}, {0}]), \
                 contextlib.redirect_stdout(io.StringIO()):
             try:
                 run_jobs([Job(name, (str(status), notes, name), before)

@@ -3,9 +3,8 @@
 import statistics
 import time
 
-from evaluation_bench import (
+from evaluation.bench import (
     ALLOCATED,
-    FIXED_PLANS,
     MARGIN_SECONDS,
     START_PART,
     Bench,

@@ -2,10 +2,10 @@
 
 import statistics
 
-from benchmark_report import WRONG, print_table, print_wrong
-from evaluation_bench import ALLOCATED, FIXED_PLANS, OBJECTIVES
-from evaluation_grid import GOODPUT, medians, sweeps, wrong_plans
-from measuring import Records
+from evaluation.bench import ALLOCATED, FIXED_PLANS, OBJECTIVES
+from evaluation.grid import GOODPUT, medians, sweeps, wrong_plans
+from evaluation.measuring import Records
+from evaluation.tables import WRONG, print_table, print_wrong
 
 PREDICTED_RATES = {"rate": "model", "simulated_rate": "simulator"}
 PLOT = {"width": 720, "height": 240, "margin": 48}

@@ -1,6 +1,6 @@
-"""What the scripts that measure a cascade share: servers, the load generator, results, time.
+"""What measurements of a cascade share: servers, the load generator, results, time.
 
-A benchmark cascade is a folder as make_benchmark_cascades.py writes it: escand.yaml, whose plan is one
+A benchmark cascade is a folder as evaluate.py cascades writes it: escand.yaml, whose plan is one
 line of it, and plans/.
 """
 

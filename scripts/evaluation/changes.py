@@ -2,9 +2,9 @@
 
 import time
 
-from evaluation_bench import MARGIN_SECONDS, Bench, deadline, end_load, overhead_ms, records_of
-from evaluation_grid import GOODPUT, medians, sweeps
-from measuring import Failed, write_configuration
+from evaluation.bench import MARGIN_SECONDS, Bench, deadline, end_load, overhead_ms, records_of
+from evaluation.grid import GOODPUT, medians, sweeps
+from evaluation.measuring import Failed, write_configuration
 
 DRIFT_RATIOS = (0.8, 0.3, 0.8)
 DRIFT_OBJECTIVE = "loose"

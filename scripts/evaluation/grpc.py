@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Measures the best plan of a benchmark cascade through gRPC, beside a bare echo server.
+"""The best plan of a benchmark cascade through gRPC, beside a bare echo server.
 
 Reads what escan-cascade-benchmark found, serves the plan and batch limit with the most samples a
 second with escand, and loads it with escan-loadgen in a closed loop of as many samples. Then does
@@ -7,14 +6,11 @@ the same with escan-echo-server, whose rows and answers have the same size. Serv
 run on the same machine, each on one half of its cores. Writes one JSON object.
 """
 
-import argparse
 import json
-import pathlib
 import re
-import sys
 import time
 
-from measuring import (
+from evaluation.measuring import (
     Escand,
     Failed,
     Server,
@@ -24,7 +20,7 @@ from measuring import (
     start_generator,
     write_configuration,
 )
-from verification import find_wrong_answer
+from evaluation.verification import find_wrong_answer
 
 ROW = {  # of the input beside `difficulty`: bytes, and the classes of the answer
     "heavy": {"bytes": 224 * 224 * 3, "classes": 1000},
@@ -110,48 +106,22 @@ def measure_echo(arguments, server_cores, generator_cores):
         return load(arguments, server, server.address(), "echo", [], generator_cores)
 
 
-def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--bin", type=pathlib.Path, required=True, help="folder with escand")
-    parser.add_argument("--echo", type=pathlib.Path, required=True, help="escan-echo-server")
-    parser.add_argument("--folder", type=pathlib.Path, required=True,
-                        help="what make_benchmark_cascades.py wrote")
-    parser.add_argument("--cascade", choices=ROW, required=True)
-    parser.add_argument("--plans", type=pathlib.Path, required=True,
-                        help="JSON lines of escan-cascade-benchmark")
-    parser.add_argument("--rows", type=int, required=True, help="of a request")
-    parser.add_argument("--exit-ratios", default="0.5,0.5")
-    parser.add_argument("--seconds", type=float, default=6)
-    parser.add_argument("--work", type=pathlib.Path, required=True, help="folder for logs")
-    parser.add_argument("--output", type=pathlib.Path, required=True)
-    return parser.parse_args()
-
-
-def main():
-    arguments = parse_arguments()
-    try:
-        best = best_plan(arguments.plans, arguments.cascade)
-        if best["key"]["rows"] != arguments.rows:
-            raise Failed(f"{arguments.plans} was measured with {best['key']['rows']} rows a request")
-        arguments.requests = best["clients"]
-        configuration = configuration_of(arguments.folder / arguments.cascade, best["key"])
-        server_cores, generator_cores = halves_of_cores()
-        result = {
-            "cascade": arguments.cascade,
-            "plan": best["key"]["plan"],
-            "limit": best["key"]["limit"],
-            "rows": arguments.rows,
-            "requests_under_way": arguments.requests,
-            "without_grpc": best["samples_per_second"],
-            "escand": measure_escand(arguments, configuration, server_cores, generator_cores),
-            "echo": measure_echo(arguments, server_cores, generator_cores),
-        }
-    except Failed as failure:
-        print(f"measure_grpc.py: {failure}", file=sys.stderr)
-        return 1
+def run_grpc(arguments):
+    """Measures, and writes the figures to `arguments.output`."""
+    best = best_plan(arguments.plans, arguments.cascade)
+    if best["key"]["rows"] != arguments.rows:
+        raise Failed(f"{arguments.plans} was measured with {best['key']['rows']} rows a request")
+    arguments.requests = best["clients"]
+    configuration = configuration_of(arguments.folder / arguments.cascade, best["key"])
+    server_cores, generator_cores = halves_of_cores()
+    result = {
+        "cascade": arguments.cascade,
+        "plan": best["key"]["plan"],
+        "limit": best["key"]["limit"],
+        "rows": arguments.rows,
+        "requests_under_way": arguments.requests,
+        "without_grpc": best["samples_per_second"],
+        "escand": measure_escand(arguments, configuration, server_cores, generator_cores),
+        "echo": measure_echo(arguments, server_cores, generator_cores),
+    }
     arguments.output.write_text(json.dumps(result, indent=1) + "\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

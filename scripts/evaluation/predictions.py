@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 
-from evaluation_bench import (
+from evaluation.bench import (
     MARGIN_SECONDS,
     WARM_UP_PART,
     Bench,
@@ -17,7 +17,7 @@ from evaluation_bench import (
     records_of,
     run_program,
 )
-from measuring import Failed, Records, TimeOver, child_on, halves_of_cores
+from evaluation.measuring import Failed, Records, TimeOver, child_on, halves_of_cores
 
 BENCHMARK = "escan-cascade-benchmark"
 SIMULATED_PLANS = ("sequential", "pipeline", "replicas_6x30")

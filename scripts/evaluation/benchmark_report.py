@@ -1,37 +1,28 @@
-#!/usr/bin/env python3
-"""Prints the figures of the benchmarks as the tables of docs/performance.md.
+"""The figures of the benchmarks of tests/benchmarks as the tables of docs/performance.md.
 
-usage: benchmark_report.py FOLDER
-
-FOLDER has front_end_benchmark.json, engine_benchmark.json and scheduler_benchmark.json, as Google
-Benchmark writes them. A cell is the median of the repetitions, with the least and the greatest in
-parentheses. Exits with 1 when a benchmark failed.
+A cell is the median of the repetitions, with the least and the greatest in parentheses.
 """
 
 import collections
 import json
 import pathlib
 import statistics
-import sys
 
-
-WRONG = "*wrong*"  # in place of a figure that was obtained with wrong answers
-
-
-class BenchmarkFailed(Exception):
-    """A program noted an error in place of a measurement."""
+from evaluation.measuring import Failed
+from evaluation.tables import print_table
 
 
 def load(path):
     """Returns the context, and the repetitions of each benchmark by its name and arguments.
 
-    "FrontEnd/row_bytes:784/iterations:1" becomes ("FrontEnd", {"row_bytes": "784", ...}).
+    "FrontEnd/row_bytes:784/iterations:1" becomes ("FrontEnd", {"row_bytes": "784", ...}). Raises
+    Failed where a program noted an error in place of a measurement.
     """
     document = json.loads(path.read_text())
     repetitions = collections.defaultdict(list)
     for run in document["benchmarks"]:
         if run.get("error_occurred"):
-            raise BenchmarkFailed(f"{run['name']}: {run['error_message']}")
+            raise Failed(f"{run['name']}: {run['error_message']}")
         if run["run_type"] == "iteration":
             repetitions[run["run_name"]].append(run)
     benchmarks = []
@@ -54,20 +45,6 @@ def cell(runs, key, form):
 def microseconds(runs, key):
     """Of a request, from seconds of a thousand requests."""
     return cell([{key: 1000 * run[key]} for run in runs], key, "{:.1f}")
-
-
-def print_wrong(records):
-    """Says of records whose answers were wrong what was wrong with them."""
-    for wrong in sorted({record["wrong"] for record in records if "wrong" in record}):
-        print(f"\n{WRONG}: {wrong}.")
-
-
-def print_table(title, header, rows):
-    print(f"\n### {title}\n")
-    print("| " + " | ".join(header) + " |")
-    print("|" + "---|" * len(header))
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
 
 
 def front_end_rows(benchmarks):
@@ -136,15 +113,11 @@ def processor_model():
     return "unknown"
 
 
-def main():
-    folder = pathlib.Path(sys.argv[1])
-    try:
-        scheduler_context, scheduler = load(folder / "scheduler_benchmark.json")
-        _, engine = load(folder / "engine_benchmark.json")
-        _, front_end = load(folder / "front_end_benchmark.json")
-    except BenchmarkFailed as error:
-        print(error, file=sys.stderr)
-        return 1
+def print_benchmark_report(folder):
+    """`folder` has a file of JSON of each program, as Google Benchmark writes it."""
+    scheduler_context, scheduler = load(folder / "scheduler_benchmark.json")
+    _, engine = load(folder / "engine_benchmark.json")
+    _, front_end = load(folder / "front_end_benchmark.json")
     print(
         f"{scheduler_context['num_cpus']} CPUs, {processor_model()}; load average before the run"
         f" {scheduler_context['load_avg'][0]:.1f}."
@@ -159,8 +132,3 @@ def main():
                 ["rows a request", "stages", "requests under way", "samples/s", "mean batch rows"],
                 engine_rows(engine))
     print_table("Scheduler", ["rows a request", "samples/s"], scheduler_rows(scheduler))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -29,7 +29,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from fashion_mnist_networks import ProbabilityModule, build_network
+from networks import ProbabilityModule, build_network
 
 SPLIT_SEED = 20240  # Independent of --seed: held-back images stay held back.
 HELD_BACK = 10_000

@@ -8,8 +8,8 @@ import tempfile
 import threading
 import time
 
-from evaluation_bench import ALLOCATED
-from measuring import TIME_OVER, Failed, TimeOver, child_on
+from evaluation.bench import ALLOCATED
+from evaluation.measuring import TIME_OVER, Failed, TimeOver, child_on
 
 BASE_PLAN = "sequential"  # the sweep of which also measures the objectives
 

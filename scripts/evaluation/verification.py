@@ -1,7 +1,7 @@
 """Holds what a plan answers against the right answers, before its figures mean anything.
 
-The right ones lie beside a benchmark cascade, as make_benchmark_cascades.py writes them: samples.npz
-and expected.npz.
+The right ones lie beside a benchmark cascade, as evaluate.py cascades writes them:
+samples.npz and expected.npz.
 """
 
 import json
@@ -9,7 +9,7 @@ import pathlib
 import re
 import tempfile
 
-from measuring import Failed, start_generator
+from evaluation.measuring import Failed, start_generator
 
 # Of requests, which go alone: the sizes that workers prepare, sizes between and beyond them.
 ROWS = (1, 2, 4, 5, 16, 17, 32, 33, 64)
@@ -53,7 +53,7 @@ def find_wrong_answer(daemon, folder, cores):
     for name in ("samples.npz", "expected.npz"):
         if not (folder / name).exists():
             raise Failed(f"{folder / name} is not there: write the cascade again with "
-                         "make_benchmark_cascades.py")
+                         "evaluate.py cascades")
     cascade = daemon.status()["cascades"][0]
     with tempfile.TemporaryDirectory(prefix="escan-verify-") as work:
         report = pathlib.Path(work) / "report.json"

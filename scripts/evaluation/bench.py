@@ -7,8 +7,15 @@ import signal
 import subprocess
 import tempfile
 
-from measuring import Escand, Failed, Records, halves_of_cores, request_flags, start_generator
-from verification import find_wrong_answer
+from evaluation.measuring import (
+    Escand,
+    Failed,
+    Records,
+    halves_of_cores,
+    request_flags,
+    start_generator,
+)
+from evaluation.verification import find_wrong_answer
 
 FIXED_PLANS = ("all_parallel", "sequential", "pipeline", "replicas_6x30")
 ALLOCATED = "allocated"

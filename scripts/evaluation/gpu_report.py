@@ -1,16 +1,11 @@
-#!/usr/bin/env python3
-"""Prints what scripts/gpu_test.sh --benchmark measured as the tables of docs/performance.md.
-
-usage: gpu_report.py FOLDER
+"""What scripts/gpu_test.sh --benchmark measured as the tables of docs/performance.md.
 
 Tables that were not measured, or not to their end, are left out or shorter.
 """
 
 import json
-import pathlib
-import sys
 
-from benchmark_report import WRONG, print_table, print_wrong
+from evaluation.tables import WRONG, print_table, print_wrong
 
 CASCADES = ("heavy", "cifar", "text")
 ALONE = "only "  # begins the name of a plan that keeps the device busy with one stage
@@ -142,11 +137,7 @@ def grpc_rows(results):
         ]
 
 
-def main():
-    if len(sys.argv) != 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    folder = pathlib.Path(sys.argv[1])
+def print_gpu_report(folder):
     if step := load_lines(folder, "step_heavy"):
         print_table(
             "One step of a worker, ResNet-50 in FP16",
@@ -174,8 +165,3 @@ def main():
              "echo server"],
             grpc_rows(results))
         print_wrong([result["escand"] for result in results])
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
