@@ -118,8 +118,7 @@ std::string Explain(const Allocation& allocation, const Workload& workload, cons
                           Rate(other.prediction.goodput), Milliseconds(other.prediction.p99),
                           Rate(other.prediction.rate));
   }
-  absl::StrAppendFormat(&text, "%d plans evaluated, %d bounds\n", allocation.evaluations,
-                        allocation.bounds);
+  absl::StrAppendFormat(&text, "%d plans evaluated\n", allocation.evaluations);
   return text;
 }
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "allocation/plan_search.h"
+#include "allocation/model_search.h"
 #include "allocation/workload.h"
 
 namespace escan {

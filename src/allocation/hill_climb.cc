@@ -9,8 +9,8 @@ namespace {
 // Tries the neighbours of the best candidate until one is better.
 class Step {
  public:
-  Step(const SearchGrid& grid, Contest* contest)
-      : grid_(grid), contest_(*contest), from_(contest->ranking().front().candidate) {}
+  Step(const SearchGrid& grid, CandidateRanking* ranking)
+      : grid_(grid), ranking_(*ranking), from_(ranking->best().front().candidate) {}
 
   bool Improves() {
     return OtherBatches() || OtherClasses() || OtherHosts() || SplitClass() || ExchangeWorkers() ||
@@ -19,7 +19,7 @@ class Step {
 
  private:
   bool Try(const Candidate& candidate) {
-    return candidate.clients() <= grid_.limits().clients && contest_.Try(candidate);
+    return candidate.clients() <= grid_.limits().clients && ranking_.Add(candidate);
   }
 
   bool OtherBatches() {
@@ -141,11 +141,11 @@ class Step {
   }
 
   const SearchGrid& grid_;
-  Contest& contest_;
+  CandidateRanking& ranking_;
   const Candidate from_;
 };
 
-void TryReplicas(const SearchGrid& grid, Contest* contest) {
+void TryReplicas(const SearchGrid& grid, CandidateRanking* ranking) {
   Candidate candidate;
   candidate.class_count = 1;
   Candidate::Class& workers = candidate.classes[0];
@@ -160,17 +160,38 @@ void TryReplicas(const SearchGrid& grid, Contest* contest) {
         for (int stage = 0; stage < grid.stages(); ++stage) {
           candidate.bucket[static_cast<size_t>(stage)] = std::min(bucket, grid.buckets(stage) - 1);
         }
-        contest->Try(candidate);
+        ranking->Add(candidate);
       }
+    }
+  }
+}
+
+// With a class for each stage, of equally many workers.
+void TryPipelines(const SearchGrid& grid, CandidateRanking* ranking) {
+  const int stages = grid.stages();
+  if (stages == 1 || stages > grid.limits().classes) return;
+  Candidate candidate;
+  candidate.class_count = stages;
+  for (int stage = 0; stage < stages; ++stage) {
+    candidate.bucket[static_cast<size_t>(stage)] = grid.buckets(stage) - 1;
+  }
+  for (int count = 1; count * stages <= grid.limits().clients; ++count) {
+    for (int share = 0; share < grid.shares(); ++share) {
+      for (int stage = 0; stage < stages; ++stage) {
+        candidate.classes[static_cast<size_t>(stage)] = {
+            .share = share, .count = count, .first = stage, .last = stage};
+      }
+      ranking->Add(candidate);
     }
   }
 }
 
 }  // namespace
 
-void Climb(const SearchGrid& grid, Contest* contest) {
-  TryReplicas(grid, contest);
-  while (!contest->ranking().empty() && Step(grid, contest).Improves()) {
+void HillClimb(const SearchGrid& grid, CandidateRanking* ranking) {
+  TryReplicas(grid, ranking);
+  TryPipelines(grid, ranking);
+  while (!ranking->best().empty() && Step(grid, ranking).Improves()) {
   }
 }
 

@@ -1,13 +1,12 @@
 #pragma once
 
-#include "allocation/contest.h"
+#include "allocation/candidate_ranking.h"
 #include "allocation/search_grid.h"
 
 namespace escan {
 
-// Puts a good candidate into the contest, to start the exact search from: the best of those with
-// one class that hosts all stages and equal batch limits, improved by small changes for as long as
-// one is better.
-void Climb(const SearchGrid& grid, Contest* contest);
+// Adds good candidates to the ranking: from the best with one class that hosts all stages, or with
+// a class for each stage, small changes for as long as one is better.
+void HillClimb(const SearchGrid& grid, CandidateRanking* ranking);
 
 }  // namespace escan

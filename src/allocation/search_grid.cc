@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstddef>
 #include <numeric>
-#include <utility>
 
 #include "allocation/queueing.h"
 
@@ -48,12 +47,6 @@ SearchGrid::SearchGrid(const StepCosts& costs, const Workload& workload, const S
       longest_.push_back(steps.back());
       AddAlone(costs, stage, share);
     }
-    for (int share = shares() - 2; share >= 0; --share) AddAnyFrom(stage, share);
-  }
-  for (int clients = 1; clients <= kMostClients; ++clients) {
-    for (const std::vector<Seconds>& times : device_[Index(clients)]) {
-      least_device_[Index(clients)].push_back(std::ranges::min(times));
-    }
   }
 }
 
@@ -62,49 +55,12 @@ void SearchGrid::AddAlone(const StepCosts& costs, int stage, int share) {
   const int percent = profile_.thread_percents[Index(share)];
   for (int clients = 1; clients <= kMostClients; ++clients) {
     std::vector<Seconds>& devices = devices_alone_[Index(clients)].emplace_back();
-    Alone& least = least_alone_[Index(clients)].emplace_back();
     for (int bucket = 0; bucket < buckets(stage); ++bucket) {
-      const size_t size = SizeOfGroup(rows(stage, bucket), group);
-      const int batch = buckets_[Index(stage)][size];
-      const double samples = std::min<double>(group, batch);
-      const Seconds step = steps(stage, share)[size] / samples;
-      const Seconds device = costs.DeviceTime(stage, batch, percent, clients) / samples;
-      devices.push_back(device);
-      const bool first = bucket == 0;
-      least = {.step = first ? step : std::min(step, least.step),
-               .device = first ? device : std::min(device, least.device),
-               .largest_worker = worker_times(stage, share, 1).back(),
-               .largest_device = device_times(stage, share, clients).back(),
-               .load = first ? device / step : std::min(device / step, least.load)};
+      const int batch = buckets_[Index(stage)][SizeOfGroup(rows(stage, bucket), group)];
+      devices.push_back(costs.DeviceTime(stage, batch, percent, clients) /
+                        std::min<double>(group, batch));
     }
   }
-}
-
-// Of the share and of all larger ones, which are in the tables.
-void SearchGrid::AddAnyFrom(int stage, int share) {
-  const int larger = any_from(share + 1);
-  for (Table* table : {&steps_, &unhurried_, &overlapped_}) AddLeast(stage, share, table);
-  longest_.push_back(std::max(longest_[Place(stage, share)], longest_[Place(stage, larger)]));
-  for (int clients = 1; clients <= kMostClients; ++clients) {
-    AddLeast(stage, share, &device_[Index(clients)]);
-    AddLeast(stage, share, &devices_alone_[Index(clients)]);
-    const Alone& one = least_alone(stage, share, clients);
-    const Alone& other = least_alone(stage, larger, clients);
-    const Alone least{.step = std::max(one.step, other.step),
-                      .device = std::min(one.device, other.device),
-                      .largest_worker = std::max(one.largest_worker, other.largest_worker),
-                      .largest_device = std::min(one.largest_device, other.largest_device),
-                      .load = std::min(one.load, other.load)};
-    least_alone_[Index(clients)].push_back(least);
-  }
-}
-
-// By bucket.
-void SearchGrid::AddLeast(int stage, int share, Table* table) const {
-  std::vector<Seconds> least = table->at(Place(stage, share));
-  std::ranges::transform(least, table->at(Place(stage, any_from(share + 1))), least.begin(),
-                         [](Seconds a, Seconds b) { return std::min(a, b); });
-  table->push_back(std::move(least));
 }
 
 int SearchGrid::Credits(const Candidate::Class& workers) const {

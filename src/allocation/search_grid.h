@@ -57,19 +57,12 @@ class SearchGrid {
 
   int stages() const { return static_cast<int>(buckets_.size()); }
   int shares() const { return static_cast<int>(profile_.thread_percents.size()); }
-  // In place of a share that is not chosen yet: that one or any larger one. What follows is then
-  // the least of those.
-  int any_from(int share) const { return 2 * shares() - 2 - share; }  // of the largest: itself
-  int any_share() const { return any_from(0); }
-  bool is_open(int share) const { return share >= shares(); }
-  int smallest(int share) const { return is_open(share) ? any_from(share) : share; }
   int buckets(int stage) const { return static_cast<int>(buckets_[Index(stage)].size()); }
   // The first `bucket` + 1 sizes of batches.
   std::span<const int> rows(int stage, int bucket) const {
     return buckets_[Index(stage)].first(Index(bucket) + 1);
   }
   double reach(int stage) const { return reach_[Index(stage)]; }
-  std::span<const double> reach() const { return reach_; }
 
   // By bucket: the longest step of up to so many rows; its share of a sample's time, as counted
   // with so many credits; the device's time of a sample.
@@ -81,35 +74,14 @@ class SearchGrid {
     return At(device_[Index(clients)], stage, share);
   }
 
-  // Whatever the bucket.
-  Seconds least_device_time(int stage, int share, int clients) const {
-    return least_device_[Index(clients)][Place(stage, share)];
-  }
-
   // By bucket: the device's time of a sample in a batch of what arrives together.
   std::span<const Seconds> devices_alone(int stage, int share, int clients) const {
     return At(devices_alone_[Index(clients)], stage, share);
   }
-  // What a sample costs in such a batch, whatever the bucket, and in a batch of the largest bucket:
-  // the least of the device's time and, of several shares, the most of the worker's, so that one
-  // divided by the other is the least load on the device of a worker that is always busy.
-  struct Alone {
-    Seconds step{};
-    Seconds device{};
-    Seconds largest_worker{};
-    Seconds largest_device{};
-    double load = 0;  // on the device, of such a step, at least
-
-    double largest_load() const { return largest_device / largest_worker; }
-  };
-  const Alone& least_alone(int stage, int share, int clients) const {
-    return least_alone_[Index(clients)][Place(stage, share)];
-  }
-
   // 2 where each step of the class is short: then the time around a step counts. A second batch at
   // a worker whose steps are long would only wait there, where no other worker can take it.
   int Credits(const Candidate::Class& workers) const;
-  // Even at the largest bucket; if the share is open: at every one.
+  // Even at the largest bucket.
   bool IsShort(int stage, int share) const { return longest_[Place(stage, share)] <= kShortStep; }
   // Zero for single rows; else a quarter of the shortest step, which adds little to the latency.
   Duration MaxDelay(int stage, int bucket) const;
@@ -128,10 +100,8 @@ class SearchGrid {
   using Table = std::vector<std::vector<Seconds>>;  // by stage and share, then by bucket
 
   void AddAlone(const StepCosts& costs, int stage, int share);
-  void AddAnyFrom(int stage, int share);
-  void AddLeast(int stage, int share, Table* table) const;
   static size_t Index(int index) { return static_cast<size_t>(index); }
-  size_t Place(int stage, int share) const { return Index(stage * (any_share() + 1) + share); }
+  size_t Place(int stage, int share) const { return Index(stage * shares() + share); }
   std::span<const Seconds> At(const Table& table, int stage, int share) const {
     return table[Place(stage, share)];
   }
@@ -146,9 +116,7 @@ class SearchGrid {
   Table unhurried_;
   Table overlapped_;
   std::array<Table, kMostClients + 1> device_;
-  std::array<std::vector<Seconds>, kMostClients + 1> least_device_;  // by stage and share
   std::array<Table, kMostClients + 1> devices_alone_;
-  std::array<std::vector<Alone>, kMostClients + 1> least_alone_;  // by stage and share
   std::vector<size_t> memory_before_;  // by stage: of all stages before it
 };
 

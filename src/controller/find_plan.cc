@@ -23,10 +23,10 @@ bool NoneKeepsObjective(const absl::StatusOr<ChosenPlan>& chosen) {
 absl::StatusOr<FoundPlan> FindPlan(const PlanQuery& query, bool saturated) {
   PlanQuery asked = query;
   if (saturated && InEffectHolds(asked)) asked.workload.rate.reset();
-  absl::StatusOr<ChosenPlan> chosen = ChoosePlan(asked);
+  absl::StatusOr<ChosenPlan> chosen = SearchPlan(asked);
   if (asked.workload.objective && NoneKeepsObjective(chosen)) {
     asked.workload.objective.reset();
-    chosen = ChoosePlan(asked);
+    chosen = SearchPlan(asked);
   }
   if (!chosen.ok()) return chosen.status();
   return FoundPlan{.plan = std::move(chosen->allocation.best.plan),

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "absl/status/statusor.h"
-#include "simulation/choose_plan.h"
+#include "simulation/plan_search.h"
 
 namespace escan {
 
@@ -20,12 +20,12 @@ struct FoundPlan {
 
 using PlanSearch = std::function<absl::StatusOr<FoundPlan>(const PlanQuery& query, bool saturated)>;
 
-// The plan of ChoosePlan; where none keeps the objective even without load, the one with the
+// The plan of SearchPlan; where none keeps the objective even without load, the one with the
 // highest rate: then it is at least not late for want of capacity. `saturated`: requests are
 // refused. If the plan in effect holds the rate all the same, clients that wait for answers offer
 // no more than they get, so the rate is not known, and the highest is looked for.
 //
-// Errors are ChoosePlan's. Plain code; any thread; blocks for the searches and their simulations,
+// Errors are SearchPlan's. Plain code; any thread; blocks for the searches and their simulations,
 // which may take seconds.
 absl::StatusOr<FoundPlan> FindPlan(const PlanQuery& query, bool saturated = false);
 

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "allocation/contest.h"
+#include "allocation/goal.h"
 
 namespace escan {
 namespace {

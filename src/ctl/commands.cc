@@ -110,7 +110,7 @@ class Executor {
   }
 
   CommandResult operator()(const PlanSearchCommand& command) {
-    return Answer(SearchPlanFromFiles(command, json_));
+    return Answer(RunPlanSearch(command, json_));
   }
 
   CommandResult operator()(const PlanPredictCommand& command) {

@@ -9,7 +9,7 @@
 #include "allocation/explain.h"
 #include "config/files.h"
 #include "nlohmann/json.hpp"
-#include "simulation/choose_plan.h"
+#include "simulation/plan_search.h"
 #include "simulation/simulation.h"
 
 namespace escan::ctl {
@@ -48,7 +48,6 @@ std::string ToJson(const ChosenPlan& chosen, const std::string& plan, const Casc
                      {"simulated_p99_ms", Milliseconds(chosen.figures.front().p99)},
                      {"memory_bytes", prediction.memory_bytes},
                      {"evaluations", chosen.allocation.evaluations},
-                     {"bounds", chosen.allocation.bounds},
                      {"plans", PlansToJson(chosen, cascade)}};
   return json.dump(2) + "\n";
 }
@@ -73,7 +72,7 @@ std::string SimulatedPlans(const ChosenPlan& chosen) {
 
 }  // namespace
 
-absl::StatusOr<std::string> SearchPlanFromFiles(const PlanSearchCommand& command, bool json) {
+absl::StatusOr<std::string> RunPlanSearch(const PlanSearchCommand& command, bool json) {
   const absl::StatusOr<ProfiledCascade> loaded = LoadProfiledCascade(command.files);
   if (!loaded.ok()) return loaded.status();
   const CascadeSpec& cascade = loaded->cascade.spec;
@@ -87,7 +86,7 @@ absl::StatusOr<std::string> SearchPlanFromFiles(const PlanSearchCommand& command
       command.objective.has_value() ? command.objective : cascade.latency_objective;
   if (objective.has_value()) workload.objective = *objective;
 
-  const absl::StatusOr<ChosenPlan> chosen = ChoosePlan({.profile = loaded->profile,
+  const absl::StatusOr<ChosenPlan> chosen = SearchPlan({.profile = loaded->profile,
                                                         .cascade = cascade,
                                                         .workload = workload,
                                                         .devices = command.files.devices});

@@ -22,8 +22,8 @@ struct PlanSearchCommand {
 };
 
 // The choice, explained for people, or as JSON with the plan as YAML: of the best few plans of the
-// model the one that the simulator puts first (ChoosePlan), and what both say of each. Errors say
+// model the one that the simulator puts first (SearchPlan), and what both say of each. Errors say
 // what is wrong with which file or option, or why there is no plan. Blocks while it searches.
-absl::StatusOr<std::string> SearchPlanFromFiles(const PlanSearchCommand& command, bool json);
+absl::StatusOr<std::string> RunPlanSearch(const PlanSearchCommand& command, bool json);
 
 }  // namespace escan::ctl

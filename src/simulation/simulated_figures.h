@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "absl/status/statusor.h"
-#include "allocation/contest.h"
+#include "allocation/goal.h"
 #include "allocation/workload.h"
 #include "escan/time.h"
 #include "simulation/simulation.h"

@@ -5,7 +5,7 @@
 #include <random>
 #include <vector>
 
-#include "allocation/plan_search.h"
+#include "allocation/model_search.h"
 #include "allocation/step_costs.h"
 #include "allocation/workload.h"
 #include "contracts/profile.h"
@@ -18,7 +18,7 @@ struct Problem {
   SearchLimits limits;
 
   absl::StatusOr<Allocation> Search() const {
-    return SearchPlan(StepCosts(profile), workload, 1, limits);
+    return SearchByModel(StepCosts(profile), workload, 1, limits);
   }
   Prediction Of(const Plan& plan) const { return Predict(StepCosts(profile), workload, plan); }
 };

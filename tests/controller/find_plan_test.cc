@@ -6,7 +6,7 @@
 #include <chrono>
 
 #include "allocation/flat_profile.h"
-#include "allocation/plan_search.h"
+#include "allocation/model_search.h"
 #include "allocation/prediction.h"
 #include "controller/plan_controller.h"
 
@@ -136,16 +136,17 @@ TEST_F(FindPlanTest, ReplacesAPlanThatServesNothing) {
 }
 
 TEST_F(FindPlanTest, LooksForTheHighestRateWhereOnlyTheModelHoldsTheRate) {
+  workload_.exit_ratios = {0.9, 1};
   const double highest = Find().figures.goodput;
-  workload_.rate = 2250;
+  workload_.rate = 2840;
   const absl::StatusOr<Allocation> by_model =
-      SearchPlan(StepCosts(profile_), workload_, 1, {.clients = 4});
+      SearchByModel(StepCosts(profile_), workload_, 1, {.clients = 4});
   ASSERT_TRUE(by_model.ok());
   EXPECT_EQ(by_model->goal, Goal::kLatency);
   const FoundPlan found = Find();
   EXPECT_FALSE(Holds(found.figures, workload_));
   EXPECT_EQ(found.figures.goodput, highest);
-  EXPECT_EQ(found.workload.rate, 2250);
+  EXPECT_EQ(found.workload.rate, 2840);
   const PlanController::Verdict verdict = Judge(found);
   EXPECT_TRUE(verdict.change);
   EXPECT_THAT(verdict.reason, HasSubstr("goodput"));
@@ -171,7 +172,7 @@ TEST_F(FindPlanTest, LeavesOutAnObjectiveThatNoPlanKeeps) {
 TEST_F(FindPlanTest, LeavesOutAnObjectiveThatOnlyTheModelKeeps) {
   workload_.rows_per_request = 16;
   workload_.objective = Seconds(9e-3);
-  ASSERT_TRUE(SearchPlan(StepCosts(profile_), workload_, 1, {.clients = 4}).ok());
+  ASSERT_TRUE(SearchByModel(StepCosts(profile_), workload_, 1, {.clients = 4}).ok());
   const FoundPlan found = Find();
   EXPECT_FALSE(found.workload.objective.has_value());
   EXPECT_GT(found.figures.goodput, 0);

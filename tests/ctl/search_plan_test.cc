@@ -45,13 +45,13 @@ class PlanSearchFromFiles : public testing::Test {
   }
 
   nlohmann::json Json() const {
-    const absl::StatusOr<std::string> output = SearchPlanFromFiles(command_, true);
+    const absl::StatusOr<std::string> output = RunPlanSearch(command_, true);
     EXPECT_TRUE(output.ok()) << output.status();
     return output.ok() ? nlohmann::json::parse(*output) : nlohmann::json();
   }
 
   std::string Error() const {
-    return std::string(SearchPlanFromFiles(command_, false).status().message());
+    return std::string(RunPlanSearch(command_, false).status().message());
   }
 
   const ConfigFolder folder_;
@@ -59,7 +59,7 @@ class PlanSearchFromFiles : public testing::Test {
 };
 
 TEST_F(PlanSearchFromFiles, ExplainsItsChoice) {
-  const absl::StatusOr<std::string> text = SearchPlanFromFiles(command_, false);
+  const absl::StatusOr<std::string> text = RunPlanSearch(command_, false);
   ASSERT_TRUE(text.ok()) << text.status();
   EXPECT_THAT(*text, AllOf(HasSubstr("small"), HasSubstr("large"),
                            HasSubstr("simulated, in this order\n  ")));

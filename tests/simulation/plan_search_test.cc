@@ -1,4 +1,4 @@
-#include "simulation/choose_plan.h"
+#include "simulation/plan_search.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,10 +16,10 @@ namespace {
 
 using testing::HasSubstr;
 
-class ChoosePlanTest : public PlanQueryTest {
+class PlanSearchTest : public PlanQueryTest {
  protected:
   ChosenPlan Choose() const {
-    const absl::StatusOr<ChosenPlan> chosen = ChoosePlan(Query());
+    const absl::StatusOr<ChosenPlan> chosen = SearchPlan(Query());
     EXPECT_TRUE(chosen.ok()) << chosen.status();
     return chosen.ok() ? *chosen : ChosenPlan();
   }
@@ -34,7 +34,7 @@ class ChoosePlanTest : public PlanQueryTest {
   }
 };
 
-TEST_F(ChoosePlanTest, TakesThePlanOfLeastSimulatedLatency) {
+TEST_F(PlanSearchTest, TakesThePlanOfLeastSimulatedLatency) {
   workload_.rate = 400;
   workload_.objective = Seconds(1);
   const ChosenPlan chosen = Choose();
@@ -45,7 +45,7 @@ TEST_F(ChoosePlanTest, TakesThePlanOfLeastSimulatedLatency) {
     EXPECT_GE(other.p99, chosen.figures.front().p99 * 0.95);
   }
   const absl::StatusOr<Allocation> found =
-      SearchPlan(StepCosts(system_.profile), workload_, 1, {.clients = 4});
+      SearchByModel(StepCosts(system_.profile), workload_, 1, {.clients = 4});
   ASSERT_TRUE(found.ok());
   std::vector<Plan> searched{found->best.plan};
   std::vector<Plan> ordered{chosen.allocation.best.plan};
@@ -60,7 +60,7 @@ TEST_F(ChoosePlanTest, TakesThePlanOfLeastSimulatedLatency) {
   EXPECT_NEAR(best.p99 / report.latency.p99, 1, 0.1);
 }
 
-TEST_F(ChoosePlanTest, FindsTheHighestRateThatKeepsTheObjective) {
+TEST_F(PlanSearchTest, FindsTheHighestRateThatKeepsTheObjective) {
   workload_.objective = Seconds(0.02);
   const ChosenPlan chosen = Choose();
   EXPECT_EQ(chosen.allocation.goal, Goal::kGoodput);
@@ -74,7 +74,7 @@ TEST_F(ChoosePlanTest, FindsTheHighestRateThatKeepsTheObjective) {
   EXPECT_GT(Simulated(plan, best.goodput * 1.1).latency.p99, *workload_.objective);
 }
 
-TEST_F(ChoosePlanTest, WithoutAnObjectiveTakesThePlanThatServesMost) {
+TEST_F(PlanSearchTest, WithoutAnObjectiveTakesThePlanThatServesMost) {
   const ChosenPlan chosen = Choose();
   const SimulatedFigures& best = chosen.figures.front();
   EXPECT_NEAR(best.capacity / chosen.allocation.best.prediction.capacity.rate, 1, 0.05);
@@ -84,18 +84,18 @@ TEST_F(ChoosePlanTest, WithoutAnObjectiveTakesThePlanThatServesMost) {
   }
 }
 
-TEST_F(ChoosePlanTest, DoesBetterThanTheSearchWhereLatencyIsTight) {
+TEST_F(PlanSearchTest, DoesBetterThanTheSearchWhereLatencyIsTight) {
   workload_.objective = Seconds(0.006);
   const ChosenPlan chosen = Choose();
   const absl::StatusOr<Allocation> found =
-      SearchPlan(StepCosts(system_.profile), workload_, 1, {.clients = 4});
+      SearchByModel(StepCosts(system_.profile), workload_, 1, {.clients = 4});
   ASSERT_TRUE(found.ok());
   const SimulatedFigures searched =
       *SimulatePlan(Query().SystemWith(found->best.plan), workload_, Goal::kGoodput);
   EXPECT_GT(chosen.figures.front().goodput, 1.1 * searched.goodput);
 }
 
-TEST_F(ChoosePlanTest, PrefersFewerWorkersThatDoAboutAsWell) {
+TEST_F(PlanSearchTest, PrefersFewerWorkersThatDoAboutAsWell) {
   for (const double objective : {0.004, 0.01, 0.02, 0.1}) {
     workload_.objective = Seconds(objective);
     const ChosenPlan chosen = Choose();
@@ -106,12 +106,12 @@ TEST_F(ChoosePlanTest, PrefersFewerWorkersThatDoAboutAsWell) {
   }
 }
 
-TEST_F(ChoosePlanTest, ServesALoadThatHardlyComes) {
+TEST_F(PlanSearchTest, ServesALoadThatHardlyComes) {
   workload_.rate = 1e-3;
   EXPECT_TRUE(Holds(Choose().figures.front(), workload_));
 }
 
-TEST_F(ChoosePlanTest, CountsRequestsThatAreNotServedAsLate) {
+TEST_F(PlanSearchTest, CountsRequestsThatAreNotServedAsLate) {
   workload_.rate = 400;
   system_.cascade.deadline = std::chrono::microseconds(100);
   const ChosenPlan chosen = Choose();
@@ -119,16 +119,16 @@ TEST_F(ChoosePlanTest, CountsRequestsThatAreNotServedAsLate) {
   EXPECT_TRUE(std::isinf(chosen.figures.front().p99.count()));
 }
 
-TEST_F(ChoosePlanTest, EndsWhenItIsCancelled) {
+TEST_F(PlanSearchTest, EndsWhenItIsCancelled) {
   const std::atomic<bool> cancelled = true;
   PlanQuery query = Query();
   query.cancelled = &cancelled;
-  EXPECT_EQ(ChoosePlan(query).status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(SearchPlan(query).status().code(), absl::StatusCode::kCancelled);
 }
 
-TEST_F(ChoosePlanTest, SaysWhatDoesNotSuitTheCascade) {
+TEST_F(PlanSearchTest, SaysWhatDoesNotSuitTheCascade) {
   workload_.rows_per_request = 65;
-  const absl::Status status = ChoosePlan(Query()).status();
+  const absl::Status status = SearchPlan(Query()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(status.message(), HasSubstr("rows: 65 is not in [1, 64]"));
 }

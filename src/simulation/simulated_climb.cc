@@ -1,4 +1,4 @@
-#include "simulation/plan_climb.h"
+#include "simulation/simulated_climb.h"
 
 #include <algorithm>
 #include <cmath>
@@ -31,7 +31,7 @@ bool IsBetter(Goal goal, const Workload& workload, const SimulatedFigures& a,
   return a.p99 < b.p99 * (1 - gain);
 }
 
-absl::StatusOr<std::optional<SimulatedPlan>> PlanClimb::BestSimple(
+absl::StatusOr<std::optional<SimulatedPlan>> SimulatedClimb::BestSimple(
     const SimulatedFigures& least) const {
   Workload of_device = query_.workload;
   if (of_device.rate) *of_device.rate /= query_.devices;
@@ -53,7 +53,7 @@ absl::StatusOr<std::optional<SimulatedPlan>> PlanClimb::BestSimple(
   return best;
 }
 
-void PlanClimb::AddReplicas(const SearchGrid& grid, std::vector<Plan>* plans) const {
+void SimulatedClimb::AddReplicas(const SearchGrid& grid, std::vector<Plan>* plans) const {
   int buckets = 0;
   for (int stage = 0; stage < grid.stages(); ++stage) {
     buckets = std::max(buckets, grid.buckets(stage));
@@ -72,7 +72,7 @@ void PlanClimb::AddReplicas(const SearchGrid& grid, std::vector<Plan>* plans) co
   }
 }
 
-void PlanClimb::AddPipelines(const SearchGrid& grid, std::vector<Plan>* plans) const {
+void SimulatedClimb::AddPipelines(const SearchGrid& grid, std::vector<Plan>* plans) const {
   if (grid.stages() > kMostClasses) return;
   Candidate candidate{.class_count = grid.stages()};
   for (int stage = 0; stage < grid.stages(); ++stage) {
@@ -84,8 +84,8 @@ void PlanClimb::AddPipelines(const SearchGrid& grid, std::vector<Plan>* plans) c
 }
 
 // With one credit; if limits and memory allow it.
-void PlanClimb::AddWithEachShare(const SearchGrid& grid, Candidate candidate,
-                                 std::vector<Plan>* plans) const {
+void SimulatedClimb::AddWithEachShare(const SearchGrid& grid, Candidate candidate,
+                                      std::vector<Plan>* plans) const {
   if (candidate.clients() > query_.limits.clients) return;
   if (!Fits(query_.profile, grid.Memory(candidate))) return;
   for (int share = 0; share < grid.shares(); ++share) {
@@ -95,7 +95,7 @@ void PlanClimb::AddWithEachShare(const SearchGrid& grid, Candidate candidate,
   }
 }
 
-absl::StatusOr<SimulatedPlan> PlanClimb::Climb(SimulatedPlan best) const {
+absl::StatusOr<SimulatedPlan> SimulatedClimb::Climb(SimulatedPlan best) const {
   std::vector<Plan> tried{best.plan};
   bool climbs = true;
   while (std::exchange(climbs, false)) {
@@ -116,8 +116,8 @@ absl::StatusOr<SimulatedPlan> PlanClimb::Climb(SimulatedPlan best) const {
 }
 
 // Nothing where it is not better by so much.
-absl::StatusOr<std::optional<SimulatedPlan>> PlanClimb::Try(const Plan& plan, double gain,
-                                                            const SimulatedFigures& best) const {
+absl::StatusOr<std::optional<SimulatedPlan>> SimulatedClimb::Try(
+    const Plan& plan, double gain, const SimulatedFigures& best) const {
   if (query_.IsCancelled()) return absl::CancelledError(kCancelled);
   if (!MayBeBetter(plan, best)) return std::nullopt;
   const absl::StatusOr<bool> worth = IsWorthMore(plan, gain, best);
@@ -131,7 +131,7 @@ absl::StatusOr<std::optional<SimulatedPlan>> PlanClimb::Try(const Plan& plan, do
 }
 
 // By the model's capacity.
-bool PlanClimb::MayBeBetter(const Plan& plan, const SimulatedFigures& best) const {
+bool SimulatedClimb::MayBeBetter(const Plan& plan, const SimulatedFigures& best) const {
   const double needed =
       goal_ == Goal::kLatency ? kHeadroom * query_.workload.rate.value_or(0) : best.goodput;
   const PlanLoad load(costs_, query_.workload, plan);
@@ -139,8 +139,8 @@ bool PlanClimb::MayBeBetter(const Plan& plan, const SimulatedFigures& best) cons
 }
 
 // By one run, at the rate or with the latency that it must have to be better.
-absl::StatusOr<bool> PlanClimb::IsWorthMore(const Plan& plan, double gain,
-                                            const SimulatedFigures& best) const {
+absl::StatusOr<bool> SimulatedClimb::IsWorthMore(const Plan& plan, double gain,
+                                                 const SimulatedFigures& best) const {
   Workload workload = query_.workload;
   if (goal_ == Goal::kGoodput) {
     if (!workload.objective) return true;

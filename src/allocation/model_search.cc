@@ -1,4 +1,4 @@
-#include "allocation/plan_search.h"
+#include "allocation/model_search.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
-#include "allocation/branch_and_bound.h"
+#include "allocation/candidate_ranking.h"
 #include "allocation/hill_climb.h"
 #include "allocation/memory.h"
 #include "allocation/search_grid.h"
@@ -55,12 +55,12 @@ absl::Status WhyNone(const SearchGrid& grid) {
 }
 
 Allocation Finish(const SearchGrid& grid, const StepCosts& costs, const Workload& workload,
-                  const Contest& contest, Goal goal, int devices) {
+                  const CandidateRanking& ranking, Goal goal, int devices) {
   Allocation allocation{.goal = goal};
-  for (const Contest::Entry& entry : contest.ranking()) {
+  for (const CandidateRanking::Entry& entry : ranking.best()) {
     PlannedPlan planned{.plan = grid.MakePlan(entry.candidate, devices)};
     planned.prediction = Predict(costs, workload, planned.plan);
-    if (&entry == &contest.ranking().front()) {
+    if (&entry == &ranking.best().front()) {
       allocation.best = std::move(planned);
     } else {
       allocation.runners_up.push_back(std::move(planned));
@@ -128,28 +128,26 @@ double GridSize(const Profile& profile, const SearchLimits& limits) {
   return sum;
 }
 
-absl::StatusOr<Allocation> SearchPlan(const StepCosts& costs, const Workload& workload, int devices,
-                                      const SearchLimits& limits) {
+absl::StatusOr<Allocation> SearchByModel(const StepCosts& costs, const Workload& workload,
+                                         int devices, const SearchLimits& limits) {
   Workload of_device = workload;
   if (workload.rate) of_device.rate = *workload.rate / devices;
   const SearchGrid grid(costs, of_device, limits);
-  int64_t evaluations = 0;
-  int64_t bounds = 0;
-  for (const Goal goal : {Goal::kLatency, Goal::kGoodput}) {
-    if (goal == Goal::kLatency && !workload.rate) continue;
-    Contest contest(grid, goal);
-    Climb(grid, &contest);
-    BranchAndBound search(grid, &contest);
-    search.Run();
-    evaluations += contest.evaluations();
-    bounds += search.bounds();
-    if (contest.ranking().empty()) continue;
-    Allocation allocation = Finish(grid, costs, workload, contest, goal, devices);
-    allocation.evaluations = evaluations;
-    allocation.bounds = bounds;
-    return allocation;
+  CandidateRanking highest(grid, Goal::kGoodput);
+  CandidateRanking fastest(grid, Goal::kLatency);
+  if (workload.rate) HillClimb(grid, &fastest);
+  if (fastest.best().empty()) HillClimb(grid, &highest);
+  if (workload.rate && fastest.best().empty()) {
+    // No simple plan carries the rate, but one that carries much may.
+    for (const CandidateRanking::Entry& entry : highest.best()) fastest.Add(entry.candidate);
+    HillClimb(grid, &fastest);
   }
-  return WhyNone(grid);
+  const Goal goal = fastest.best().empty() ? Goal::kGoodput : Goal::kLatency;
+  const CandidateRanking& ranking = goal == Goal::kLatency ? fastest : highest;
+  if (ranking.best().empty()) return WhyNone(grid);
+  Allocation allocation = Finish(grid, costs, workload, ranking, goal, devices);
+  allocation.evaluations = fastest.evaluations() + highest.evaluations();
+  return allocation;
 }
 
 }  // namespace escan

@@ -1,4 +1,4 @@
-#include "allocation/plan_search.h"
+#include "allocation/model_search.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -128,50 +128,60 @@ class BruteForce {
   double plans_ = 0;
 };
 
-void ExpectTheBest(const Problem& problem, const BruteForce& all) {
-  const absl::StatusOr<Allocation> found = problem.Search();
-  const bool serves = all.least_p99() < std::numeric_limits<double>::infinity();
-  ASSERT_EQ(found.ok(), serves || all.most_goodput() > 0) << found.status();
-  if (!found.ok()) return;
-  const Prediction& best = found->best.prediction;
-  ASSERT_TRUE(Fits(problem.profile, best.memory_bytes));
-  if (serves) {
-    ASSERT_EQ(found->goal, Goal::kLatency);
-    ASSERT_NEAR(best.p99.count(), all.least_p99(), 1e-8 * all.least_p99());
-    ASSERT_LE(static_cast<double>(best.memory_bytes), all.least_memory());
-    ASSERT_GE(best.capacity.rate, 1.2 * *problem.workload.rate * (1 - 1e-8));
-  } else {
-    ASSERT_EQ(found->goal, Goal::kGoodput);
-    ASSERT_NEAR(best.goodput, all.most_goodput(), 1e-8 * all.most_goodput());
+// How the hill climb's plans compare with the best of all.
+struct Comparison {
+  int searched = 0;    // problems that have a plan
+  int found = 0;       // of these
+  double logs = 0;     // sum of log(found / best), of what both goals want more of; at most 0
+  int with_plans = 0;  // that the sum is over
+
+  double mean() const { return std::exp(logs / with_plans); }
+
+  void Add(const Problem& problem, const BruteForce& all) {
+    const absl::StatusOr<Allocation> allocation = problem.Search();
+    const bool serves = all.least_p99() < std::numeric_limits<double>::infinity();
+    if (!serves && all.most_goodput() == 0) {
+      ASSERT_FALSE(allocation.ok());
+      return;
+    }
+    ++searched;
+    if (!allocation.ok()) return;
+    ++found;
+    const Prediction& best = allocation->best.prediction;
+    ASSERT_TRUE(Fits(problem.profile, best.memory_bytes));
+    double part = best.goodput / all.most_goodput();
+    if (allocation->goal == Goal::kLatency) {
+      ASSERT_TRUE(serves);
+      ASSERT_GE(best.capacity.rate, 1.2 * *problem.workload.rate * (1 - 1e-8));
+      part = all.least_p99() / best.p99.count();
+    } else if (serves) {
+      return;  // it took none of those that serve: what it has instead is not comparable
+    }
+    ASSERT_LE(part, 1 + 1e-8) << "better than the best of all";
+    logs += std::log(part);
+    ++with_plans;
   }
-}
+};
 
-// 3,000 random problems; the parameter is the seed of 300 of them.
-class PlanSearchOracle : public testing::TestWithParam<unsigned> {};
+// 3,000 random problems whose costs have no order among them; the parameter is the seed of 300.
+class ModelSearchOracle : public testing::TestWithParam<unsigned> {};
 
-TEST_P(PlanSearchOracle, FindsWhatTryingAllPlansFinds) {
+TEST_P(ModelSearchOracle, ComesNearToWhatTryingAllPlansFinds) {
   RandomProblems random(GetParam());
+  Comparison comparison;
   for (int round = 0; round < 300; ++round) {
     SCOPED_TRACE(round);
     const Problem problem = random.Next(round % 8 == 0 ? 3 : 2, 4);
-    ExpectTheBest(problem, BruteForce(problem));
+    comparison.Add(problem, BruteForce(problem));
     if (testing::Test::HasFatalFailure()) return;
   }
+  EXPECT_GE(comparison.found, 0.98 * comparison.searched);
+  EXPECT_GE(comparison.mean(), 0.98);
 }
 
-INSTANTIATE_TEST_SUITE_P(Random, PlanSearchOracle, testing::Range(1u, 11u));
+INSTANTIATE_TEST_SUITE_P(Random, ModelSearchOracle, testing::Range(1u, 11u));
 
-TEST(PlanSearch, FindsItAmongManyClientsToo) {
-  RandomProblems random(12);
-  for (int round = 0; round < 100; ++round) {
-    SCOPED_TRACE(round);
-    const Problem problem = random.Next(2, 8);
-    ExpectTheBest(problem, BruteForce(problem));
-    if (testing::Test::HasFatalFailure()) return;
-  }
-}
-
-TEST(PlanSearch, KnowsTheSizeOfItsGrid) {
+TEST(ModelSearch, KnowsTheSizeOfItsGrid) {
   RandomProblems random(13);
   for (int round = 0; round < 30; ++round) {
     const Problem problem = random.Next(3, 3);
@@ -187,11 +197,11 @@ Profile NothingToShare() {
   return profile;
 }
 
-TEST(PlanSearch, GivesALonelySampleOneClientForAllStages) {
+TEST(ModelSearch, GivesALonelySampleOneClientForAllStages) {
   Profile profile = NothingToShare();
   profile.context_bytes = 1;
   const Workload workload{.exit_ratios = {0.5, 0}, .rate = 0.001, .objective = Seconds(1)};
-  const absl::StatusOr<Allocation> found = SearchPlan(StepCosts(profile), workload);
+  const absl::StatusOr<Allocation> found = SearchByModel(StepCosts(profile), workload);
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_EQ(found->goal, Goal::kLatency);
   ASSERT_EQ(found->best.plan.workers.size(), 1u);
@@ -199,7 +209,7 @@ TEST(PlanSearch, GivesALonelySampleOneClientForAllStages) {
   EXPECT_EQ(found->best.plan.workers[0].stages, (std::vector<int>{0, 1}));
 }
 
-TEST(PlanSearch, SharesOneDeviceOnlyWhereThatPays) {
+TEST(ModelSearch, SharesOneDeviceOnlyWhereThatPays) {
   Profile profile = NothingToShare();
   // The more clients, the longer everything takes.
   profile.client_counts = {1, 2};
@@ -207,19 +217,19 @@ TEST(PlanSearch, SharesOneDeviceOnlyWhereThatPays) {
     stage.device_time[0].push_back({stage.device_time[0][0][0] * 3});
   }
   const absl::StatusOr<Allocation> found =
-      SearchPlan(StepCosts(profile), {.exit_ratios = {0.5, 0}});
+      SearchByModel(StepCosts(profile), {.exit_ratios = {0.5, 0}});
   ASSERT_TRUE(found.ok()) << found.status();
   ASSERT_EQ(found->best.plan.workers.size(), 1u);
   EXPECT_EQ(found->best.plan.workers[0].count, 1);
 }
 
-TEST(PlanSearch, GivesEachOfSeveralDevicesTheSamePlan) {
+TEST(ModelSearch, GivesEachOfSeveralDevicesTheSamePlan) {
   const Profile profile = NothingToShare();
   const Workload one{.exit_ratios = {0.5, 0}, .rate = 10, .objective = Seconds(1)};
   Workload two = one;
   two.rate = 20;
-  const absl::StatusOr<Allocation> of_one = SearchPlan(StepCosts(profile), one);
-  const absl::StatusOr<Allocation> of_two = SearchPlan(StepCosts(profile), two, 2);
+  const absl::StatusOr<Allocation> of_one = SearchByModel(StepCosts(profile), one);
+  const absl::StatusOr<Allocation> of_two = SearchByModel(StepCosts(profile), two, 2);
   ASSERT_TRUE(of_one.ok() && of_two.ok());
   std::vector<WorkerGroup> expected = of_one->best.plan.workers;
   for (WorkerGroup group : of_one->best.plan.workers) {
@@ -229,40 +239,40 @@ TEST(PlanSearch, GivesEachOfSeveralDevicesTheSamePlan) {
   EXPECT_EQ(of_two->best.plan.workers, expected);
 }
 
-TEST(PlanSearch, SaysWhyNoPlanFits) {
+TEST(ModelSearch, SaysWhyNoPlanFits) {
   Profile profile = NothingToShare();
   profile.device_memory_bytes = 100 << 20;
   profile.context_bytes = 40 << 20;
   profile.stages[0].memory_bytes = 10 << 20;
   profile.stages[1].memory_bytes = 20 << 20;
   // One worker and its successor take 140 MiB, two workers and one successor 190.
-  EXPECT_EQ(SearchPlan(StepCosts(profile), {.exit_ratios = {0, 0}}).status().message(),
+  EXPECT_EQ(SearchByModel(StepCosts(profile), {.exit_ratios = {0, 0}}).status().message(),
             "no plan fits the device: the smallest one needs 140 MiB, with room to replace a "
             "worker, and 90% of 100 MiB may be used");
 }
 
-TEST(PlanSearch, SaysThatAnObjectiveIsImpossible) {
+TEST(ModelSearch, SaysThatAnObjectiveIsImpossible) {
   const Profile profile = NothingToShare();
   const absl::StatusOr<Allocation> found =
-      SearchPlan(StepCosts(profile), {.exit_ratios = {0.5, 0}, .objective = Seconds(0.029)});
+      SearchByModel(StepCosts(profile), {.exit_ratios = {0.5, 0}, .objective = Seconds(0.029)});
   EXPECT_EQ(found.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(found.status().message(), "no plan keeps a p99 of 29 ms, even at the lowest rate");
 }
 
-TEST(PlanSearch, ServesAsMuchAsItCanWhenTheRateIsTooHigh) {
+TEST(ModelSearch, ServesAsMuchAsItCanWhenTheRateIsTooHigh) {
   const Profile profile = NothingToShare();
   const Workload workload{.exit_ratios = {0.5, 0}, .rate = 1000, .objective = Seconds(1)};
-  const absl::StatusOr<Allocation> found = SearchPlan(StepCosts(profile), workload);
+  const absl::StatusOr<Allocation> found = SearchByModel(StepCosts(profile), workload);
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_EQ(found->goal, Goal::kGoodput);
   EXPECT_GT(found->best.prediction.goodput, 0);
   EXPECT_LT(found->best.prediction.goodput, 50);
 }
 
-TEST(PlanSearch, NamesRunnersUpWithOtherWorkers) {
+TEST(ModelSearch, NamesRunnersUpWithOtherWorkers) {
   const Profile profile = NothingToShare();
   const absl::StatusOr<Allocation> found =
-      SearchPlan(StepCosts(profile), {.exit_ratios = {0.5, 0}});
+      SearchByModel(StepCosts(profile), {.exit_ratios = {0.5, 0}});
   ASSERT_TRUE(found.ok());
   ASSERT_FALSE(found->runners_up.empty());
   for (const PlannedPlan& other : found->runners_up) {
@@ -274,7 +284,7 @@ TEST(PlanSearch, NamesRunnersUpWithOtherWorkers) {
 TEST(Explain, TellsThePlanItsBoundsAndTheRunnersUp) {
   const Profile profile = NothingToShare();
   const Workload workload{.exit_ratios = {0.5, 0}, .rate = 10, .objective = Seconds(1)};
-  const absl::StatusOr<Allocation> found = SearchPlan(StepCosts(profile), workload);
+  const absl::StatusOr<Allocation> found = SearchByModel(StepCosts(profile), workload);
   ASSERT_TRUE(found.ok());
   const std::string text = Explain(*found, workload, {"small", "large"});
   EXPECT_THAT(text, HasSubstr("the least p99 at 10/s with 1.2 times the capacity"));
@@ -287,7 +297,7 @@ TEST(Explain, TellsThePlanItsBoundsAndTheRunnersUp) {
 TEST(Explain, SaysWhereBatchesAreNotRegrouped) {
   const Profile profile = NothingToShare();
   const Workload workload{.exit_ratios = {0.5, 0}};
-  absl::StatusOr<Allocation> found = SearchPlan(StepCosts(profile), workload);
+  absl::StatusOr<Allocation> found = SearchByModel(StepCosts(profile), workload);
   ASSERT_TRUE(found.ok());
   EXPECT_THAT(Explain(*found, workload, {"small", "large"}), Not(HasSubstr("not regrouped")));
   found->best.plan.options.regroup = false;
@@ -301,7 +311,7 @@ TEST(Explain, SaysWhereBatchesAreNotRegrouped) {
 TEST(Explain, SaysThatThereIsNoPlanForTheRate) {
   const Profile profile = NothingToShare();
   const Workload workload{.exit_ratios = {0.5, 0}, .rate = 1000, .objective = Seconds(1)};
-  const absl::StatusOr<Allocation> found = SearchPlan(StepCosts(profile), workload);
+  const absl::StatusOr<Allocation> found = SearchByModel(StepCosts(profile), workload);
   ASSERT_TRUE(found.ok());
   EXPECT_THAT(Explain(*found, workload, {"small", "large"}),
               HasSubstr("the highest rate with a p99 of at most 1e+03 ms; no plan serves the given "

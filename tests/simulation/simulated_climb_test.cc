@@ -1,4 +1,4 @@
-#include "simulation/plan_climb.h"
+#include "simulation/simulated_climb.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,9 +12,9 @@
 namespace escan {
 namespace {
 
-class PlanClimbTest : public PlanQueryTest {
+class SimulatedClimbTest : public PlanQueryTest {
  protected:
-  PlanClimbTest() : costs_(system_.profile) {
+  SimulatedClimbTest() : costs_(system_.profile) {
     start_ = system_.plan;
     start_.workers = {{.count = 2, .stages = {0, 1}}};
     start_.stages = {{.max_batch = 1}, {.max_batch = 1}};
@@ -28,15 +28,15 @@ class PlanClimbTest : public PlanQueryTest {
 
   SimulatedPlan Climb(Goal goal) const {
     const PlanQuery query = Query();
-    auto found =
-        PlanClimb(query, costs_, goal).Climb({.plan = start_, .figures = Figures(start_, goal)});
+    auto found = SimulatedClimb(query, costs_, goal)
+                     .Climb({.plan = start_, .figures = Figures(start_, goal)});
     EXPECT_TRUE(found.ok()) << found.status();
     return *std::move(found);
   }
 
   std::optional<SimulatedPlan> BestSimple(Goal goal, const SimulatedFigures& least) const {
     const PlanQuery query = Query();
-    auto found = PlanClimb(query, costs_, goal).BestSimple(least);
+    auto found = SimulatedClimb(query, costs_, goal).BestSimple(least);
     EXPECT_TRUE(found.ok()) << found.status();
     return *std::move(found);
   }
@@ -45,7 +45,7 @@ class PlanClimbTest : public PlanQueryTest {
   Plan start_;
 };
 
-TEST_F(PlanClimbTest, EndsWhereNoVariantIsBetter) {
+TEST_F(SimulatedClimbTest, EndsWhereNoVariantIsBetter) {
   for (const double objective : {0.01, 0.05}) {
     workload_.objective = Seconds(objective);
     const SimulatedPlan found = Climb(Goal::kGoodput);
@@ -60,13 +60,13 @@ TEST_F(PlanClimbTest, EndsWhereNoVariantIsBetter) {
   }
 }
 
-TEST_F(PlanClimbTest, WithoutAnObjectiveClimbsToMoreCapacity) {
+TEST_F(SimulatedClimbTest, WithoutAnObjectiveClimbsToMoreCapacity) {
   const SimulatedPlan found = Climb(Goal::kGoodput);
   EXPECT_GT(found.figures.capacity, 2 * Figures(start_, Goal::kGoodput).capacity);
   for (const StagePolicy& policy : found.plan.stages) EXPECT_EQ(policy.max_batch, 8);
 }
 
-TEST_F(PlanClimbTest, AtARateClimbsToLessLatency) {
+TEST_F(SimulatedClimbTest, AtARateClimbsToLessLatency) {
   workload_.rate = 500;
   workload_.objective = Seconds(0.1);
   const SimulatedFigures start = Figures(start_, Goal::kLatency);
@@ -78,7 +78,7 @@ TEST_F(PlanClimbTest, AtARateClimbsToLessLatency) {
   EXPECT_EQ(again.p99, found.figures.p99);
 }
 
-TEST_F(PlanClimbTest, FindsTheBestOfSimplePlans) {
+TEST_F(SimulatedClimbTest, FindsTheBestOfSimplePlans) {
   workload_.objective = Seconds(0.01);
   const SimulatedFigures least = Figures(start_, Goal::kGoodput);
   const auto found = BestSimple(Goal::kGoodput, least);
@@ -100,29 +100,29 @@ TEST_F(PlanClimbTest, FindsTheBestOfSimplePlans) {
 }
 
 // Two passes take 10 ms: a step of another batch between those of one would be too much.
-TEST_F(PlanClimbTest, KeepsBatchesTogetherWhereTheObjectiveIsTight) {
+TEST_F(SimulatedClimbTest, KeepsBatchesTogetherWhereTheObjectiveIsTight) {
   for (const auto& [objective, regroup] : {std::pair(0.01, false), std::pair(0.02, true)}) {
     workload_.objective = Seconds(objective);
     PlanQuery query = Query();
     query.limits.clients = 1;
-    const auto found = PlanClimb(query, costs_, Goal::kGoodput).BestSimple({.goodput = 1});
+    const auto found = SimulatedClimb(query, costs_, Goal::kGoodput).BestSimple({.goodput = 1});
     ASSERT_TRUE(found.ok() && found->has_value()) << found.status();
     EXPECT_EQ((*found)->plan.options.regroup, regroup) << objective;
   }
 }
 
-TEST_F(PlanClimbTest, HasNoSimplePlanWhereNoneIsBetter) {
+TEST_F(SimulatedClimbTest, HasNoSimplePlanWhereNoneIsBetter) {
   workload_.objective = Seconds(0.01);
   EXPECT_FALSE(BestSimple(Goal::kGoodput, {.capacity = 1e9, .goodput = 1e9}).has_value());
   workload_.objective = Seconds(1e-6);
   EXPECT_FALSE(BestSimple(Goal::kGoodput, {.goodput = 1}).has_value());
 }
 
-TEST_F(PlanClimbTest, HasSimplePlansOnEveryDevice) {
+TEST_F(SimulatedClimbTest, HasSimplePlansOnEveryDevice) {
   workload_.objective = Seconds(0.02);
   PlanQuery query = Query();
   query.devices = 2;
-  const auto found = PlanClimb(query, costs_, Goal::kGoodput).BestSimple({.goodput = 1});
+  const auto found = SimulatedClimb(query, costs_, Goal::kGoodput).BestSimple({.goodput = 1});
   ASSERT_TRUE(found.ok() && found->has_value()) << found.status();
   const std::vector<WorkerGroup>& groups = (*found)->plan.workers;
   ASSERT_EQ(groups.size() % 2, 0u);

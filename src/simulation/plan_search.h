@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "allocation/plan_search.h"
+#include "allocation/model_search.h"
 #include "simulation/plan_query.h"
 #include "simulation/simulated_figures.h"
 
@@ -23,10 +23,10 @@ struct ChosenPlan {
   }
 };
 
-// Searches a plan with the model (SearchPlan), simulates the best few, and the best few with fewer
-// classes of workers, with the scheduler's own code and puts them in order by what that shows
+// Searches a plan with the model (SearchByModel), simulates the best few, and the best few with
+// fewer classes of workers, with the scheduler's own code and puts them in order by what that shows
 // (IsBetter). From the best of them, or from a simple plan where one is better, it goes on to
-// plans that the simulator prefers (PlanClimb). Of all those that do about as well as
+// plans that the simulator prefers (SimulatedClimb). Of all those that do about as well as
 // the best, the one of the fewest workers is chosen: what more clients at once cost is what the
 // simulator knows least. Goal::kLatency: if none holds the workload (Holds), nor the plan in
 // effect, then plans for the highest rate take their place. The plan in effect is simulated in the
@@ -34,7 +34,7 @@ struct ChosenPlan {
 //
 // Plain code; any thread; blocks for the search, at most two of them, and their simulations, which
 // take some tenths of a second up to some seconds. Equal arguments give equal plans. Errors: those
-// of SearchPlan; INVALID_ARGUMENT when the workload does not suit the cascade; CANCELLED.
-absl::StatusOr<ChosenPlan> ChoosePlan(const PlanQuery& query);
+// of SearchByModel; INVALID_ARGUMENT when the workload does not suit the cascade; CANCELLED.
+absl::StatusOr<ChosenPlan> SearchPlan(const PlanQuery& query);
 
 }  // namespace escan

@@ -1,11 +1,11 @@
-#include "simulation/choose_plan.h"
+#include "simulation/plan_search.h"
 
 #include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "allocation/worker_count.h"
-#include "simulation/plan_climb.h"
+#include "simulation/simulated_climb.h"
 
 namespace escan {
 namespace {
@@ -27,10 +27,9 @@ std::vector<PlannedPlan> Candidates(const StepCosts& costs, const Workload& work
   add(found->best);
   std::ranges::for_each(found->runners_up, add);
   while (--limits.classes > 0) {
-    absl::StatusOr<Allocation> simpler = SearchPlan(costs, workload, devices, limits);
+    absl::StatusOr<Allocation> simpler = SearchByModel(costs, workload, devices, limits);
     if (!simpler.ok()) break;
     found->evaluations += simpler->evaluations;
-    found->bounds += simpler->bounds;
     if (simpler->goal != found->goal) continue;
     add(simpler->best);
     simpler->runners_up.resize(std::min(simpler->runners_up.size(), kSimpler - 1));
@@ -71,7 +70,7 @@ class Choice {
     if (goal_ == Goal::kLatency && !Holds(order_.front().figures, query_.workload)) {
       return absl::OkStatus();
     }
-    const PlanClimb climb(query_, costs_, goal_);
+    const SimulatedClimb climb(query_, costs_, goal_);
     const auto simplest = Simplest();
     SimulatedPlan start{.plan = simplest->planned.plan, .figures = simplest->figures};
     absl::StatusOr<std::optional<SimulatedPlan>> simple = climb.BestSimple(start.figures);
@@ -138,7 +137,7 @@ class Choice {
 // Of the plans that the model finds for `searched`, and what the simulator prefers to them.
 absl::StatusOr<ChosenPlan> Choose(const PlanQuery& query, const Workload& searched) {
   const StepCosts costs(query.profile);
-  absl::StatusOr<Allocation> found = SearchPlan(costs, searched, query.devices, query.limits);
+  absl::StatusOr<Allocation> found = SearchByModel(costs, searched, query.devices, query.limits);
   if (!found.ok()) return found.status();
   const Goal goal = found->goal;
   Choice choice(query, searched, costs, goal);
@@ -158,7 +157,7 @@ absl::StatusOr<ChosenPlan> Choose(const PlanQuery& query, const Workload& search
 
 }  // namespace
 
-absl::StatusOr<ChosenPlan> ChoosePlan(const PlanQuery& query) {
+absl::StatusOr<ChosenPlan> SearchPlan(const PlanQuery& query) {
   absl::StatusOr<ChosenPlan> chosen = Choose(query, query.workload);
   if (!chosen.ok() || chosen->allocation.goal == Goal::kGoodput) return chosen;
   if (Holds(chosen->figures.front(), query.workload)) return chosen;

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "allocation/contest.h"
+#include "allocation/goal.h"
 #include "allocation/search_grid.h"
 #include "allocation/step_costs.h"
 #include "contracts/plan.h"
@@ -27,10 +27,10 @@ struct SimulatedPlan {
 // Looks for plans that the simulator prefers to those of the search, which the model of the p99
 // misjudges where batches are small and many workers are busy. Plain code; one thread; a simulation
 // that cannot become better ends early.
-class PlanClimb {
+class SimulatedClimb {
  public:
   // The query and the costs of its profile outlive this.
-  PlanClimb(const PlanQuery& query, const StepCosts& costs, Goal goal)
+  SimulatedClimb(const PlanQuery& query, const StepCosts& costs, Goal goal)
       : query_(query), costs_(costs), goal_(goal) {}
 
   // The best of simple plans with one credit, each share and some batch limits: equal workers that
