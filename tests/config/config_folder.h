@@ -2,43 +2,20 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "config/config.h"
+#include "support/temporary_folder.h"
 
 namespace escan {
 
 // A folder with a configuration, and what it refers to, that lives as long as a test.
-class ConfigFolder {
+class ConfigFolder : public TemporaryFolder {
  public:
-  ConfigFolder() {
-    std::string name = (std::filesystem::path(testing::TempDir()) / "escan_config_XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "cannot make " << name;
-    path_ = name;
-  }
-  ~ConfigFolder() { std::filesystem::remove_all(path_); }
-  ConfigFolder(const ConfigFolder&) = delete;
-  ConfigFolder& operator=(const ConfigFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-
-  std::filesystem::path Write(const std::string& name, const std::string& text) const {
-    const std::filesystem::path file = path_ / name;
-    std::filesystem::create_directories(file.parent_path());
-    std::ofstream(file) << text;
-    return file;
-  }
-
   absl::StatusOr<Config> Load(const std::string& yaml, const std::vector<Device>& gpus = {}) const {
     return LoadConfig(Write("escand.yaml", yaml), gpus);
   }
-
- private:
-  std::filesystem::path path_;
 };
 
 // The GPUs of an imagined machine; the UUIDs begin with the same eight digits.

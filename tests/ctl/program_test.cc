@@ -4,38 +4,21 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <future>
 #include <thread>
 
 #include "escan/v1/admin.grpc.pb.h"
+#include "support/shell.h"
+#include "support/temporary_folder.h"
 
 namespace escan::ctl {
 namespace {
 
 using testing::HasSubstr;
 using testing::StartsWith;
-
-struct Ended {
-  int exit_status = -1;
-  std::string output;  // standard output and error
-};
-
-Ended RunShell(const std::string& command) {
-  FILE* pipe = popen(command.c_str(), "re");
-  Ended ended;
-  char block[4096];
-  size_t count;
-  while ((count = fread(block, 1, sizeof(block), pipe)) > 0) ended.output.append(block, count);
-  const int status = pclose(pipe);
-  if (WIFEXITED(status)) ended.exit_status = WEXITSTATUS(status);
-  return ended;
-}
 
 Ended RunProgram(const std::string& arguments) {
   return RunShell(std::string(ESCANCTL_PROGRAM) + " " + arguments + " 2>&1");
@@ -96,33 +79,23 @@ class FakeDaemon : public v1::AdminService::Service {
 class Program : public testing::Test {
  protected:
   Program() {
-    std::string name = testing::TempDir() + "/ctl_test.XXXXXX";
-    folder_ = mkdtemp(name.data());
-    address_ = "unix:" + (folder_ / "admin.sock").native();
     grpc::ServerBuilder builder;
     builder.AddListeningPort(address_, grpc::InsecureServerCredentials());
     builder.RegisterService(&daemon_);
     server_ = builder.BuildAndStart();
   }
 
-  ~Program() override {
-    server_->Shutdown();
-    std::filesystem::remove_all(folder_);
-  }
+  ~Program() override { server_->Shutdown(); }
 
   Ended Ctl(const std::string& arguments) {
     return RunProgram("--admin " + address_ + " " + arguments);
   }
 
-  std::string Write(const std::string& content) {
-    const std::filesystem::path file = folder_ / "plan.yaml";
-    std::ofstream(file) << content;
-    return file;
-  }
+  std::string Write(const std::string& content) { return folder_.Write("plan.yaml", content); }
 
   FakeDaemon daemon_;
-  std::filesystem::path folder_;
-  std::string address_;
+  const TemporaryFolder folder_;
+  const std::string address_ = "unix:" + folder_.path("admin.sock").native();
   std::unique_ptr<grpc::Server> server_;
 };
 
@@ -162,7 +135,7 @@ TEST_F(Program, HealthTellsByItsExitStatus) {
   const Ended not_ready = Ctl("health");
   EXPECT_EQ(not_ready.exit_status, 1);
   EXPECT_EQ(not_ready.output, "not ready: draining\n");
-  const Ended unreachable = RunProgram("--admin unix:" + (folder_ / "none").native() + " health");
+  const Ended unreachable = RunProgram("--admin unix:" + folder_.path("none").native() + " health");
   EXPECT_EQ(unreachable.exit_status, 2);
   EXPECT_THAT(unreachable.output, StartsWith("escanctl: no daemon answers at unix:"));
   EXPECT_EQ(std::count(unreachable.output.begin(), unreachable.output.end(), '\n'), 1);

@@ -1,11 +1,9 @@
 // The program as a user calls it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <mutex>
@@ -15,6 +13,7 @@
 #include "arrays/zip_files.h"
 #include "escan/time.h"
 #include "loadgen/fake_inference_server.h"
+#include "support/shell.h"
 #include "support/temporary_folder.h"
 
 namespace escan::loadgen {
@@ -22,21 +21,8 @@ namespace {
 
 using testing::HasSubstr;
 
-struct Ended {
-  int exit_status = -1;
-  std::string output;  // standard output and error
-};
-
 Ended RunProgram(const std::string& arguments, const std::string& environment = "") {
-  const std::string command = environment + " " + ESCAN_LOADGEN_PROGRAM + " " + arguments + " 2>&1";
-  FILE* pipe = popen(command.c_str(), "re");
-  Ended ended;
-  char block[4096];
-  size_t count;
-  while ((count = fread(block, 1, sizeof(block), pipe)) > 0) ended.output.append(block, count);
-  const int status = pclose(pipe);
-  if (WIFEXITED(status)) ended.exit_status = WEXITSTATUS(status);
-  return ended;
+  return RunShell(environment + " " + ESCAN_LOADGEN_PROGRAM + " " + arguments + " 2>&1");
 }
 
 std::string Target(const FakeInferenceServer& server) { return "--target " + server.target(); }

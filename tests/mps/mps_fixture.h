@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -19,6 +18,7 @@
 #include "mps/mps_times.h"
 #include "supervision/child_process.h"
 #include "supervision/worker_process_fixture.h"
+#include "support/temporary_folder.h"
 
 namespace escan {
 
@@ -37,17 +37,12 @@ inline ForeignProcess Find(pid_t pid, std::string_view program) {
 // A folder for an MPS control daemon, and what fake_mps_control.cc finds and leaves there.
 class MpsFolder {
  public:
-  MpsFolder() {
-    std::string name = testing::TempDir() + "/escan_mps_XXXXXX";
-    path_ = ::mkdtemp(name.data());
-  }
   ~MpsFolder() {
     for (const char* program : {"nvidia-cuda-mps-control", "nvidia-cuda-mps-server"}) {
       for (const ForeignProcess& left : ForeignProcess::FindAll(program, PipeVariable())) {
         left.End(std::chrono::seconds(1));
       }
     }
-    std::filesystem::remove_all(path_);
   }
 
   const std::filesystem::path& path() const { return path_; }
@@ -102,7 +97,8 @@ class MpsFolder {
     std::filesystem::rename(path_ / (name + ".new"), path_ / name);
   }
 
-  std::filesystem::path path_;
+  const TemporaryFolder folder_;
+  const std::filesystem::path& path_ = folder_.path();
 };
 
 // Looks often, and waits long for what is going to happen.

@@ -31,6 +31,11 @@ class SchedulerFaultDomains : public SchedulerTest {
     Start();
   }
 
+  // Workers `first` and the next one of a device, for both stages with a credit each.
+  void ReadyTwo(WorkerId first, int device) {
+    for (const WorkerId id : {first, first + 1}) Ready(id, {0, 1}, 1, device);
+  }
+
   // A request of one row that is less urgent than any suspect.
   void AdmitRow(SlotId slot) { Admit({slot}, seconds(1000)); }
 
@@ -74,8 +79,7 @@ class SchedulerFaultDomains : public SchedulerTest {
 };
 
 TEST_F(SchedulerFaultDomains, ASuspectIsTriedWhenItsWholeDeviceHoldsNothing) {
-  Ready(0, {0, 1}, 1, kDevice);
-  Ready(1, {0, 1}, 1, kDevice);
+  ReadyTwo(0, kDevice);
   AdmitRow(1);
   AdmitRow(2);
   Advance();
@@ -122,8 +126,7 @@ TEST_F(SchedulerFaultDomains, WorkersWithoutADomainShareNothing) {
 
 TEST_F(SchedulerFaultDomains, IdleWorkersOfADeviceThatTriesASuspectHoldBackNoSecondCredit) {
   MakeSuspects({0});
-  Ready(0, {0, 1}, 1, kDevice);
-  Ready(1, {0, 1}, 1, kDevice);
+  ReadyTwo(0, kDevice);
   Advance();
   Take();
   Ready(2, {0, 1}, 2, kOtherDevice);
@@ -159,8 +162,7 @@ TEST_F(SchedulerFaultDomains, RowsOfAllWorkersOfAFaultAreTriedOneByOne) {
 TEST_F(SchedulerFaultDomains, AFaultDuringATrialBlamesTheRowThatWasTriedAlone) {
   MakeSuspects({0, 1, 2});
   for (const std::vector<WorkerId>& order : {std::vector{0, 1}, std::vector{1, 0}}) {
-    Ready(0, {0, 1}, 1, kDevice);
-    Ready(1, {0, 1}, 1, kDevice);
+    ReadyTwo(0, kDevice);
     Advance();
     Take();
     Fault(order);
@@ -175,8 +177,7 @@ TEST_F(SchedulerFaultDomains, AFaultDuringATrialBlamesTheRowThatWasTriedAlone) {
 
 TEST_F(SchedulerFaultDomains, TheEndOfAWorkerThatHoldsNothingDoesNotEndATrial) {
   MakeSuspects({0});
-  Ready(0, {0, 1}, 1, kDevice);
-  Ready(1, {0, 1}, 1, kDevice);
+  ReadyTwo(0, kDevice);
   Advance();
   const Sent trial = Take();
   scheduler_->WorkerGone(1, WorkerEnd::kSuspect, now_);
@@ -193,8 +194,7 @@ TEST_F(SchedulerFaultDomains, TheEndOfAWorkerThatHoldsNothingDoesNotEndATrial) {
 TEST_F(SchedulerFaultDomains, ATrialThatEndsBlamelesslyIsRepeated) {
   MakeSuspects({0});
   AdmitRow(1);
-  Ready(0, {0, 1}, 1, kDevice);
-  Ready(1, {0, 1}, 1, kDevice);
+  ReadyTwo(0, kDevice);
   Advance();
   EXPECT_THAT(Take().slots, ElementsAre(0u));
   scheduler_->WorkerGone(0, WorkerEnd::kBlameless, now_);
@@ -223,8 +223,7 @@ TEST_F(SchedulerFaultDomains, ATrialWaitsForWhatDrainingWorkersOfTheDeviceHold) 
 
 TEST_F(SchedulerFaultDomains, ATrialAtADrainingWorkerStillKeepsItsDeviceAlone) {
   MakeSuspects({0});
-  Ready(0, {0, 1}, 1, kDevice);
-  Ready(1, {0, 1}, 1, kDevice);
+  ReadyTwo(0, kDevice);
   Advance();
   const Sent trial = Take();
   scheduler_->WorkerDraining(0, now_);
@@ -237,8 +236,7 @@ TEST_F(SchedulerFaultDomains, ATrialAtADrainingWorkerStillKeepsItsDeviceAlone) {
 
 TEST_F(SchedulerFaultDomains, AWorkerThatComesBackOnAnotherDeviceIsFree) {
   MakeSuspects({0});
-  Ready(0, {0, 1}, 1, kDevice);
-  Ready(1, {0, 1}, 1, kDevice);
+  ReadyTwo(0, kDevice);
   Advance();
   Take();
   AdmitRow(1);
@@ -250,8 +248,7 @@ TEST_F(SchedulerFaultDomains, AWorkerThatComesBackOnAnotherDeviceIsFree) {
 TEST_F(SchedulerFaultDomains, SurvivorsThatStayTogetherGoOnBeforeATrial) {
   plan_.options.regroup = false;
   Policies();
-  Ready(0, {0, 1}, 1, kDevice);
-  Ready(1, {0, 1}, 1, kDevice);
+  ReadyTwo(0, kDevice);
   AdmitRow(1);
   AdmitRow(2);
   Advance();
@@ -293,8 +290,7 @@ TEST_F(SchedulerFaultDomains, ASuspectDoesNotWaitForAnothersTrial) {
   Ready(0, {0, 1}, 1, kDevice);
   Advance();
   EXPECT_THAT(Take().slots, ElementsAre(0u));
-  Ready(1, {0, 1}, 1, kOtherDevice);
-  Ready(2, {0, 1}, 1, kOtherDevice);
+  ReadyTwo(1, kOtherDevice);
   AdmitRow(1);
   AdmitRow(2);
   Advance();
@@ -362,8 +358,7 @@ TEST_F(SchedulerFaultDomains, OtherRowsGetTheirTurnAmongManySuspects) {
   std::vector<SlotId> suspects;
   for (SlotId slot = 0; slot < kSuspects; ++slot) suspects.push_back(slot);
   MakeSuspects(suspects);
-  Ready(0, {0, 1}, 1, kDevice);
-  Ready(1, {0, 1}, 1, kDevice);
+  ReadyTwo(0, kDevice);
   AdmitRow(50);
   AdmitRow(51);
   Advance();

@@ -19,6 +19,16 @@ class Survivors : public SchedulerTest {
     plan_.options.regroup = false;
     policy(1).max_delay = milliseconds(500);
   }
+
+  // A row's batch at worker 0, which hosts both stages; worker 1 hosts the last one.
+  Sent RowAtTheFirstOfTwo() {
+    Start();
+    Ready(0, {0, 1});
+    Ready(1, {1});
+    Admit({0});
+    Advance();
+    return Take();
+  }
 };
 
 TEST_F(Survivors, GoOnAloneOnTheSameWorkerBeforeAnythingElse) {
@@ -102,36 +112,21 @@ TEST_F(Survivors, AreDroppedAtTheirDeadline) {
 }
 
 TEST_F(Survivors, GoBackToTheQueueWhenTheirWorkerDrains) {
-  Start();
-  Ready(0, {0, 1});
-  Ready(1, {1});
-  Admit({0});
-  Advance();
-  Result(Take(), {0.1f}, {0});
+  Result(RowAtTheFirstOfTwo(), {0.1f}, {0});
   scheduler_->WorkerDraining(0, now_);
   Advance();
   EXPECT_EQ(Take().worker, 1);
 }
 
 TEST_F(Survivors, GoBackToTheQueueWhenTheirWorkerIsGone) {
-  Start();
-  Ready(0, {0, 1});
-  Ready(1, {1});
-  Admit({0});
-  Advance();
-  Result(Take(), {0.1f}, {0});
+  Result(RowAtTheFirstOfTwo(), {0.1f}, {0});
   scheduler_->WorkerGone(0, WorkerEnd::kSuspect, now_);
   Advance();
   EXPECT_EQ(Take().worker, 1);
 }
 
 TEST_F(Survivors, OfADrainingWorkerGoToTheQueue) {
-  Start();
-  Ready(0, {0, 1});
-  Ready(1, {1});
-  Admit({0});
-  Advance();
-  const Sent sent = Take();
+  const Sent sent = RowAtTheFirstOfTwo();
   scheduler_->WorkerDraining(0, now_);
   Done(sent, {0.1f});
   EXPECT_EQ(Take().worker, 1);

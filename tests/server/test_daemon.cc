@@ -31,14 +31,7 @@ StageSpec Stage(const std::string& name, const CascadeSpec& cascade) {
 
 }  // namespace
 
-TestFolder::TestFolder() {
-  std::string name = (std::filesystem::temp_directory_path() / "escan-test-XXXXXX").string();
-  path_ = mkdtemp(name.data());
-}
-
-TestFolder::~TestFolder() { std::filesystem::remove_all(path_); }
-
-Config TestConfig(const TestFolder& folder) {
+Config TestConfig(const TemporaryFolder& folder) {
   Config config;
   config.server = {.listen = "127.0.0.1:0",
                    .metrics = "",

@@ -12,25 +12,15 @@
 #include "inference/grpc_service.grpc.pb.h"
 #include "ipc/unique_fd.h"
 #include "server/daemon/daemon.h"
+#include "support/temporary_folder.h"
 
 namespace escan {
-
-// A folder that is removed with its contents.
-class TestFolder {
- public:
-  TestFolder();
-  ~TestFolder();
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 // One cascade "test" of two stages, "first" and "second", for the misbehaving worker: input "x"
 // UINT8 [4] with values up to 250, output "y" FP32 [1]. A row whose first byte is at least 128
 // leaves at the first stage. Listens on a free port, and on no metrics port: the library behind it
 // takes two seconds to end.
-Config TestConfig(const TestFolder& folder);
+Config TestConfig(const TemporaryFolder& folder);
 
 // A request for it; one row for each first byte.
 inference::ModelInferRequest TestRequest(const std::vector<uint8_t>& first_bytes);

@@ -1,9 +1,10 @@
 #include "supervision/cpu_quota.h"
 
-#include <fstream>
+#include <filesystem>
 #include <string>
 
 #include "gtest/gtest.h"
+#include "support/temporary_folder.h"
 
 namespace escan {
 namespace {
@@ -11,18 +12,10 @@ namespace {
 // A tree of cgroups in a folder.
 class CpuQuotaTest : public testing::Test {
  protected:
-  CpuQuotaTest() {
-    std::string name = testing::TempDir() + "/cpu_quota.XXXXXX";
-    root_ = mkdtemp(name.data());
-  }
-  ~CpuQuotaTest() override { std::filesystem::remove_all(root_); }
+  void Write(const std::string& file, const std::string& text) { folder_.Write(file, text); }
 
-  void Write(const std::filesystem::path& file, const std::string& text) {
-    std::filesystem::create_directories((root_ / file).parent_path());
-    std::ofstream(root_ / file) << text;
-  }
-
-  std::filesystem::path root_;
+  const TemporaryFolder folder_;
+  const std::filesystem::path root_ = folder_.path();
 };
 
 TEST_F(CpuQuotaTest, IsThatOfAContainersOwnGroup) {

@@ -3,10 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+
+#include "support/temporary_folder.h"
 
 namespace escan {
 namespace {
@@ -34,18 +35,10 @@ TEST(OomKillCounter, IsInTheKernelsOwnFile) {
 
 class VmstatTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string folder = (std::filesystem::temp_directory_path() / "escan-test-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-    folder_ = folder;
-    path_ = folder_ / "vmstat";
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   void Write(int oom_kills) const { std::ofstream(path_) << "oom_kill " << oom_kills << "\n"; }
 
-  std::filesystem::path folder_;
-  std::filesystem::path path_;
+  const TemporaryFolder folder_;
+  const std::filesystem::path path_ = folder_.path("vmstat");
 };
 
 TEST_F(VmstatTest, TellsAKillFromOutsideFromAWorkersOwnEnd) {

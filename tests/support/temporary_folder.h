@@ -13,14 +13,20 @@ namespace escan {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = testing::TempDir() + "/escan_test.XXXXXX";
-    folder_ = mkdtemp(name.data());
+    std::string name = (std::filesystem::path(testing::TempDir()) / "escan_test.XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "cannot make " << name;
+    folder_ = name;
   }
   ~TemporaryFolder() { std::filesystem::remove_all(folder_); }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
 
+  const std::filesystem::path& path() const { return folder_; }
   std::filesystem::path path(const std::string& name) const { return folder_ / name; }
 
+  // Makes the folders in `name`, too.
   std::filesystem::path Write(const std::string& name, const std::string& content) const {
+    std::filesystem::create_directories(path(name).parent_path());
     std::ofstream(path(name), std::ios::binary) << content;
     return path(name);
   }

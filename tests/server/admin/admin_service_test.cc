@@ -46,7 +46,7 @@ TEST(AdminService, StatusHasMpsWhereThereAreGpus) {
 }
 
 TEST(AdminService, APlanIsCheckedAgainstDevicesAndMps) {
-  TestFolder folder;
+  TemporaryFolder folder;
   const std::unique_ptr<ServerState> state = StateOf(TestConfig(folder), MpsIsOff);
   AdminService service(state.get(), {kGpu}, [] {});
   v1::SetPlanRequest request;

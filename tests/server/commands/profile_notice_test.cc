@@ -35,7 +35,7 @@ class ProfileNoticeTest : public testing::Test {
     std::ofstream(cascade_.profile) << ToJson(measured);
   }
 
-  const TestFolder folder_;
+  const TemporaryFolder folder_;
   CascadeConfig cascade_;
 };
 

@@ -32,21 +32,21 @@ Profile TwoShares() {
   return profile;
 }
 
-Config AutomaticConfig(const TestFolder& folder) {
+Config AutomaticConfig(const TemporaryFolder& folder) {
   Config config = TestConfig(folder);
   config.cascades.front().plan_is_auto = true;
   return config;
 }
 
 TEST(FirstPlans, AreTheBestOnesForWhatIsKnown) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   Config config = AutomaticConfig(folder);
   SetFirstPlans({{"test", TwoShares()}}, &config);
   EXPECT_EQ(WorkerCount(config.cascades.front().plan), 2);
 }
 
 TEST(FirstPlans, LeaveWhatWasChosenOrHasNoProfile) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   Config config = TestConfig(folder);
   const Plan chosen = config.cascades.front().plan;
   SetFirstPlans({{"test", TwoShares()}}, &config);
@@ -61,7 +61,7 @@ TEST(FirstPlans, LeaveWhatWasChosenOrHasNoProfile) {
 }
 
 TEST(FirstPlans, OfSeveralCascadesHaveEqualPartsOfTheDevice) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   Config config = AutomaticConfig(folder);
   config.cascades.push_back(config.cascades.front());
   config.cascades.back().spec.name = "other";
@@ -75,7 +75,7 @@ TEST(FirstPlans, OfSeveralCascadesHaveEqualPartsOfTheDevice) {
 }
 
 TEST(FirstPlans, HaveWholeGpusOnlyWithoutMps) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   Config config = AutomaticConfig(folder);
   config.devices = {{.kind = Device::Kind::kGpu, .name = "H100"}};
   config.mps.mode = MpsConfig::Mode::kOff;
@@ -86,7 +86,7 @@ TEST(FirstPlans, HaveWholeGpusOnlyWithoutMps) {
 }
 
 TEST(FirstPlans, UseTheDevicesThatAreEqual) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   Config config = AutomaticConfig(folder);
   const Device gpu{.kind = Device::Kind::kGpu, .name = "H100"};
   config.devices = {gpu, gpu, Device{}};
@@ -127,7 +127,7 @@ class AutomaticPlan : public testing::Test {
     return response;
   }
 
-  const TestFolder folder_;
+  const TemporaryFolder folder_;
   TestDaemon daemon_{AutomaticConfig(folder_), "good", {{"test", TwoShares()}}};
 };
 
@@ -164,7 +164,7 @@ TEST_F(AutomaticPlan, IsFrozenByOneThatAnOperatorSets) {
 }
 
 TEST(FixedPlan, CannotBeFrozen) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   TestDaemon daemon(TestConfig(folder), "good");
   EXPECT_EQ(daemon.Status().plan_mode(), "fixed");
   grpc::ClientContext context;

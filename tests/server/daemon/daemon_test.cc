@@ -37,7 +37,7 @@ class DaemonTest : public testing::Test {
         .status();
   }
 
-  TestFolder folder_;
+  TemporaryFolder folder_;
   Config config_;
 };
 
@@ -52,7 +52,7 @@ grpc::Status Call(Stub& stub,
 TEST_F(DaemonTest, ATakenPortIsAnErrorThatNamesIt) {
   config_.server.metrics = "127.0.0.1:0";
   TestDaemon daemon(config_, "good");
-  TestFolder other;
+  TemporaryFolder other;
   Config second = TestConfig(other);
   second.server.listen = daemon.addresses().inference;
   absl::Status status = StartSecond(second);
@@ -67,7 +67,7 @@ TEST_F(DaemonTest, ATakenPortIsAnErrorThatNamesIt) {
 
 TEST_F(DaemonTest, ATakenPortIsFoundBeforeAnyWorkerIsStarted) {
   TestDaemon daemon(config_, "good");
-  TestFolder other;
+  TemporaryFolder other;
   Config second = TestConfig(other);
   second.server.listen = daemon.addresses().inference;
   const absl::Status status = StartWith(second, {.program = other.path() / "no-worker"});

@@ -23,7 +23,7 @@ TEST(LibraryCheck, TheLibraryPathCounts) {
 }
 
 TEST(LibraryCheck, AScriptNeedsNothing) {
-  TestFolder folder;
+  TemporaryFolder folder;
   const std::filesystem::path script = folder.path() / "script";
   const std::filesystem::path witness = folder.path() / "witness";
   std::ofstream(script) << "#!/bin/sh\n: >" << witness.string() << "\n";
@@ -33,7 +33,7 @@ TEST(LibraryCheck, AScriptNeedsNothing) {
 }
 
 TEST(LibraryCheck, AProgramThatCannotBeExecutedIsAnError) {
-  TestFolder folder;
+  TemporaryFolder folder;
   EXPECT_EQ(MissingLibraries(folder.path() / "nothing", "").status().code(),
             absl::StatusCode::kNotFound);
 }

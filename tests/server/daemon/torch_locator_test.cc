@@ -54,7 +54,7 @@ class TorchLocator : public testing::Test {
     return std::vector<std::string>{"libtorch_cuda.so", "libcudnn.so.9"};
   }
 
-  TestFolder folder_;
+  TemporaryFolder folder_;
   std::string option_;
   std::map<std::string, std::string> environment_;
   std::vector<std::string> sufficient_ = {"/torch/lib"};

@@ -33,7 +33,7 @@ class InferTest : public testing::Test {
     return *daemon_;
   }
 
-  TestFolder folder_;
+  TemporaryFolder folder_;
   Config config_;
   std::unique_ptr<TestDaemon> daemon_;
 };

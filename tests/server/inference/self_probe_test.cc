@@ -29,7 +29,7 @@ TEST(SelfProbe, TellsOfEachRoundWhetherAllQuestionsWereAnswered) {
 }
 
 TEST(AnswersClients, ADaemonThatServes) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   TestDaemon daemon(TestConfig(folder), "good");
   EXPECT_TRUE(AnswersClients(daemon.addresses().inference, Clock::now() + std::chrono::minutes(1)));
 }

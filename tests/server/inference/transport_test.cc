@@ -33,7 +33,7 @@ ReadFrame NextFrame(const RawConnection& connection) {
 }
 
 TEST(Transport, AClientMayPingAsOftenAsItLikes) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   Config config = TestConfig(folder);
   config.server.admin = "127.0.0.1:0";
   TestDaemon daemon(config, "good");
@@ -56,7 +56,7 @@ TEST(Transport, AClientMayPingAsOftenAsItLikes) {
 }
 
 TEST(Transport, SilentConnectionsToTheMetricsPortHoldUpNoScrape) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   Config config = TestConfig(folder);
   config.server.metrics = "127.0.0.1:0";
   TestDaemon daemon(config, "good");

@@ -44,7 +44,7 @@ TEST(ListeningSockets, NobodyIsLetInBeforeItListens) {
 }
 
 TEST(ListeningSockets, AUnixSocketWhoseFileExistsIsTaken) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const std::string address = "unix:" + (folder.path() / "socket").string();
   ASSERT_TRUE(BindSockets(address).ok());
   const absl::Status taken = BindSockets(address).status();

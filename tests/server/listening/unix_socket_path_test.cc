@@ -26,13 +26,13 @@ UniqueFd Listen(const std::filesystem::path& path) {
 }
 
 TEST(UnixSocketPath, MissingFoldersAreCreated) {
-  TestFolder folder;
+  TemporaryFolder folder;
   EXPECT_TRUE(PrepareSocketPath(folder.path() / "a" / "b" / "s").ok());
   EXPECT_TRUE(std::filesystem::is_directory(folder.path() / "a" / "b"));
 }
 
 TEST(UnixSocketPath, ASocketThatNobodyAnswersOnIsRemoved) {
-  TestFolder folder;
+  TemporaryFolder folder;
   const std::filesystem::path path = folder.path() / "s";
   Listen(path).reset();
   ASSERT_TRUE(std::filesystem::exists(path));
@@ -41,7 +41,7 @@ TEST(UnixSocketPath, ASocketThatNobodyAnswersOnIsRemoved) {
 }
 
 TEST(UnixSocketPath, ASocketInUseIsLeftAlone) {
-  TestFolder folder;
+  TemporaryFolder folder;
   const std::filesystem::path path = folder.path() / "s";
   const UniqueFd listener = Listen(path);
   EXPECT_EQ(PrepareSocketPath(path).message(),
@@ -50,7 +50,7 @@ TEST(UnixSocketPath, ASocketInUseIsLeftAlone) {
 }
 
 TEST(UnixSocketPath, AFileThatIsNoSocketIsLeftAlone) {
-  TestFolder folder;
+  TemporaryFolder folder;
   const std::filesystem::path path = folder.path() / "s";
   std::ofstream(path) << "precious";
   EXPECT_EQ(PrepareSocketPath(path).code(), absl::StatusCode::kAlreadyExists);
@@ -58,7 +58,7 @@ TEST(UnixSocketPath, AFileThatIsNoSocketIsLeftAlone) {
 }
 
 TEST(UnixSocketPath, AFolderThatCannotBeLookedAtIsAnErrorThatNamesIt) {
-  TestFolder folder;
+  TemporaryFolder folder;
   const std::filesystem::path loop = folder.path() / "loop";
   std::filesystem::create_symlink(loop, loop);
   EXPECT_THAT(std::string(PrepareSocketPath(loop / "run" / "s").message()),

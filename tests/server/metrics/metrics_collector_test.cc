@@ -22,7 +22,7 @@ std::string Page(const ServerState& state) {
 }
 
 TEST(MetricsCollector, RequestsAreCountedByModelAndOutcome) {
-  TestFolder folder;
+  TemporaryFolder folder;
   const std::unique_ptr<ServerState> state = StateOf(TestConfig(folder));
   RequestCounters& counters = state->models().front()->counters;
   counters.CountAnswered({.total = std::chrono::milliseconds(3)}, 1, Clock::now());
@@ -40,7 +40,7 @@ TEST(MetricsCollector, RequestsAreCountedByModelAndOutcome) {
 }
 
 TEST(MetricsCollector, StagesWorkersAndSlotsAreTold) {
-  TestFolder folder;
+  TemporaryFolder folder;
   const std::unique_ptr<ServerState> state = StateOf(TestConfig(folder));
   const std::string page = Page(*state);
   EXPECT_THAT(page, HasSubstr("# TYPE escan_stage_samples_total counter\n"));
@@ -67,7 +67,7 @@ TEST(MetricsCollector, StagesWorkersAndSlotsAreTold) {
 }
 
 TEST(MetricsCollector, ArrivalsAreCountedAdmittedOrRefused) {
-  TestFolder folder;
+  TemporaryFolder folder;
   const std::unique_ptr<ServerState> state = StateOf(TestConfig(folder));
   Engine& engine = *state->models().front()->engine;
   const absl::StatusOr<RequestKey> key = engine.Acquire(500);
@@ -80,7 +80,7 @@ TEST(MetricsCollector, ArrivalsAreCountedAdmittedOrRefused) {
 }
 
 TEST(MetricsCollector, MpsIsToldWhereThereAreGpus) {
-  TestFolder folder;
+  TemporaryFolder folder;
   const std::unique_ptr<ServerState> state =
       StateOf(TestConfig(folder), [] { return MpsReport{.running = true}; });
   EXPECT_THAT(Page(*state), HasSubstr("escan_mps_up 1\n"));

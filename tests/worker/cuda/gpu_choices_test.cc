@@ -1,6 +1,5 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -10,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/temporary_folder.h"
 #include "worker/cuda/completion_estimate.h"
 #include "worker/cuda/gpu_variant.h"
 #include "worker/cuda/packed_block.h"
@@ -126,16 +126,11 @@ class VariantCacheTest : public testing::Test {
     key_.device = "a GPU";
     key_.libraries = "torch 1";
   }
-  ~VariantCacheTest() override { std::filesystem::remove_all(folder_); }
-
-  static std::filesystem::path MakeFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "escan_cache_XXXXXX").string();
-    return ::mkdtemp(name.data());
-  }
 
   void Overwrite(const std::string& text) { std::ofstream(cache_.FileOf(key_)) << text; }
 
-  const std::filesystem::path folder_ = MakeFolder();
+  const TemporaryFolder temporary_;
+  const std::filesystem::path folder_ = temporary_.path();
   VariantCache cache_{CacheFolder(folder_ / "made" / "on demand")};
   GpuChoiceKey key_;
   const GpuChoice choice_ = {.variant = {.rewriting = Rewriting::kOptimized, .channels_last = true},

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <string>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "support/temporary_folder.h"
 #include "worker/files/model_file.h"
 #include "worker/loop/cascade_in_slab.h"
 #include "worker/torch/test_models.h"
@@ -21,12 +21,6 @@ using Path = std::filesystem::path;
 // A folder for models that goes with the test.
 class TorchExecutorTest : public testing::Test {
  protected:
-  TorchExecutorTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "escan_models_XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-  }
-  ~TorchExecutorTest() override { std::filesystem::remove_all(folder_); }
-
   Path Save(const std::string& source, const std::vector<ModelWeight>& weights = {}) {
     const Path file = folder_ / "model.pt";
     SaveModel(file, source, weights);
@@ -37,7 +31,8 @@ class TorchExecutorTest : public testing::Test {
     return ModelFile::Read({.model = file.string()}).value();
   }
 
-  Path folder_;
+  const TemporaryFolder temporary_;
+  const Path folder_ = temporary_.path();
 };
 
 inline StageSpec TorchStage(const std::string& name, const Path& model,
