@@ -8,7 +8,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/debian_root.sh"
 
 # In name spaces of its own, so that every mount and process ends with this command.
 if [ "${1:-}" != --isolated ]; then
-  build_preset release
+  build_preset release programs pages
   (cd "$escan_root/build/release" && rm -rf packages && cpack -G DEB)
   work=$(mktemp -d /var/tmp/escan-package.XXXXXX)
   trap 'rm -rf "$work"' EXIT
@@ -54,7 +54,7 @@ serve() {
   service=$!
   local end=$((SECONDS + 120))
   until as_service escanctl health >/dev/null 2>&1; do
-    kill -0 "$service" && ((SECONDS < end)) || die "not ready: $(cat "$root/root/log")"
+    if ! kill -0 "$service" || ((SECONDS > end)); then die "not ready: $(cat "$root/root/log")"; fi
     sleep 1
   done
   as_service escan-loadgen --target "$(listening_address "$root/root/log")" --requests 200 \
