@@ -11,8 +11,8 @@ build_packages=(
   libyaml-cpp-dev ninja-build nlohmann-json3-dev pkgconf prometheus-cpp-dev protobuf-compiler
   protobuf-compiler-grpc python3 python3-venv zlib1g-dev
 )
-# systemd-analyze checks the unit; the others check completions and manual pages.
-test_packages=(fish mandoc systemd zsh)
+# systemd-analyze checks the unit, iproute2 makes networks, the others check completions and pages.
+test_packages=(fish iproute2 mandoc systemd zsh)
 package_packages=(patchelf)
 ci_packages=(clang clang-format-14 git libclang-rt-dev shellcheck)
 
