@@ -15,7 +15,7 @@ import urllib.parse
 import urllib.request
 
 from daemon import PATIENCE, ROOT, wait_until
-from test_alive import ask, serving
+from test_alive import ANSWER, CONFIG, ask, serving
 
 MONITORING = ROOT / "configs" / "monitoring"
 DASHBOARD = MONITORING / "grafana" / "escan.json"
@@ -103,6 +103,7 @@ class Prometheus:
              f"--storage.tsdb.path={folder}/data", "--web.listen-address=127.0.0.1:0"],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         wait_until(self._find_address, "Prometheus listens")
+        wait_until(self._is_ready, "Prometheus is ready")
 
     def __enter__(self):
         return self
@@ -127,6 +128,12 @@ class Prometheus:
                 return True
         return False
 
+    def _is_ready(self):
+        with contextlib.suppress(OSError):
+            with urllib.request.urlopen(f"http://{self.address}/-/ready", timeout=PATIENCE):
+                return True
+        return False
+
     def get(self, path, **parameters):
         """The data of the API's answer; AssertionError with its words where it is an error."""
         url = f"http://{self.address}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
@@ -138,6 +145,22 @@ class Prometheus:
 
     def query(self, expr):
         return self.get("query", query=expr)["result"]
+
+
+class Scaling(unittest.TestCase):
+    def test_the_metric_that_pods_are_scaled_on_is_the_time_in_queue(self):
+        manifest = (ROOT / "configs" / "kubernetes" / "inference_service.yaml").read_text()
+        query = re.search(r"query: >-\n((?: {16}.*\n)+)", manifest)[1]
+        query = " ".join(query.split()).replace('model="fashion_mnist"', 'model="zeros"')
+        # A batch is never full, so each sample waits for 200 ms at least.
+        config = CONFIG + "    plan: {workers: [{stages: [a]}], stages: {a: {max_delay: 200ms}}}\n"
+        with serving(config) as daemon, Prometheus([daemon.address("metrics")]) as prometheus:
+            wait_until(lambda: prometheus.query("escan_ready == 1"), "a scrape")
+            self.assertEqual([float(sample["value"][1]) for sample in prometheus.query(query)], [0])
+            wait_until(lambda: ask(daemon.address()) == ANSWER and
+                       prometheus.query(f"({query}) > 0"), "requests are seen")
+            waited, = prometheus.query(query)
+            self.assertGreater(float(waited["value"][1]), 199)
 
 
 class Scraping(unittest.TestCase):
