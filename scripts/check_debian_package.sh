@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Proves the Debian package: makes it, has lintian look at it, and in a fresh Debian root file system
-# installs it with apt, serves the example as the service's user, drains, removes and purges it. Needs
-# root, mmdebstrap, lintian and the set-up of scripts/setup.sh.
+# installs it with apt, serves the example under a real systemd, has its watchdog restart it, drains and
+# purges it. Needs root, mmdebstrap, lintian and the set-up of scripts/setup.sh.
 set -euo pipefail
 # shellcheck source=scripts/debian_root.sh
 source "$(dirname "${BASH_SOURCE[0]}")/debian_root.sh"
+# shellcheck source=scripts/systemd_root.sh
+source "$(dirname "${BASH_SOURCE[0]}")/systemd_root.sh"
 
 # In name spaces of its own, so that every mount and process ends with this command.
 if [ "${1:-}" != --isolated ]; then
@@ -16,10 +18,8 @@ if [ "${1:-}" != --isolated ]; then
   exit
 fi
 root=$2/root
-service=
 
 in_root() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 "$@"; }
-as_service() { in_root setpriv --reuid=escan --regid=escan --clear-groups "$@"; }
 expect() { "$@" || die "failed: $*"; }
 
 install_package() {
@@ -44,28 +44,49 @@ check_files() {
 }
 
 serve() {
-  step "serving the example as the user escan"
+  step "starting the service under a systemd of the root's own"
   cp -r "$root/usr/share/doc/escan/examples/fashion_mnist/." "$root/etc/escan/"
   in_root chown -R root:escan /etc/escan
-  in_root install --directory --owner=escan --group=escan /run/escan
-  as_service escand --config /etc/escan/escand.yaml --check-config --load >/dev/null
-  as_service escand --config /etc/escan/escand.yaml --listen 127.0.0.1:0 --metrics off \
-    2>"$root/root/log" &
-  service=$!
-  local end=$((SECONDS + 120))
-  until as_service escanctl health >/dev/null 2>&1; do
-    if ! kill -0 "$service" || ((SECONDS > end)); then die "not ready: $(cat "$root/root/log")"; fi
-    sleep 1
-  done
-  as_service escan-loadgen --target "$(listening_address "$root/root/log")" --requests 200 \
-    --warmup-requests 10
-  as_service escanctl drain --wait
-  wait "$service" || die "escand ended with status $?"
+  umount "$root/proc" "$root/dev/shm"
+  boot_root "$root"
+  in_booted systemctl start escand || die "$(in_booted journalctl --unit=escand --no-pager)"
+  in_booted systemctl show escand --property=User,MainPID,StatusText,NoNewPrivileges
+  [ "$(in_booted systemctl show escand --property=StatusText --value)" = ready ] ||
+    die "status: expected ready"
+  in_booted setpriv --reuid=nobody --regid=escan --clear-groups escanctl health
+  in_booted escan-loadgen --requests 500 --warmup-requests 10
+  [ -d "$root/var/cache/escan" ] || die "no cache folder"
 }
 
+# A daemon that stands still is ended by systemd within WatchdogSec and started anew.
+watchdog() {
+  step "stopping the daemon's process: the watchdog restarts it"
+  local end=$((SECONDS + 120))
+  in_booted systemctl kill --kill-whom=main --signal=STOP escand
+  until [ "$(in_booted systemctl show escand --property=NRestarts --value)" = 1 ] &&
+    in_booted escanctl --timeout 1s health >/dev/null 2>&1; do
+    ((SECONDS < end)) || die "not restarted: $(in_booted journalctl --unit=escand --no-pager)"
+    sleep 1
+  done
+  in_booted journalctl --unit=escand --no-pager | grep --max-count=1 'Watchdog timeout' ||
+    die "restarted, but not by the watchdog"
+}
+
+stop() {
+  step "systemctl stop drains"
+  in_booted systemctl stop escand
+  [ "$(in_booted systemctl show escand --property=Result --value)" = success ] ||
+    die "the service did not end well"
+  in_booted journalctl --unit=escand --no-pager | grep --max-count=1 draining || die "not drained"
+}
+
+# Also while it runs.
 remove() {
   step "removing and purging it"
-  in_root apt-get purge --yes escan
+  in_booted systemctl start escand
+  in_booted apt-get purge --yes escan
+  ! in_booted systemctl is-active --quiet escand || die "the service still runs"
+  end_root
   [ ! -e "$root/usr/bin/escand" ] || die "/usr/bin/escand is left"
   [ ! -e "$root/usr/lib/escan" ] || die "/usr/lib/escan is left"
   [ -e "$root/etc/escan/escand.yaml" ] || die "the operator's configuration is gone"
@@ -76,5 +97,7 @@ lintian --allow-root --fail-on error,warning "$escan_root"/build/release/package
 install_package
 check_files
 serve
+watchdog
+stop
 remove
-step "the package was installed, served, drained and was purged"
+step "the package was installed, served, was restarted, drained and was purged"
