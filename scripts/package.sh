@@ -94,7 +94,7 @@ main() {
   work=$(mktemp -d)
   trap clean_up EXIT
   local package=$work/escan
-  for component in programs libraries examples gpu_tests; do
+  for component in programs gpu_programs libraries examples gpu_tests; do
     DESTDIR='' cmake --install "$escan_root/build/release" --prefix "$package" --strip \
       --component "$component" >/dev/null
   done

@@ -11,7 +11,8 @@ build_packages=(
   libyaml-cpp-dev ninja-build nlohmann-json3-dev pkgconf prometheus-cpp-dev protobuf-compiler
   protobuf-compiler-grpc python3 python3-venv zlib1g-dev
 )
-test_packages=(systemd)  # for systemd-analyze, which checks the unit
+# systemd-analyze checks the unit, iproute2 makes networks, the others check completions and pages.
+test_packages=(fish iproute2 mandoc systemd zsh)
 package_packages=(patchelf)
 ci_packages=(clang clang-format-14 git libclang-rt-dev shellcheck)
 
@@ -109,6 +110,19 @@ install_test_environment() {
   touch "$environment/.complete"
 }
 
+# Debian's Prometheus and promtool, unpacked only: installed, its service would be started.
+unpack_prometheus() {
+  local folder=$escan_cache/prometheus
+  [ ! -e "$folder/usr/bin/promtool" ] || return 0
+  step "unpacking the Debian package prometheus into $folder"
+  rm -rf "$folder" "$folder.partial"
+  mkdir -p "$folder.partial"
+  (cd "$folder.partial" && apt-get -o Acquire::Retries=3 download prometheus)
+  dpkg-deb --extract "$folder.partial"/prometheus_*.deb "$folder.partial"
+  rm "$folder.partial"/prometheus_*.deb
+  mv "$folder.partial" "$folder"
+}
+
 main() {
   local packages=("${build_packages[@]}") tests=false
   case "${1:-}" in
@@ -138,7 +152,10 @@ main() {
   exec {lock}>"$escan_cache/lock"
   flock "$lock"
   install_torch
-  if $tests; then install_test_environment; fi
+  if $tests; then
+    install_test_environment
+    unpack_prometheus
+  fi
   step "set-up is complete"
 }
 
