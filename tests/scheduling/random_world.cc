@@ -115,7 +115,7 @@ void RandomWorld::Admit() {
   scheduler_->Admit(admission, now_);
 }
 
-RandomWorld::Row RandomWorld::RandomRow() {
+Row RandomWorld::RandomRow() {
   Row row;
   for (int i = 0; i < stages_; ++i) {
     row.scores.push_back(Chance(3) ? std::numeric_limits<float>::quiet_NaN()
