@@ -31,10 +31,13 @@ build_go() {
     go build -o "$folder/client" escan/client
 }
 
-# default-jdk-headless libgrpc-java protobuf-compiler-grpc-java-plugin
+# default-jdk-headless libgrpc-java protobuf-compiler-grpc-java-plugin, and what Debian's libgrpc-java needs
+# without saying so: libgeronimo-annotation-1.3-spec-java libguava-java libnetty-java libperfmark-java
 build_java() {
   local jars
-  jars=$(printf '%s:' /usr/share/java/*.jar)
+  jars=$(printf '/usr/share/java/%s.jar:' grpc-{api,context,core,netty,protobuf,protobuf-lite,stub} \
+    geronimo-annotation-1.3-spec guava netty-{buffer,codec,codec-http,codec-http2,codec-socks} \
+    netty-{common,handler,handler-proxy,resolver,transport} perfmark-api protobuf)
   protoc --proto_path="$proto" --java_out="$folder" --grpc_out="$folder" \
     --plugin=protoc-gen-grpc="$(command -v grpc_java_plugin)" "${files[@]}"
   javac -nowarn -d "$folder/classes" -cp "$jars" "$here/Client.java" "$folder"/inference/*.java
