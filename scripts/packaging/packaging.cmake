@@ -17,12 +17,15 @@ add_custom_target(pages ALL DEPENDS "${pages}/made")
 
 install(DIRECTORY "${pages}/man" DESTINATION share COMPONENT manual)
 install(DIRECTORY "${pages}/bash/" DESTINATION share/bash-completion/completions COMPONENT manual)
-install(DIRECTORY "${pages}/zsh/" DESTINATION share/zsh/vendor-completions COMPONENT manual)
+# Where zsh looks: here in /usr/local, and in a Debian package elsewhere.
+install(DIRECTORY "${pages}/zsh/" DESTINATION share/zsh/site-functions COMPONENT zsh)
+install(DIRECTORY "${pages}/zsh/" DESTINATION share/zsh/vendor-completions COMPONENT debian
+  EXCLUDE_FROM_ALL)
 install(DIRECTORY "${pages}/fish/" DESTINATION share/fish/vendor_completions.d COMPONENT manual)
-install(DIRECTORY configs/fashion_mnist configs/monitoring DESTINATION share/doc/escan/examples
-  COMPONENT manual)
+install(DIRECTORY configs/ docs/examples/ DESTINATION share/doc/escan/examples COMPONENT manual)
 install(DIRECTORY proto/ DESTINATION share/escan/proto COMPONENT manual FILES_MATCHING PATTERN "*.proto")
-install(DIRECTORY docs/ DESTINATION share/doc/escan COMPONENT manual FILES_MATCHING PATTERN "*.md")
+install(DIRECTORY docs/ DESTINATION share/doc/escan COMPONENT manual FILES_MATCHING PATTERN "*.md"
+        PATTERN examples EXCLUDE)
 
 # The unit names the folder that it is installed for.
 install(CODE "
@@ -84,9 +87,9 @@ install(CODE "
 install(FILES "${PROJECT_BINARY_DIR}/changelog.gz" DESTINATION share/doc/escan COMPONENT debian
   EXCLUDE_FROM_ALL)
 install(DIRECTORY "${ESCAN_TORCH_ROOT}/torch-2.11.0.dist-info/licenses/"
-  DESTINATION share/doc/escan/torch COMPONENT torch)
+  DESTINATION share/doc/escan/torch COMPONENT torch OPTIONAL)
 install(DIRECTORY "${ESCAN_TORCH_ROOT}/nvidia_cuda_runtime-13.0.96.dist-info/licenses/"
-  DESTINATION share/doc/escan/cuda COMPONENT torch)
+  DESTINATION share/doc/escan/cuda COMPONENT torch OPTIONAL)
 if(gpu_programs)
   list(APPEND CPACK_COMPONENTS_ALL gpu_programs debian_cuda)
   set(CPACK_COMPONENT_GPU_PROGRAMS_GROUP cuda)

@@ -3,8 +3,8 @@ killed, one drained, then all are replaced one after the other. Prints what came
 
     unshare --net python balanced_cluster.py [ROUNDS]
 
-In a network namespace of its own it gives each daemon another one, with an address of its own, and
-stays in the balancer's. Without (--loopback) they have loopback addresses of their own.
+Started in a network namespace of its own, it gives each daemon another one with an address of its
+own. With --loopback, for where there can be none, the daemons have loopback addresses of their own.
 """
 
 import argparse
