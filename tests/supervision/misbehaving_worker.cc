@@ -49,9 +49,11 @@ enum class Mode {
   kWrongWithOneThread,
   kClosesSocket,
   kIgnoresStop,
+  kFloodsAsSecond,
+  kReadyAsFirst,
 };
 
-constexpr std::array<std::pair<std::string_view, Mode>, 22> kModes = {
+constexpr std::array<std::pair<std::string_view, Mode>, 24> kModes = {
     {{"good", Mode::kGood},
      {"die-at-start", Mode::kDieAtStart},
      {"good-as-worker-0", Mode::kGoodAsWorker0},
@@ -73,7 +75,9 @@ constexpr std::array<std::pair<std::string_view, Mode>, 22> kModes = {
      {"always-differs", Mode::kAlwaysDiffers},
      {"wrong-with-one-thread", Mode::kWrongWithOneThread},
      {"closes-socket", Mode::kClosesSocket},
-     {"ignores-stop", Mode::kIgnoresStop}}};
+     {"ignores-stop", Mode::kIgnoresStop},
+     {"floods-as-second", Mode::kFloodsAsSecond},
+     {"ready-as-first", Mode::kReadyAsFirst}}};
 
 std::optional<Mode> ParseMode(std::string_view name) {
   for (const auto& [text, mode] : kModes) {
@@ -112,7 +116,9 @@ class MisbehavingWorker {
         return 1;
       }
     }
-    if (mode_ != Mode::kNeverReady) Report(WorkerState::kReady);
+    const bool never_ready =
+        mode_ == Mode::kNeverReady || (mode_ == Mode::kReadyAsFirst && spec_.incarnation > 1);
+    if (!never_ready) Report(WorkerState::kReady);
     while (true) {
       if (!WaitForFrame()) {
         if (mode_ != Mode::kNoHeartbeat) Report(state_);
@@ -175,6 +181,9 @@ class MisbehavingWorker {
       case Mode::kClosesSocket:
         ::shutdown(socket_.fd(), SHUT_WR);
         return;
+      case Mode::kFloodsAsSecond:
+        if (spec_.incarnation != 2) return Answer(batch);
+        while (true) Report(WorkerState::kReady);
       default:
         Answer(batch);
     }
