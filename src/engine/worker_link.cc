@@ -12,7 +12,8 @@ WorkerLink::WorkerLink(WorkerHost* host, LaunchedWorker launched, const WorkerOr
       incarnation_(order.incarnation),
       role_(order.role),
       share_(order.share),
-      oom_kills_(std::move(launched.oom_kills)) {}
+      oom_kills_(std::move(launched.oom_kills)),
+      preparation_(std::in_place, &host->preparations(), order.role.device) {}
 
 void WorkerLink::Condemn(std::string reason, WorkerEnd end) {
   if (condemned() || ended()) return;

@@ -32,7 +32,10 @@ class WorkerLink {
   void Heard(TimePoint now) {
     if (!expelled_) deadline_ = now + kHeartbeatTimeout;
   }
-  void Reported(const StateFrame& frame) { reported_ = frame; }
+  void Reported(const StateFrame& frame) {
+    reported_ = frame;
+    if (frame.state == WorkerState::kReady) preparation_.reset();
+  }
   void Checked(BucketCheck check) { checks_.push_back(std::move(check)); }
   // One for each bucket of each stage, once it is ready or has failed.
   const std::vector<BucketCheck>& checks() const { return checks_; }
@@ -62,7 +65,10 @@ class WorkerLink {
   std::string overdue_reason() const;
 
   // The process is gone: nothing more is heard of it, and it can be ended no more.
-  void Ended(const ProcessExit& exit) { exit_ = exit; }
+  void Ended(const ProcessExit& exit) {
+    exit_ = exit;
+    preparation_.reset();
+  }
   bool ended() const { return exit_.has_value(); }
   // --- of one that has ended
   const ProcessExit& exit() const { return *exit_; }
@@ -91,6 +97,7 @@ class WorkerLink {
   bool socket_closed_ = false;
   bool expelled_ = false;
   OomKillCounter oom_kills_;
+  std::optional<Preparations::Entry> preparation_;  // until it is ready
   std::optional<ProcessExit> exit_;
 };
 

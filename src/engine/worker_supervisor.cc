@@ -202,11 +202,7 @@ void WorkerSupervisor::CheckWorkers(TimePoint before) {
 }
 
 TimePoint WorkerSupervisor::HangDeadline(WorkerId worker, const WorkerLink& link) const {
-  const bool disturbed = std::ranges::any_of(parts_.links->all(), [&link](const auto& entry) {
-    const WorkerLink& other = *entry.second;
-    return other.role().device == link.role().device && !other.ended() &&
-           other.reported().state != WorkerState::kReady;
-  });
+  const bool disturbed = parts_.options->host->preparations().any(link.role().device);
   return parts_.scheduler->HangDeadline(worker, disturbed);
 }
 

@@ -81,8 +81,8 @@ class WorkerSupervisor {
   void Verified(WorkerId worker, uint32_t incarnation, const absl::Status& status);
   // Whether the worker's last start failed for the same reason.
   bool FailsAgain(WorkerId worker, const std::string& reason) const;
-  // When it has had a batch for too long. Workers that prepare their stages on the same device may
-  // hold up the others for a while.
+  // When it has had a batch for too long. Workers that prepare their stages on the same device, of
+  // any cascade, may hold up the others for a while.
   TimePoint HangDeadline(WorkerId worker, const WorkerLink& link) const;
   // It is known who is to blame for the end.
   void Bury(WorkerId worker, uint32_t incarnation, bool killed_from_outside);

@@ -123,6 +123,20 @@ TEST(EnginePlan, StartsNewWorkersOneAfterTheOtherWhileSomeServe) {
   EXPECT_EQ(Processes(harness.engine().AwaitStatus()), 1);
 }
 
+// Alone it would be ended after a second.
+TEST(EnginePlan, EndsNoWorkerThatItsNewNeighboursHoldUp) {
+  EngineHarness harness(TestCascade(1), TestPlan(1, 1), "slows-down");
+  harness.WaitReady();
+  for (int i = 0; i < 20; ++i) harness.ExpectAnswered(*harness.Submit({200}), {200});
+  std::future<absl::StatusOr<PlanChange>> change = std::async(
+      std::launch::async, [&harness] { return harness.engine().SetPlan(TestPlan(2, 1)); });
+  harness.WaitFor([](const EngineStatus& status) { return Processes(status) == 2; });
+  harness.ExpectAnswered(*harness.Submit({200}), {200});
+  EXPECT_EQ(harness.engine().AwaitStatus().worker_restarts, 0u);
+  EXPECT_TRUE(harness.engine().SetPlan(TestPlan(1, 1)).ok());
+  EXPECT_EQ(change.get().status().code(), absl::StatusCode::kAborted);
+}
+
 TEST(EnginePlan, IsRefusedWithWhatIsWrongWhereNewWorkersAnswerWrongly) {
   Plan good = TestPlan(1, 2);
   good.workers.front().thread_percent = 100;

@@ -46,6 +46,26 @@ TEST_F(WorkerLinkTest, IsNotLateBeforeItsFirstWord) {
   EXPECT_EQ(link.deadline(), now_ + kHeartbeatTimeout);
 }
 
+TEST_F(WorkerLinkTest, PreparesUntilItIsReadyOrGone) {
+  const Preparations& preparations = Host()->preparations();
+  {
+    WorkerLink link = Start("never-ready");
+    WorkerLink other = Start("never-ready");
+    EXPECT_TRUE(preparations.any(0));
+    EXPECT_FALSE(preparations.any(1));
+    link.Reported({.state = WorkerState::kLoading});
+    EXPECT_TRUE(preparations.any(0));
+    link.Reported({.state = WorkerState::kReady});
+    EXPECT_TRUE(preparations.any(0)) << "the other does";
+    ::kill(other.process().pid(), SIGKILL);
+    EndOf(other);
+    EXPECT_FALSE(preparations.any(0));
+    WorkerLink third = Start("never-ready");
+    EXPECT_TRUE(preparations.any(0));
+  }
+  EXPECT_FALSE(preparations.any(0));
+}
+
 TEST_F(WorkerLinkTest, IsLateSomeTimeAfterItClosedItsSocket) {
   WorkerLink link = Start("never-ready");
   link.SocketClosed(now_);

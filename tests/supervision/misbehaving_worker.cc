@@ -6,12 +6,14 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -24,6 +26,8 @@
 namespace escan {
 namespace {
 
+constexpr int kQuickBatches = 20;
+constexpr std::chrono::seconds kSlowStep(2);
 constexpr std::string_view kWrongAnswer = "row 0: 1 where 0 is right";
 
 enum class Mode {
@@ -51,9 +55,10 @@ enum class Mode {
   kIgnoresStop,
   kFloodsAsSecond,
   kReadyAsFirst,
+  kSlowsDown,
 };
 
-constexpr std::array<std::pair<std::string_view, Mode>, 24> kModes = {
+constexpr std::array<std::pair<std::string_view, Mode>, 25> kModes = {
     {{"good", Mode::kGood},
      {"die-at-start", Mode::kDieAtStart},
      {"good-as-worker-0", Mode::kGoodAsWorker0},
@@ -77,7 +82,8 @@ constexpr std::array<std::pair<std::string_view, Mode>, 24> kModes = {
      {"closes-socket", Mode::kClosesSocket},
      {"ignores-stop", Mode::kIgnoresStop},
      {"floods-as-second", Mode::kFloodsAsSecond},
-     {"ready-as-first", Mode::kReadyAsFirst}}};
+     {"ready-as-first", Mode::kReadyAsFirst},
+     {"slows-down", Mode::kSlowsDown}}};
 
 std::optional<Mode> ParseMode(std::string_view name) {
   for (const auto& [text, mode] : kModes) {
@@ -117,7 +123,8 @@ class MisbehavingWorker {
       }
     }
     const bool never_ready =
-        mode_ == Mode::kNeverReady || (mode_ == Mode::kReadyAsFirst && spec_.incarnation > 1);
+        mode_ == Mode::kNeverReady ||
+        ((mode_ == Mode::kReadyAsFirst || mode_ == Mode::kSlowsDown) && spec_.incarnation > 1);
     if (!never_ready) Report(WorkerState::kReady);
     while (true) {
       if (!WaitForFrame()) {
@@ -184,6 +191,9 @@ class MisbehavingWorker {
       case Mode::kFloodsAsSecond:
         if (spec_.incarnation != 2) return Answer(batch);
         while (true) Report(WorkerState::kReady);
+      case Mode::kSlowsDown:
+        if (++batches_ > kQuickBatches) std::this_thread::sleep_for(kSlowStep);
+        return Answer(batch);
       default:
         Answer(batch);
     }
