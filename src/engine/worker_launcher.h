@@ -22,7 +22,7 @@ struct WorkerOrder {
   uint32_t incarnation = 0;
   WorkerGroup role;
   CpuShare share;
-  // On a CPU: it prepares its stages at idle priority, because others serve meanwhile.
+  // On a CPU: it prepares its stages at low priority, because others serve meanwhile.
   bool yields = false;
   std::vector<int> prepare_cpus;  // where it does so; empty: on those of its share
 };

@@ -24,7 +24,7 @@ namespace escan {
 //   new client there before all old ones are gone.
 // - On a CPU, one that never served waits until the others have prepared their stages: one after
 //   the other while some worker serves, else as many as there are CPUs for. Those that serve keep
-//   their CPUs' time: the new one prepares at idle priority, on CPUs that nobody has if there are.
+//   their CPUs' time: the new one prepares at low priority, on CPUs that nobody has if there are.
 //
 // The processes are made on the side thread. Owned by EngineLoop and used on its thread.
 class WorkerStarts {

@@ -51,7 +51,7 @@ struct WorkerSpec {
   int credits = 1;           // batches that may be in flight
   int threads = 1;           // intra-op threads (CPU)
   std::vector<int> cpus;     // affinity; empty: leave as inherited
-  // Its stages are prepared at idle priority, because other workers serve meanwhile (CPU).
+  // Its stages are prepared at low priority, because other workers serve meanwhile (CPU).
   bool yields = false;
   std::vector<int> prepare_cpus;  // affinity meanwhile; empty: that of `cpus`
   std::string gpu;                // UUID of the only GPU that the worker sees; empty: the CPU

@@ -16,8 +16,8 @@
 #include "absl/strings/str_join.h"
 #include "supervision/worker_exit.h"
 #include "worker/loop/daemon_watch.h"
-#include "worker/loop/idle_priority.h"
 #include "worker/loop/inheritance.h"
+#include "worker/loop/low_priority.h"
 #include "worker/loop/make_executor.h"
 #include "worker/loop/state_reporter.h"
 #include "worker/loop/worker_log.h"
@@ -99,7 +99,7 @@ absl::Status Serve(const Inheritance& given, StateReporter& reporter) {
     return prepared.ok() ? serving.loop->Serve() : prepared;
   }
   absl::Status status;
-  RunAtIdlePriority(
+  RunAtLowPriority(
       [&] { status = prepare(spec.prepare_cpus.empty() ? spec.cpus : spec.prepare_cpus); });
   if (!status.ok()) return status;
   LimitThreads(spec);

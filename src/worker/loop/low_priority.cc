@@ -1,7 +1,9 @@
-#include "worker/loop/idle_priority.h"
+#include "worker/loop/low_priority.h"
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -12,6 +14,11 @@
 #include "absl/strings/str_join.h"
 
 namespace escan {
+namespace {
+
+constexpr int kNicer = 10;
+
+}  // namespace
 
 absl::Status RunOnCpus(const std::vector<int>& cpus) {
   if (cpus.empty()) return absl::OkStatus();
@@ -26,12 +33,12 @@ absl::Status RunOnCpus(const std::vector<int>& cpus) {
       absl::StrCat("cannot run on CPUs ", absl::StrJoin(cpus, ","), ": ", std::strerror(errno)));
 }
 
-void RunAtIdlePriority(const std::function<void()>& work) {
+void RunAtLowPriority(const std::function<void()>& work) {
   std::thread([&work] {
     ::pthread_setname_np(::pthread_self(), "preparing");
     // Where it is refused the work only disturbs more.
-    constexpr sched_param kNoPriority{};
-    ::sched_setscheduler(0, SCHED_IDLE, &kNoPriority);
+    const auto self = static_cast<id_t>(::gettid());
+    ::setpriority(PRIO_PROCESS, self, ::getpriority(PRIO_PROCESS, self) + kNicer);
     work();
   }).join();
 }
