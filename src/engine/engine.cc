@@ -111,7 +111,8 @@ void Engine::Release(const RequestKey& key) { slots_->Drop(key); }
 // --- operators
 
 EngineStatus Engine::Status() const {
-  EngineStatus status = *loop_->status().Read();
+  EngineStatus status = loop_->status().Read();
+  status.slots_in_use = slots_->in_use();
   status.arrivals = arrivals_->Estimate();
   return status;
 }

@@ -62,8 +62,9 @@ class Engine {
   void Release(const RequestKey& key);
 
   // --- observation; any thread; none of it blocks
-  // As the engine's thread published it last, which it does within 100 ms of what it tells, and of
-  // workers, plans and thresholds at once. The last one is that of Stop().
+  // As the engine's thread published it last: counts of requests and samples within 100 ms, and
+  // when the last request inside is answered; workers, plans and thresholds at once. The last one
+  // is that of Stop().
   EngineStatus Status() const;
   bool ready() const;
   std::string not_ready_reason() const;  // empty: it is ready

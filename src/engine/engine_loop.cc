@@ -64,7 +64,7 @@ EngineLoop::EngineLoop(const Environment& environment, const Plan& plan,
       completions_(static_cast<size_t>(environment.slots->slots())),
       readiness_(ReadinessOf(*environment.cascade, scheduler_, fleet_)),
       side_(std::move(side)) {
-  PublishStatus(Clock::now());
+  Publish(Clock::now());
 }
 
 void EngineLoop::Run() {
@@ -113,7 +113,7 @@ void EngineLoop::TakeMail(TimePoint now) {
     scheduler_.Admit(event.admission, now);
   }
   if (!mail_.requests.empty()) status_.Touch();
-  if (!mail_.calls.empty()) status_.TouchAtOnce();
+  if (!mail_.calls.empty()) status_.TouchAll();
   for (const std::function<void()>& call : mail_.calls) call();
   mail_.requests.clear();
   mail_.calls.clear();
@@ -146,6 +146,7 @@ void EngineLoop::Dispatch(const Batch& batch) {
 // --- checks of answers
 
 void EngineLoop::Compared(const Comparison& comparison) {
+  status_.TouchAll();
   if (answer_records_.Add(comparison)) wrong_workers_.push_back(comparison.wrong);
   if (comparison.differ == 0) return;
   const CascadeSpec& cascade = *environment_.cascade;
@@ -219,24 +220,24 @@ bool EngineLoop::TellDrained(TimePoint now) {
 // --- workers
 
 void EngineLoop::StartWorker(WorkerId worker, uint32_t incarnation, const WorkerGroup& role) {
-  status_.TouchAtOnce();
+  status_.TouchAll();
   checks_.Assign(worker, role);
   answer_records_.Assign(worker, role);
   starts_.Start(worker, incarnation, role);
 }
 
 void EngineLoop::DrainWorker(WorkerId worker) {
-  status_.TouchAtOnce();
+  status_.TouchAll();
   scheduler_.WorkerDraining(worker, Clock::now());
 }
 
 void EngineLoop::StopWorker(WorkerId worker) {
-  status_.TouchAtOnce();
+  status_.TouchAll();
   if (WorkerLink* link = links_.Find(worker)) link->Stop();
 }
 
 void EngineLoop::KillWorker(WorkerId worker) {
-  status_.TouchAtOnce();
+  status_.TouchAll();
   if (WorkerLink* link = links_.Find(worker)) return link->Retire();
   starts_.GiveUp(worker);
 }
@@ -246,13 +247,13 @@ void EngineLoop::HandleEvent(const Poller::Event& event, TimePoint now) {
     case Poller::Source::kMailbox:
       return environment_.mailbox->Woken();
     case Poller::Source::kSideThread:
-      status_.TouchAtOnce();
+      status_.TouchAll();
       return side_->RunRests();
     case Poller::Source::kSocket:
-      status_.Touch();
+      links_.Serves(event.owner) ? status_.Touch() : status_.TouchAll();
       return supervisor_.HandleReadable(event.owner, now);
     case Poller::Source::kProcess:
-      status_.TouchAtOnce();
+      status_.TouchAll();
       return supervisor_.HandleEnd(event.owner, now);
   }
 }
@@ -278,7 +279,8 @@ void EngineLoop::SetThreshold(int stage, float threshold) {
 void EngineLoop::Stop() {
   if (stopping_) return;
   const TimePoint now = Clock::now();
-  status_.Publish(Status(), now);
+  status_.TouchAll();
+  Publish(now);
   stopping_ = true;
   give_up_at_ = now + environment_.options->fleet.stop_timeout + kLongestKill;
   environment_.mailbox->Close();
@@ -305,15 +307,23 @@ void EngineLoop::OnUnservable(std::function<void(std::string)> callback) {
 }
 
 void EngineLoop::AfterPublication(std::function<void()> then) {
-  status_.TouchAtOnce();
+  status_.TouchAll();
   after_publication_.push_back(std::move(then));
 }
 
 TimePoint EngineLoop::PublishStatus(TimePoint now) {
   // What was so before the end began stays to be seen.
   if (stopping_) return TimePoint::max();
-  if (now >= status_.due()) status_.Publish(Status(), now);
+  // Whoever was answered last finds itself counted.
+  if (!finished_.empty() && scheduler_.requests() == 0) status_.TouchAtOnce();
+  if (now >= status_.due()) Publish(now);
   return status_.due();
+}
+
+void EngineLoop::Publish(TimePoint now) {
+  status_.Publish({.stages = StagesStatus(changer_.plan(), scheduler_, fleet_),
+                   .requests = scheduler_.requests()},
+                  status_.all_is_due() ? std::optional(Status()) : std::nullopt, now);
 }
 
 void EngineLoop::PublishReady() {
@@ -321,7 +331,7 @@ void EngineLoop::PublishReady() {
                                      : ReadinessOf(*environment_.cascade, scheduler_, fleet_);
   const bool was_ready = readiness_.ready();
   if (!readiness_.Publish(std::move(state))) return;
-  status_.TouchAtOnce();
+  status_.TouchAll();
   const bool now_ready = readiness_.ready();
   was_ready_ = was_ready_ || now_ready;
   if (now_ready != was_ready) {
@@ -332,14 +342,11 @@ void EngineLoop::PublishReady() {
 }
 
 EngineStatus EngineLoop::Status() const {
-  return {.stages = StagesStatus(changer_.plan(), scheduler_, fleet_),
-          .workers = WorkersStatus(fleet_, links_, checks_),
+  return {.workers = WorkersStatus(fleet_, links_, checks_),
           .answers = answer_records_.all(),
           .doubtful_shares = answer_records_.doubtful_shares(),
           .plan = changer_.plan(),
           .slots = environment_.slots->slots(),
-          .slots_in_use = environment_.slots->in_use(),
-          .requests = scheduler_.requests(),
           .worker_restarts = supervisor_.restarts(),
           .plan_changes = changer_.changes(),
           .plan_change_in_progress = changer_.in_progress(),

@@ -57,7 +57,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void Run();
 
   // --- any thread
-  // Published at most StatusBoard::kPeriod after what it tells; that of Stop() is the last one.
+  // That of Stop() is the last one.
   const StatusBoard& status() const { return status_; }
   const Readiness& readiness() const { return readiness_; }
   // Of a row of a request that is complete and not released.
@@ -99,7 +99,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void StopWorker(WorkerId worker) override;
   void KillWorker(WorkerId worker) override;
 
-  EngineStatus Status() const;
+  EngineStatus Status() const;  // but for the traffic
 
   // --- one round of Run(), in this order
   void TakeMail(TimePoint now);
@@ -114,6 +114,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void PublishReady();
   // Where it is due; returns when it will be next.
   TimePoint PublishStatus(TimePoint now);
+  void Publish(TimePoint now);
 
   void HandleEvent(const Poller::Event& event, TimePoint now);
 

@@ -36,6 +36,11 @@ WorkerLink* WorkerLinks::Find(WorkerId worker) const {
   return found == links_.end() ? nullptr : found->second.get();
 }
 
+bool WorkerLinks::Serves(WorkerId worker) const {
+  const WorkerLink* const link = Find(worker);
+  return link != nullptr && link->reported().state == WorkerState::kReady;
+}
+
 void WorkerLinks::Condemn(WorkerLink& link, std::string reason, WorkerEnd end) {
   StopReading(link);
   link.Condemn(std::move(reason), end);

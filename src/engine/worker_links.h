@@ -26,6 +26,8 @@ class WorkerLinks {
   absl::Status Add(const WorkerOrder& order, LaunchedWorker& launched);
   // nullptr when the worker has no process.
   WorkerLink* Find(WorkerId worker) const;
+  // The worker has said that it is ready.
+  bool Serves(WorkerId worker) const;
   const std::map<WorkerId, std::unique_ptr<WorkerLink>>& all() const { return links_; }
 
   // Ends a process that cannot be trusted any more, and reads nothing of it from now on.
