@@ -21,6 +21,21 @@ Profile WithoutDoubtfulShares(const Profile& profile, const EngineStatus& status
 }
 
 constexpr Duration kPeriod = std::chrono::seconds(1);
+// Of a worker of the plan in effect: as many as give a change of the plan up.
+constexpr int kStartsOfAWrongShare = 2;
+
+// A worker of the plan that cannot become ready, because its share answers wrongly.
+const EngineStatus::Worker* WrongForEver(const EngineStatus& status) {
+  const auto wrong = std::ranges::find_if(status.workers, [&](const EngineStatus::Worker& worker) {
+    const WorkerGroup& role = worker.member.role;
+    return worker.member.failed_starts >= kStartsOfAWrongShare &&
+           std::ranges::any_of(status.doubtful_shares, [&role](const DoubtfulShare& share) {
+             return share.device == role.device && share.stages == role.stages &&
+                    share.thread_percent == role.thread_percent;
+           });
+  });
+  return wrong == status.workers.end() ? nullptr : &*wrong;
+}
 
 std::vector<std::string> NamesOfStages(const CascadeSpec& cascade) {
   std::vector<std::string> names;
@@ -43,7 +58,9 @@ std::string_view Name(ControlLoop::Mode mode) {
 }
 
 ControlLoop::Entry::Entry(ControlledCascade of, const ControllerOptions& options)
-    : cascade(std::move(of)), controller(cascade.prior, NamesOfStages(cascade.spec), options) {}
+    : cascade(std::move(of)),
+      controller(cascade.prior, NamesOfStages(cascade.spec), options),
+      cost(cascade.starts_in_turn) {}
 
 ControlLoop::ControlLoop(std::vector<ControlledCascade> cascades, PlanSearch search,
                          const ControllerOptions& options)
@@ -93,14 +110,28 @@ void ControlLoop::LookAtAll() {
 void ControlLoop::LookAt(Entry& entry) {
   const EngineStatus status = entry.cascade.status();
   // Workers that start or end distort what is measured.
-  if (status.plan_change_in_progress || !status.ready) return;
+  if (status.plan_change_in_progress || search_is_cancelled_) return;
   std::optional<PlanController::Request> request;
-  {
-    MutexLock lock(mutex_);
-    if (stopping_ || entry.frozen()) return;
+  if (status.ready) {
+    const MutexLock lock(entry.mutex);
+    if (entry.frozen()) return;
     request = entry.controller.Look(LoadOf(status), Clock::now());
+  } else {
+    request = LookAtUnready(entry, status);
   }
   if (request.has_value()) Record(entry, Decide(entry, status, *request));
+}
+
+std::optional<PlanController::Request> ControlLoop::LookAtUnready(Entry& entry,
+                                                                  const EngineStatus& status) {
+  const EngineStatus::Worker* const wrong = WrongForEver(status);
+  if (wrong == nullptr) return std::nullopt;
+  const MutexLock lock(entry.mutex);
+  if (entry.frozen()) return std::nullopt;
+  return entry.controller.Unservable(
+      absl::StrCat("worker ", wrong->member.id, " with ", wrong->member.role.thread_percent,
+                   " % answers wrongly before it is ready: ", wrong->member.last_end),
+      Clock::now());
 }
 
 PlanDecision ControlLoop::Decide(Entry& entry, const EngineStatus& status,
@@ -125,38 +156,53 @@ PlanDecision ControlLoop::Decide(Entry& entry, const EngineStatus& status,
   if (!found.ok()) {
     decision.action = PlanAction::kFailed;
     decision.reason = std::string(found.status().message());
-    MutexLock lock(mutex_);
+    const MutexLock lock(entry.mutex);
     entry.controller.Failed(Clock::now());
     return decision;
   }
   decision.workload = found->workload;
   decision.before = found->in_effect;
   decision.after = found->figures;
-  const PlanController::Verdict verdict = entry.controller.Judge(
-      found->workload, {status.plan, *found->in_effect}, {found->plan, found->figures});
+  PlanController::Verdict verdict;
+  {
+    const MutexLock lock(entry.mutex);
+    if (request.trigger != SearchTrigger::kWrongAnswers) {
+      verdict = entry.controller.Judge(found->workload, {status.plan, *found->in_effect},
+                                       {found->plan, found->figures},
+                                       entry.cost.Expect(status, found->plan));
+    } else if (found->plan != status.plan) {
+      verdict = {true, "the plan in effect never serves"};
+    } else {
+      verdict = {false, "no plan is left but the one in effect"};
+      entry.controller.Failed(Clock::now());
+    }
+  }
   decision.reason = verdict.reason;
-  if (verdict.change) Change(entry, status.plan, found->plan, &decision);
+  if (verdict.change) Change(entry, status, found->plan, &decision);
   return decision;
 }
 
-void ControlLoop::Change(Entry& entry, const Plan& from, const Plan& to, PlanDecision* decision) {
+void ControlLoop::Change(Entry& entry, const EngineStatus& status, const Plan& to,
+                         PlanDecision* decision) {
   {
-    MutexLock lock(mutex_);
-    if (stopping_ || entry.frozen()) {
-      absl::StrAppend(&decision->reason, stopping_ ? "; the daemon ends" : "; it was frozen since");
+    const MutexLock lock(entry.mutex);
+    if (search_is_cancelled_ || entry.frozen()) {
+      absl::StrAppend(&decision->reason,
+                      search_is_cancelled_ ? "; the daemon ends" : "; it was frozen since");
       return;
     }
-    entry.changing = true;
   }
+  ShowChanging(entry, *decision);
   const TimePoint begun = Clock::now();
   const absl::StatusOr<PlanChange> change = entry.cascade.set_plan(to);
   const TimePoint now = Clock::now();
   decision->change_time = now - begun;
-  MutexLock lock(mutex_);
-  entry.changing = false;
+  const EngineStatus after = entry.cascade.status();
+  const MutexLock lock(entry.mutex);
   if (change.ok()) {
     decision->action = PlanAction::kChanged;
-    entry.controller.Changed(from.workers != to.workers, now);
+    entry.controller.Changed(status.plan.workers != to.workers, now);
+    entry.cost.Measured(status, after, StartsFor(status.plan, to), decision->change_time);
   } else {
     decision->action = PlanAction::kFailed;
     absl::StrAppend(&decision->reason, "; ", change.status().message());
@@ -164,12 +210,27 @@ void ControlLoop::Change(Entry& entry, const Plan& from, const Plan& to, PlanDec
   }
 }
 
+void ControlLoop::ShowChanging(Entry& entry, const PlanDecision& decision) {
+  PlanDecision changing = decision;
+  changing.action = PlanAction::kChanging;
+  spdlog::info("plan decision model={} {}", entry.cascade.spec.name, ToFields(changing));
+  const MutexLock lock(entry.mutex);
+  Show(entry, changing);
+}
+
 void ControlLoop::Record(Entry& entry, PlanDecision decision) {
   spdlog::info("plan decision model={} {}", entry.cascade.spec.name, ToFields(decision));
-  MutexLock lock(mutex_);
+  const MutexLock lock(entry.mutex);
   ++entry.counts[static_cast<size_t>(decision.action)];
+  Show(entry, decision);
+}
+
+void ControlLoop::Show(Entry& entry, const PlanDecision& decision) {
+  if (!entry.history.empty() && entry.history.back().action == PlanAction::kChanging) {
+    entry.history.pop_back();
+  }
   if (entry.history.size() == kHistory) entry.history.pop_front();
-  entry.history.push_back(std::move(decision));
+  entry.history.push_back(decision);
 }
 
 // --- operators
@@ -192,7 +253,7 @@ absl::StatusOr<ControlLoop::Entry*> ControlLoop::FindControlled(std::string_view
 ControlLoop::Mode ControlLoop::mode(std::string_view name) const {
   const Entry* const entry = Find(name);
   if (entry == nullptr) return Mode::kFixed;
-  MutexLock lock(mutex_);
+  const MutexLock lock(entry->mutex);
   return entry->frozen() ? Mode::kFrozen : Mode::kAuto;
 }
 
@@ -200,7 +261,7 @@ absl::Status ControlLoop::Freeze(std::string_view name) {
   const absl::StatusOr<Entry*> entry = FindControlled(name);
   if (!entry.ok()) return entry.status();
   spdlog::info("plan frozen model={}", (*entry)->cascade.spec.name);
-  MutexLock lock(mutex_);
+  const MutexLock lock((*entry)->mutex);
   (*entry)->controller.Freeze();
   return absl::OkStatus();
 }
@@ -209,7 +270,7 @@ absl::Status ControlLoop::Thaw(std::string_view name) {
   const absl::StatusOr<Entry*> entry = FindControlled(name);
   if (!entry.ok()) return entry.status();
   spdlog::info("plan thawed model={}", (*entry)->cascade.spec.name);
-  MutexLock lock(mutex_);
+  const MutexLock lock((*entry)->mutex);
   (*entry)->controller.Thaw();
   return absl::OkStatus();
 }
@@ -218,12 +279,11 @@ absl::StatusOr<PlanChange> ControlLoop::SetPlan(std::string_view name, const Pla
   const absl::StatusOr<Entry*> entry = FindControlled(name);
   if (!entry.ok()) return entry.status();
   {
-    MutexLock lock(mutex_);
-    if ((*entry)->changing) return absl::AbortedError("another plan change is under way");
+    const MutexLock lock((*entry)->mutex);
     ++(*entry)->being_set;
   }
   absl::StatusOr<PlanChange> change = (*entry)->cascade.set_plan(plan);
-  MutexLock lock(mutex_);
+  const MutexLock lock((*entry)->mutex);
   --(*entry)->being_set;
   if (change.ok()) {
     (*entry)->controller.Freeze();
@@ -236,14 +296,14 @@ absl::StatusOr<PlanChange> ControlLoop::SetPlan(std::string_view name, const Pla
 ControlLoop::Counts ControlLoop::counts(std::string_view name) const {
   const Entry* const entry = Find(name);
   if (entry == nullptr) return {};
-  MutexLock lock(mutex_);
+  const MutexLock lock(entry->mutex);
   return entry->counts;
 }
 
 std::vector<PlanDecision> ControlLoop::History(std::string_view name) const {
   const Entry* const entry = Find(name);
   if (entry == nullptr) return {};
-  MutexLock lock(mutex_);
+  const MutexLock lock(entry->mutex);
   return {entry->history.begin(), entry->history.end()};
 }
 

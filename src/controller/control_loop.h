@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -14,11 +15,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "contracts/mutex.h"
+#include "controller/change_cost.h"
 #include "controller/device_use.h"
 #include "controller/find_plan.h"
 #include "controller/plan_controller.h"
 #include "controller/plan_decision.h"
-#include "engine/engine.h"
+#include "engine/engine_status.h"
+#include "engine/plan_change.h"
+#include "escan/cascade.h"
 
 namespace escan {
 
@@ -26,8 +30,9 @@ namespace escan {
 struct ControlledCascade {
   CascadeSpec spec;
   Profile profile;
-  int devices = 1;  // equal ones, the first of the configuration
-  Workload prior;   // what its first plan was made for
+  int devices = 1;              // equal ones, the first of the configuration
+  bool starts_in_turn = false;  // workers start one after the other, as on a CPU
+  Workload prior;               // what its first plan was made for
   std::function<EngineStatus()> status;
   std::function<absl::StatusOr<PlanChange>(const Plan&)> set_plan;
   std::function<DeviceUse()> others;  // what other cascades take of these devices
@@ -55,9 +60,9 @@ class ControlLoop {
   // FailedPrecondition: its plan is fixed.
   absl::Status Freeze(std::string_view name);
   absl::Status Thaw(std::string_view name);
-  // An operator's plan for one of these cascades, which freezes it. Blocks until it is in effect,
-  // as Engine::SetPlan. Aborted: a change is under way. When it fails, the plan before goes on, as
-  // automatic as it was.
+  // An operator's plan for one of these cascades, which freezes it. It supersedes a change that is
+  // under way. Blocks until it is in effect, as Engine::SetPlan. When it fails, the plan before
+  // goes on, as automatic as it was.
   absl::StatusOr<PlanChange> SetPlan(std::string_view name, const Plan& plan);
 
   // How many decisions there were, by PlanAction.
@@ -76,31 +81,36 @@ class ControlLoop {
     Entry(ControlledCascade of, const ControllerOptions& options);
 
     const ControlledCascade cascade;
-    PlanController controller;
-    bool changing = false;  // one of the loop's own changes
-    int being_set = 0;      // operators' plans on their way into effect
+    mutable Mutex mutex;
+    PlanController controller ESCAN_GUARDED_BY(mutex);
+    ChangeCostMeter cost ESCAN_GUARDED_BY(mutex);
+    int being_set ESCAN_GUARDED_BY(mutex) = 0;  // operators' plans on their way into effect
+    std::deque<PlanDecision> history ESCAN_GUARDED_BY(mutex);
+    Counts counts ESCAN_GUARDED_BY(mutex){};
 
-    bool frozen() const { return being_set > 0 || controller.frozen(); }
-
-    std::deque<PlanDecision> history;
-    Counts counts{};
+    bool frozen() const ESCAN_REQUIRES(mutex) { return being_set > 0 || controller.frozen(); }
   };
 
   void Run();
   void LookAt(Entry& entry);
+  // Of one that is not ready: whether its plan is to blame.
+  std::optional<PlanController::Request> LookAtUnready(Entry& entry, const EngineStatus& status);
   PlanDecision Decide(Entry& entry, const EngineStatus& status,
                       const PlanController::Request& request);
-  void Change(Entry& entry, const Plan& from, const Plan& to, PlanDecision* decision);
+  void Change(Entry& entry, const EngineStatus& status, const Plan& to, PlanDecision* decision);
+  // A decision that has come to its end; one that was shown as kChanging takes that one's place.
   void Record(Entry& entry, PlanDecision decision);
+  void ShowChanging(Entry& entry, const PlanDecision& decision);
+  void Show(Entry& entry, const PlanDecision& decision) ESCAN_REQUIRES(entry.mutex);
   Entry* Find(std::string_view name) const;
   absl::StatusOr<Entry*> FindControlled(std::string_view name) const;
 
   const PlanSearch search_;
   const std::vector<std::unique_ptr<Entry>> entries_;  // their cascades never change
-  mutable Mutex mutex_;                                // guards what else is in the entries
+  Mutex mutex_;
   CondVar wake_;
   bool stopping_ ESCAN_GUARDED_BY(mutex_) = false;
-  std::atomic<bool> search_is_cancelled_ = false;
+  std::atomic<bool> search_is_cancelled_ = false;  // the same, for who does not wait
   std::thread thread_;
 };
 

@@ -5,7 +5,7 @@
 
 #include "allocation/search_grid.h"
 #include "contracts/profile.h"
-#include "engine/engine.h"
+#include "engine/engine_status.h"
 
 namespace escan {
 

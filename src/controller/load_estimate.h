@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "engine/engine.h"
+#include "engine/engine_status.h"
 #include "scheduling/arrival_estimator.h"
 #include "scheduling/exit_estimate.h"
 

@@ -67,6 +67,15 @@ std::optional<PlanController::Request> PlanController::Look(const LoadEstimate& 
   return request;
 }
 
+std::optional<PlanController::Request> PlanController::Unservable(std::string cause,
+                                                                  TimePoint now) {
+  if (frozen_ || now < rest_until_) return std::nullopt;
+  return Request{.trigger = SearchTrigger::kWrongAnswers,
+                 .cause = std::move(cause),
+                 .workload = considered_,
+                 .samples = std::vector<uint64_t>(stages_.size())};
+}
+
 bool PlanController::EnoughSamples(const LoadEstimate& load) const {
   return load.arrivals.requests > 0 && !load.exits.empty() &&
          load.exits.front().reached >= options_.enough_samples;
@@ -145,7 +154,20 @@ bool PlanController::Steady(const Workload& workload) const {
 // --- whether to change
 
 PlanController::Verdict PlanController::Judge(const Workload& workload, const Candidate& in_effect,
-                                              const Candidate& found) const {
+                                              const Candidate& found,
+                                              const ChangeCost& cost) const {
+  Verdict verdict = Compare(workload, in_effect, found);
+  // Without starts nothing is lost.
+  if (!verdict.change || cost.time == Duration::zero()) return verdict;
+  const std::string why_not =
+      WhyNotWorth(cost, workload, in_effect.figures, found.figures, options_.horizon);
+  if (why_not.empty()) return verdict;
+  return {false, absl::StrCat(verdict.reason, ", but ", why_not)};
+}
+
+PlanController::Verdict PlanController::Compare(const Workload& workload,
+                                                const Candidate& in_effect,
+                                                const Candidate& found) const {
   if (found.plan == in_effect.plan) return {false, "the plan in effect is the best one"};
   const bool found_holds = Holds(found.figures, workload);
   if (Holds(in_effect.figures, workload)) {

@@ -7,6 +7,7 @@
 
 #include "allocation/workload.h"
 #include "contracts/plan.h"
+#include "controller/change_cost.h"
 #include "controller/load_estimate.h"
 #include "controller/plan_decision.h"
 #include "escan/time.h"
@@ -24,6 +25,7 @@ struct ControllerOptions {
   Duration short_cool_down = std::chrono::seconds(2);  // after one of batch limits and delays only
   Duration patience = std::chrono::seconds(5);         // for estimates that move to become steady
   Duration retry = std::chrono::minutes(1);
+  Duration horizon = std::chrono::minutes(5);  // for which a load is expected to last
 };
 
 // Decides for one cascade when a better plan is looked for, and whether one that was found is worth
@@ -59,8 +61,13 @@ class PlanController {
     bool change = false;
     std::string reason;
   };
-  // Both were simulated under `workload`.
-  Verdict Judge(const Workload& workload, const Candidate& in_effect, const Candidate& found) const;
+  // Both were simulated under `workload`. A better plan is taken if it brings more than its change
+  // costs.
+  Verdict Judge(const Workload& workload, const Candidate& in_effect, const Candidate& found,
+                const ChangeCost& cost = {}) const;
+  // The plan in effect, with a share at which answers are wrong, never becomes ready: what to
+  // search another for. Not again before a change that failed rested, nor while frozen.
+  std::optional<Request> Unservable(std::string cause, TimePoint now);
 
   // The plan was changed, with or without its workers.
   void Changed(bool workers, TimePoint now);
@@ -84,6 +91,9 @@ class PlanController {
   // the rate counts as not fallen.
   double RateOf(const LoadEstimate& load) const;
   bool EnoughSamples(const LoadEstimate& load) const;
+  // Whether the figures say that it is better.
+  Verdict Compare(const Workload& workload, const Candidate& in_effect,
+                  const Candidate& found) const;
   std::optional<Cause> CauseOf(const LoadEstimate& load, TimePoint now) const;
   std::optional<Cause> MovedRatio(const LoadEstimate& load) const;
   std::optional<Cause> MovedRate(const LoadEstimate& load) const;

@@ -36,6 +36,8 @@ std::string_view Name(SearchTrigger trigger) {
       return "overload";
     case SearchTrigger::kThaw:
       return "thaw";
+    case SearchTrigger::kWrongAnswers:
+      return "wrong_answers";
     case SearchTrigger::kRetry:
       return "retry";
   }
@@ -50,6 +52,8 @@ std::string_view Name(PlanAction action) {
       return "changed";
     case PlanAction::kFailed:
       return "failed";
+    case PlanAction::kChanging:
+      return "changing";
   }
   return "";
 }

@@ -20,20 +20,23 @@ enum class SearchTrigger {
   kRate,            // it moved
   kOverload,        // requests are refused
   kThaw,            // the plan was frozen before
+  kWrongAnswers,    // a share of the plan in effect answers wrongly, so it never becomes ready
   kRetry,           // a minute after a change that failed, or into an overload that goes on
 };
 
 enum class PlanAction {
   kKept,
   kChanged,
-  kFailed,  // there is no plan, or its workers could not be started; the one before goes on
+  kFailed,    // there is no plan, or its workers could not be started; the one before goes on
+  kChanging,  // its change is under way: one of the above, but for kKept, takes its place
 };
 
+// How decisions end.
 inline constexpr std::array kPlanActions = {PlanAction::kKept, PlanAction::kChanged,
                                             PlanAction::kFailed};
 
 std::string_view Name(SearchTrigger trigger);  // "first_estimates", "exit_ratio", ...
-std::string_view Name(PlanAction action);      // "kept", "changed", "failed"
+std::string_view Name(PlanAction action);      // "kept", "changed", "failed", "changing"
 
 // One search and what came of it, for the log and for operators.
 struct PlanDecision {

@@ -5,6 +5,14 @@
 
 namespace escan {
 
+void AnswerRecords::Assign(WorkerId worker, const WorkerGroup& role) {
+  const auto [known, is_new] = roles_.try_emplace(worker, role);
+  if (is_new || known->second == role) return;
+  known->second = role;
+  times_wrong_.erase(worker);
+  std::erase_if(answers_, [worker](const auto& entry) { return entry.first.first == worker; });
+}
+
 bool AnswerRecords::Add(const Comparison& comparison) {
   at(comparison.answered, comparison.stage).checked += static_cast<uint64_t>(comparison.rows);
   if (comparison.wrong < 0) return false;

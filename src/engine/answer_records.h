@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "contracts/plan.h"
-#include "engine/engine.h"
+#include "engine/worker_answers.h"
 #include "escan/ids.h"
 #include "scheduling/scheduler.h"
 
@@ -17,6 +17,9 @@ class AnswerRecords {
  public:
   static constexpr int kMostTimesWrong = 2;
 
+  // A process is started as this worker. Numbers are used again: what was found of one with another
+  // role says nothing of it.
+  void Assign(WorkerId worker, const WorkerGroup& role);
   // A new process serves as this worker.
   void Started(WorkerId worker) { times_wrong_.erase(worker); }
   // Returns true when the worker that was wrong is to be replaced.
@@ -32,7 +35,8 @@ class AnswerRecords {
   WorkerAnswers& at(WorkerId worker, int stage);
 
   std::map<std::pair<WorkerId, int>, WorkerAnswers> answers_;  // by worker and stage
-  std::map<WorkerId, int> times_wrong_;                        // since its process was started
+  std::map<WorkerId, WorkerGroup> roles_;
+  std::map<WorkerId, int> times_wrong_;  // since its process was started
   std::vector<DoubtfulShare> doubtful_shares_;
 };
 

@@ -7,11 +7,9 @@
 
 namespace escan {
 
-Completer::Completer(int threads) {
-  for (int i = 0; i < threads; ++i) {
-    threads_.emplace_back([this] { Run(); });
-    pthread_setname_np(threads_.back().native_handle(), "completer");
-  }
+Completer::Completer() {
+  thread_ = std::thread([this] { Run(); });
+  pthread_setname_np(thread_.native_handle(), "completer");
 }
 
 Completer::~Completer() {
@@ -19,8 +17,8 @@ Completer::~Completer() {
     MutexLock lock(mutex_);
     stopping_ = true;
   }
-  wake_.NotifyAll();
-  for (std::thread& thread : threads_) thread.join();
+  wake_.NotifyOne();
+  thread_.join();
 }
 
 void Completer::Push(std::vector<Finished>& finished) {
@@ -33,7 +31,7 @@ void Completer::Push(std::vector<Finished>& finished) {
     } else {
       std::move(finished.begin(), finished.end(), std::back_inserter(waiting_));
     }
-    wake = idle_ > 0;
+    wake = idle_;
   }
   finished.clear();
   if (wake) wake_.NotifyOne();
@@ -45,9 +43,9 @@ void Completer::Run() {
     {
       MutexLock lock(mutex_);
       while (waiting_.empty() && !stopping_) {
-        ++idle_;
+        idle_ = true;
         wake_.Wait(mutex_);
-        --idle_;
+        idle_ = false;
       }
       if (waiting_.empty()) return;
       batch.swap(waiting_);

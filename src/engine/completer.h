@@ -4,12 +4,13 @@
 #include <vector>
 
 #include "contracts/mutex.h"
-#include "engine/engine.h"
+#include "engine/completion.h"
 
 namespace escan {
 
-// Threads that call Completion::OnComplete, so that the engine's thread never runs a caller's code.
-// Bounded by the slots: each waiting element holds at least one. The destructor calls what waits.
+// The thread that calls Completion::OnComplete, so that the engine's thread never runs a caller's
+// code. Bounded by the slots: each waiting element holds at least one. The destructor calls what
+// waits.
 class Completer {
  public:
   struct Finished {
@@ -17,7 +18,7 @@ class Completer {
     Outcome outcome;
   };
 
-  explicit Completer(int threads);
+  Completer();
   ~Completer();
 
   // Takes all elements and leaves `finished` empty, with capacity. Any thread; does not block.
@@ -29,9 +30,9 @@ class Completer {
   Mutex mutex_;
   CondVar wake_;
   std::vector<Finished> waiting_ ESCAN_GUARDED_BY(mutex_);
-  int idle_ ESCAN_GUARDED_BY(mutex_) = 0;
+  bool idle_ ESCAN_GUARDED_BY(mutex_) = false;
   bool stopping_ ESCAN_GUARDED_BY(mutex_) = false;
-  std::vector<std::thread> threads_;
+  std::thread thread_;
 };
 
 }  // namespace escan

@@ -60,7 +60,7 @@ Engine::Engine(const CascadeSpec& cascade, const EngineOptions& options, const S
       slots_(std::make_unique<SlotPool>(static_cast<int>(layout.slots))),
       arrivals_(std::make_unique<ArrivalMeter>()),
       mailbox_(std::move(mailbox)),
-      completer_(std::make_unique<Completer>(options.completer_threads)) {}
+      completer_(std::make_unique<Completer>()) {}
 
 Engine::~Engine() { Stop(); }
 
@@ -110,13 +110,19 @@ void Engine::Release(const RequestKey& key) { slots_->Drop(key); }
 
 // --- operators
 
-EngineStatus Engine::Status() {
-  std::promise<EngineStatus> promise;
-  EngineStatus status = mailbox_->Post([&] { promise.set_value(loop_->Status()); })
-                            ? promise.get_future().get()
-                            : loop_->last_status();
+EngineStatus Engine::Status() const {
+  EngineStatus status = loop_->status().Read();
+  status.slots_in_use = slots_->in_use();
   status.arrivals = arrivals_->Estimate();
   return status;
+}
+
+EngineStatus Engine::AwaitStatus() {
+  std::promise<void> published;
+  const bool posted =
+      mailbox_->Post([&] { loop_->AfterPublication([&published] { published.set_value(); }); });
+  if (posted) published.get_future().get();
+  return Status();
 }
 
 bool Engine::ready() const { return loop_->readiness().ready(); }
@@ -133,8 +139,9 @@ bool Engine::Answers(TimePoint deadline) {
 absl::StatusOr<PlanChange> Engine::SetPlan(const Plan& plan) {
   std::promise<absl::StatusOr<PlanChange>> promise;
   const bool posted = mailbox_->Post([&] {
-    loop_->SetPlan(
-        plan, [&](absl::StatusOr<PlanChange> result) { promise.set_value(std::move(result)); });
+    loop_->SetPlan(plan, [&](const absl::StatusOr<PlanChange>& result) {
+      loop_->AfterPublication([&promise, result] { promise.set_value(result); });
+    });
   });
   if (!posted) return absl::UnavailableError("the daemon is shutting down");
   return promise.get_future().get();
@@ -153,7 +160,7 @@ void Engine::SetThresholds(const std::vector<std::pair<int, float>>& thresholds)
   std::promise<void> done;
   const bool posted = mailbox_->Post([&] {
     for (const auto& [stage, threshold] : thresholds) loop_->SetThreshold(stage, threshold);
-    done.set_value();
+    loop_->AfterPublication([&done] { done.set_value(); });
   });
   if (posted) done.get_future().get();
 }

@@ -1,9 +1,6 @@
 #pragma once
 
-#include <unistd.h>
-
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -15,16 +12,14 @@
 #include "absl/status/statusor.h"
 #include "contracts/device.h"
 #include "contracts/plan.h"
+#include "engine/completion.h"
+#include "engine/engine_options.h"
+#include "engine/engine_status.h"
+#include "engine/plan_change.h"
 #include "escan/cascade.h"
 #include "escan/ids.h"
-#include "ipc/frames.h"
 #include "ipc/slab.h"
-#include "scheduling/arrival_estimator.h"
 #include "scheduling/scheduler.h"
-#include "scheduling/stage_statistics.h"
-#include "supervision/fleet.h"
-#include "supervision/worker_host.h"
-#include "supervision/worker_process.h"
 
 namespace escan {
 
@@ -34,87 +29,6 @@ class EngineLoop;
 class Mailbox;
 class ModelFiles;
 class SlotPool;
-
-struct EngineOptions {
-  std::shared_ptr<WorkerHost> host;   // runs the workers; not null
-  std::vector<Device> devices;        // what plans refer to
-  std::string cache;                  // folder for what workers found by trying; empty: none
-  std::vector<int> cpus;              // that CPU workers may use
-  bool pin_cpus = true;               // a worker runs on the CPUs of its share only
-  int worker_output = STDERR_FILENO;  // the workers' standard output and error
-  int completer_threads = 1;          // call Completion::OnComplete
-  FleetOptions fleet;
-  SchedulerOptions scheduler;
-};
-
-// Receives the end of a request. Made and owned by whoever submits it; must live until OnComplete.
-class Completion {
- public:
-  virtual ~Completion() = default;
-  // Exactly once, on a completer thread; must not block. Outputs may be read until Release.
-  virtual void OnComplete(const Outcome& outcome) = 0;
-};
-
-// What checks of answers have shown of one worker at one stage, of all its processes.
-struct WorkerAnswers {
-  WorkerId worker = -1;
-  int stage = 0;
-  uint64_t checked = 0;  // rows that it had answered
-  uint64_t wrong = 0;    // rows that it answered, or compared, wrongly
-
-  friend bool operator==(const WorkerAnswers&, const WorkerAnswers&) = default;
-};
-
-// A share of a device at which a worker answered wrongly, before it was ready or while it served.
-struct DoubtfulShare {
-  int device = 0;
-  std::vector<int> stages;
-  int thread_percent = 0;
-  int replaced = 0;  // workers
-
-  friend bool operator==(const DoubtfulShare&, const DoubtfulShare&) = default;
-};
-
-// What an operator and the metrics see of a cascade; one consistent moment of the engine.
-struct EngineStatus {
-  struct Stage {
-    StagePolicy policy;
-    float threshold = 0;
-    int ready_workers = 0;
-    int queued = 0;
-    int in_flight = 0;
-    StageStatistics statistics;
-  };
-  struct Worker {
-    Fleet::Member member;
-    pid_t pid = 0;                                  // 0: no process
-    WorkerState reported = WorkerState::kStarting;  // the process's own word
-    int progress_done = 0;
-    int progress_total = 0;
-    int multiprocessors = 0;            // of its GPU, as it is shown them; 0: it uses none
-    size_t device_memory = 0;           // bytes of its GPU's memory that it takes
-    std::vector<BucketCheck> checks{};  // of what it hosts, before it was ready or has failed
-  };
-  std::vector<Stage> stages;
-  std::vector<Worker> workers;
-  std::vector<WorkerAnswers> answers;          // that were checked; by worker and stage
-  std::vector<DoubtfulShare> doubtful_shares;  // of all plans since the engine was started
-  ArrivalEstimate arrivals;
-  Plan plan;  // in effect
-  int slots = 0;
-  int slots_in_use = 0;
-  int requests = 0;
-  uint64_t worker_restarts = 0;
-  uint64_t plan_changes = 0;
-  bool plan_change_in_progress = false;
-  bool ready = false;  // every stage has a ready worker
-};
-
-struct PlanChange {
-  int workers_started = 0;
-  int workers_stopped = 0;
-  Duration took{};
-};
 
 // One cascade at run time: its slab, its workers and the thread that runs scheduler and fleet.
 // Knows neither gRPC nor the configuration file. The way of a request:
@@ -147,14 +61,23 @@ class Engine {
   const SampleAnswer& answer(SlotId slot) const;
   void Release(const RequestKey& key);
 
-  // --- operators; any thread but a completer's; these block
-  EngineStatus Status();
-  bool ready() const;                    // these two do not block
+  // --- observation; any thread; none of it blocks
+  // As the engine's thread published it last: counts of requests and samples within 100 ms, and
+  // when the last request inside is answered; workers, plans and thresholds at once. The last one
+  // is that of Stop().
+  EngineStatus Status() const;
+  bool ready() const;
   std::string not_ready_reason() const;  // empty: it is ready
+
+  // --- operators; any thread but a completer's; these block
+  // The status after all that was asked before the call. For who measures; not for threads that
+  // serve.
+  EngineStatus AwaitStatus();
   // Whether the engine's thread does something for others before `deadline`: it does not stand
   // still. True once the engine was stopped.
   bool Answers(TimePoint deadline);
-  // Puts a plan into effect; returns when it is (see Fleet). Aborted: another change is under way.
+  // Puts a plan into effect; returns when it is (see Fleet). It supersedes a change that is under
+  // way, and waits for a renewal of workers. Aborted: another call superseded this one.
   // FailedPrecondition: workers could not be started; the plan before goes on.
   absl::StatusOr<PlanChange> SetPlan(const Plan& plan);
   // Replaces the workers on a device by new ones of the same plan, as a plan change does. `done` is

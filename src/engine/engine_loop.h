@@ -10,23 +10,29 @@
 #include "absl/status/statusor.h"
 #include "engine/answer_records.h"
 #include "engine/completer.h"
-#include "engine/engine.h"
+#include "engine/engine_options.h"
+#include "engine/engine_status.h"
 #include "engine/mailbox.h"
 #include "engine/model_files.h"
 #include "engine/pause_detector.h"
 #include "engine/plan_changer.h"
 #include "engine/poller.h"
 #include "engine/readiness.h"
+#include "engine/side_thread.h"
 #include "engine/slot_pool.h"
+#include "engine/status_board.h"
 #include "engine/worker_checks.h"
+#include "engine/worker_launcher.h"
 #include "engine/worker_links.h"
 #include "engine/worker_starts.h"
+#include "engine/worker_supervisor.h"
 
 namespace escan {
 
 // The body of the engine's thread. It waits for requests, for frames from workers and for the ends
-// of their processes. It reports these to the scheduler and the fleet, and carries out what they
-// decide. docs/follow_a_request.md shows the order of calls.
+// of their processes. It has these reported to the scheduler and the fleet, and carries out what
+// they decide. It waits for nothing else: what takes time is done on its side thread.
+// docs/follow_a_request.md shows the order of calls.
 //
 // Owned by Engine. Only the engine's thread uses its members, unless a comment says otherwise.
 class EngineLoop : private SchedulerActions, private FleetActions {
@@ -51,15 +57,17 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void Run();
 
   // --- any thread
-  // The status at the time of Stop(). May be read once the mailbox is closed.
-  const EngineStatus& last_status() const { return last_status_; }
+  // That of Stop() is the last one.
+  const StatusBoard& status() const { return status_; }
   const Readiness& readiness() const { return readiness_; }
   // Of a row of a request that is complete and not released.
   const SampleAnswer& answer(SlotId slot) const { return scheduler_.answer(slot); }
 
   // --- on the engine's thread; other threads post these calls to the mailbox. See Engine for the
   // contract of each.
-  EngineStatus Status() const;
+  // Has `then` called, on this thread, once the status is published that shows what was done
+  // before.
+  void AfterPublication(std::function<void()> then);
   void SetPlan(const Plan& plan, PlanChanger::PlanChanged done);
   void RenewWorkers(int device, PlanChanger::Renewed done);
   void DeviceFaulted(int device);
@@ -77,7 +85,8 @@ class EngineLoop : private SchedulerActions, private FleetActions {
     bool ending;  // true: the worker has closed its socket; false: it does not read it
   };
 
-  EngineLoop(const Environment& environment, const Plan& plan, std::unique_ptr<Poller> poller);
+  EngineLoop(const Environment& environment, const Plan& plan, std::unique_ptr<Poller> poller,
+             std::unique_ptr<SideThread> side);
 
   // --- SchedulerActions
   void Dispatch(const Batch& batch) override;
@@ -90,6 +99,8 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void StopWorker(WorkerId worker) override;
   void KillWorker(WorkerId worker) override;
 
+  EngineStatus Status() const;  // but for the traffic
+
   // --- one round of Run(), in this order
   void TakeMail(TimePoint now);
   // Lets scheduler and fleet decide. Returns when they next have something to do.
@@ -97,41 +108,27 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   // Waits until `next` at most, handles what happened, then looks for workers that are late.
   void WaitAndHandle(TimePoint next);
 
-  // When a worker will next be late.
-  TimePoint NextCheck() const;
-  void CheckWorkers(TimePoint now);
-  // Ends a worker that is not trusted any more: it gets no batch from now on, and its process is
-  // killed. `end` says whether the rows that it holds are suspects.
-  void Distrust(WorkerId worker, WorkerLink& link, const std::string& reason, TimePoint now,
-                WorkerEnd end = WorkerEnd::kSuspect);
   void ReplaceWrongWorkers(TimePoint now);
   // Tells the fleet which draining workers hold no batch any more. Returns whether there were any.
   bool TellDrained(TimePoint now);
   void PublishReady();
+  // Where it is due; returns when it will be next.
+  TimePoint PublishStatus(TimePoint now);
+  void Publish(TimePoint now);
 
   void HandleEvent(const Poller::Event& event, TimePoint now);
-  void ReadFrames(WorkerId worker, WorkerLink& link, TimePoint now);
-  void HandleResult(WorkerId worker, WorkerLink& link, const ResultFrame& frame, TimePoint now);
-  void HandleState(WorkerId worker, WorkerLink& link, const StateFrame& frame, TimePoint now);
-  // Whether the worker's last start failed for the same reason.
-  bool FailsAgain(WorkerId worker, const std::string& reason) const;
-  void HandleEnd(WorkerId worker, TimePoint now);
-  // The worker has prepared its stages. Asks the host to verify its share; Verified() follows.
-  void HandleReady(WorkerId worker, const WorkerLink& link);
-  // Warns of what the worker's checks tell of the cascade itself.
-  void Verified(WorkerId worker, uint32_t incarnation, const absl::Status& status);
-  // Ends all workers of a device that is in error. Returns false if there were none to end.
-  bool ExpelFrom(int device, TimePoint now);
 
   Environment environment_;
   std::unique_ptr<Poller> poller_;
   Scheduler scheduler_;
   Fleet fleet_;
   PlanChanger changer_;
+  WorkerLauncher launcher_;
   WorkerLinks links_;
-  WorkerStarts starts_;
   WorkerChecks checks_;
   AnswerRecords answer_records_;
+  WorkerStarts starts_;
+  WorkerSupervisor supervisor_;
   std::vector<WorkerId> wrong_workers_;  // to be replaced
   std::vector<UnsentBatch> unsent_;
   PauseDetector pause_detector_{Clock::now()};
@@ -142,13 +139,13 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   Mailbox::Contents mail_;
   BatchFrame batch_frame_;
   std::function<void(bool)> on_ready_change_;
-  std::function<void(int)> on_device_fault_;
-  std::function<void(std::string)> on_unservable_;
   Readiness readiness_;
   bool was_ready_ = false;  // the cascade was ready once
-  uint64_t worker_restarts_ = 0;
+  StatusBoard status_;
+  std::vector<std::function<void()>> after_publication_;
   bool stopping_ = false;
-  EngineStatus last_status_;
+  TimePoint give_up_at_ = TimePoint::max();  // when the end waits for no worker any more
+  std::unique_ptr<SideThread> side_;         // its tasks use what is above
 };
 
 }  // namespace escan

@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "contracts/mutex.h"
-#include "engine/engine.h"
+#include "engine/completion.h"
 #include "ipc/unique_fd.h"
 
 namespace escan {

@@ -9,6 +9,9 @@
 namespace escan {
 namespace {
 
+absl::Status Superseded() {
+  return absl::AbortedError("another plan was set before this one was in effect");
+}
 absl::Status ShuttingDown() { return absl::UnavailableError("the daemon is shutting down"); }
 
 }  // namespace
@@ -19,9 +22,26 @@ PlanChanger::PlanChanger(std::string model, const Plan& plan, Fleet* fleet, Sche
 void PlanChanger::Begin(TimePoint now) { fleet_->SetGroups(plan_.workers, now); }
 
 void PlanChanger::SetPlan(const Plan& plan, PlanChanged done, TimePoint now) {
-  if (current_.has_value()) return done(absl::AbortedError("another plan change is under way"));
-  current_ = Change{.plan = plan, .done = std::move(done), .started = now};
-  fleet_->SetGroups(plan.workers, now);
+  Change change{.plan = plan, .done = std::move(done), .started = now};
+  if (!renewing()) {
+    if (current_.has_value()) Supersede(now);
+    return BeginChange(std::move(change), now);
+  }
+  const std::optional<Change> before = std::exchange(waiting_, std::move(change));
+  if (before.has_value()) before->done(Superseded());
+}
+
+// One that has switched is in effect: only the old workers have not all ended.
+void PlanChanger::Supersede(TimePoint now) {
+  if (current_->switched) return FinishSwitched(now);
+  Finish(Superseded());
+}
+
+void PlanChanger::BeginChange(Change change, TimePoint now) {
+  current_ = std::move(change);
+  fleet_->SetGroups(current_->plan->workers, now);
+  spdlog::info("plan changing model={} starting={} stopping={}", model_, fleet_->change_started(),
+               fleet_->change_stopped());
 }
 
 void PlanChanger::Renew(int device, Renewed done, TimePoint now) {
@@ -42,6 +62,9 @@ void PlanChanger::BeginRenewal(TimePoint now) {
 
 void PlanChanger::Advance(TimePoint now) {
   if (current_.has_value()) AdvanceCurrent(now);
+  if (!current_.has_value() && waiting_.has_value()) {
+    BeginChange(*std::exchange(waiting_, std::nullopt), now);
+  }
   if (!current_.has_value() && !renewals_.empty()) BeginRenewal(now);
 }
 
@@ -59,10 +82,14 @@ void PlanChanger::AdvanceCurrent(TimePoint now) {
     }
   }
   if (current_->switched && fleet_->change() != Fleet::Change::kInProgress) {
-    Finish(PlanChange{.workers_started = fleet_->change_started(),
-                      .workers_stopped = fleet_->change_stopped(),
-                      .took = now - current_->started});
+    FinishSwitched(now);
   }
+}
+
+void PlanChanger::FinishSwitched(TimePoint now) {
+  Finish(PlanChange{.workers_started = fleet_->change_started(),
+                    .workers_stopped = fleet_->change_stopped(),
+                    .took = now - current_->started});
 }
 
 void PlanChanger::Finish(absl::StatusOr<PlanChange> result) {
@@ -81,6 +108,8 @@ void PlanChanger::Finish(absl::StatusOr<PlanChange> result) {
 
 void PlanChanger::Abort() {
   if (current_.has_value()) Finish(ShuttingDown());
+  const std::optional<Change> waiting = std::exchange(waiting_, std::nullopt);
+  if (waiting.has_value()) waiting->done(ShuttingDown());
   for (const Renewal& renewal : std::exchange(renewals_, {})) renewal.done(ShuttingDown());
 }
 

@@ -8,16 +8,17 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "engine/engine.h"
+#include "engine/plan_change.h"
 #include "scheduling/scheduler.h"
 #include "supervision/fleet.h"
 
 namespace escan {
 
 // Carries changes of the plan and renewals of workers out, one at a time: the fleet replaces
-// processes, and when it has switched the scheduler gets the policies that go with them. Knows the
-// plan in effect. Used by the engine's thread only. Every `done` is called exactly once, and not
-// after Abort().
+// processes, and when it has switched the scheduler gets the policies that go with them. The last
+// plan that was asked for is the one that counts: it supersedes a change in progress, and one that
+// waits. Knows the plan in effect. Used by the engine's thread only. Every `done` is called exactly
+// once, and not after Abort().
 class PlanChanger {
  public:
   using PlanChanged = std::function<void(absl::StatusOr<PlanChange>)>;
@@ -33,7 +34,8 @@ class PlanChanger {
   uint64_t changes() const { return changes_; }  // of the plan
   bool in_progress() const { return current_.has_value(); }
 
-  // Aborted when another change is in progress.
+  // Supersedes a change of the plan that is in progress, whose `done` gets Aborted; begins after a
+  // renewal that is.
   void SetPlan(const Plan& plan, PlanChanged done, TimePoint now);
   // Replaces the workers on `device`, after the change in progress if there is one.
   void Renew(int device, Renewed done, TimePoint now);
@@ -54,8 +56,12 @@ class PlanChanger {
     Renewed done;
   };
 
+  bool renewing() const { return current_.has_value() && !current_->plan.has_value(); }
+  void BeginChange(Change change, TimePoint now);
+  void Supersede(TimePoint now);
   void BeginRenewal(TimePoint now);
   void AdvanceCurrent(TimePoint now);
+  void FinishSwitched(TimePoint now);
   void Finish(absl::StatusOr<PlanChange> result);
 
   const std::string model_;
@@ -63,6 +69,7 @@ class PlanChanger {
   Fleet* const fleet_;
   Scheduler* const scheduler_;
   std::optional<Change> current_;
+  std::optional<Change> waiting_;  // for the end of a renewal
   std::deque<Renewal> renewals_;
   uint64_t changes_ = 0;
 };

@@ -14,7 +14,7 @@ namespace escan {
 // epoll with nanosecond timeouts. A descriptor is named by what its owner says it is.
 class Poller {
  public:
-  enum class Source : uint32_t { kMailbox, kSocket, kProcess };
+  enum class Source : uint32_t { kMailbox, kSideThread, kSocket, kProcess };
   struct Event {
     Source source{};
     int owner = 0;

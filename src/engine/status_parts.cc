@@ -41,9 +41,8 @@ Readiness::State ReadinessOf(const CascadeSpec& cascade, const Scheduler& schedu
   return state;
 }
 
-std::vector<EngineStatus::Worker> WorkersStatus(
-    const Fleet& fleet, const WorkerLinks& links,
-    const std::map<WorkerId, std::vector<BucketCheck>>& last_checks) {
+std::vector<EngineStatus::Worker> WorkersStatus(const Fleet& fleet, const WorkerLinks& links,
+                                                const WorkerChecks& checks) {
   std::vector<EngineStatus::Worker> workers;
   for (const Fleet::Member& member : fleet.members()) {
     EngineStatus::Worker worker{.member = member};
@@ -55,8 +54,8 @@ std::vector<EngineStatus::Worker> WorkersStatus(
       worker.multiprocessors = static_cast<int>(link->reported().multiprocessors);
       worker.device_memory = static_cast<size_t>(link->reported().device_memory);
       worker.checks = link->checks();
-    } else if (const auto last = last_checks.find(member.id); last != last_checks.end()) {
-      worker.checks = last->second;
+    } else if (const std::vector<BucketCheck>* last = checks.of_ended(member.id)) {
+      worker.checks = *last;
     }
     workers.push_back(std::move(worker));
   }

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <map>
 #include <vector>
 
-#include "engine/engine.h"
+#include "engine/engine_status.h"
 #include "engine/readiness.h"
+#include "engine/worker_checks.h"
 #include "engine/worker_links.h"
 #include "scheduling/scheduler.h"
 #include "supervision/fleet.h"
@@ -12,10 +12,9 @@
 namespace escan {
 
 // EngineStatus::workers: every member of the fleet with what its process, if any, last said.
-// `last_checks` has those of the last process of workers that have none now.
-std::vector<EngineStatus::Worker> WorkersStatus(
-    const Fleet& fleet, const WorkerLinks& links,
-    const std::map<WorkerId, std::vector<BucketCheck>>& last_checks);
+// `checks` has those of the last process of workers that have none now.
+std::vector<EngineStatus::Worker> WorkersStatus(const Fleet& fleet, const WorkerLinks& links,
+                                                const WorkerChecks& checks);
 
 // Whether `cascade` can be answered: each stage has a ready worker.
 Readiness::State ReadinessOf(const CascadeSpec& cascade, const Scheduler& scheduler,

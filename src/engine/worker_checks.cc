@@ -44,8 +44,18 @@ void WorkerChecks::Review(const WorkerLink& link, const std::vector<float>& thre
   }
 }
 
-bool WorkerChecks::Ended(WorkerId worker, const WorkerLink& link) {
-  of_ended_[worker] = link.checks();
+void WorkerChecks::Assign(WorkerId worker, const WorkerGroup& role) {
+  const auto ended = of_ended_.find(worker);
+  if (ended != of_ended_.end() && ended->second.role != role) of_ended_.erase(ended);
+}
+
+const std::vector<BucketCheck>* WorkerChecks::of_ended(WorkerId worker) const {
+  const auto ended = of_ended_.find(worker);
+  return ended == of_ended_.end() ? nullptr : &ended->second.checks;
+}
+
+bool WorkerChecks::HandleEnd(WorkerId worker, const WorkerLink& link) {
+  of_ended_[worker] = {.role = link.role(), .checks = link.checks()};
   return std::ranges::any_of(
       link.checks(), [](const BucketCheck& check) { return check.verdict == Verdict::kWrong; });
 }

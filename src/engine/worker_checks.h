@@ -3,6 +3,7 @@
 #include <map>
 #include <vector>
 
+#include "contracts/plan.h"
 #include "engine/check_review.h"
 #include "engine/worker_link.h"
 #include "escan/cascade.h"
@@ -19,20 +20,28 @@ class WorkerChecks {
   // `cascade` outlives this.
   explicit WorkerChecks(const CascadeSpec& cascade) : cascade_(cascade), review_(cascade) {}
 
+  // A process is started as this worker. Numbers are used again: what was found of one with another
+  // role says nothing of it.
+  void Assign(WorkerId worker, const WorkerGroup& role);
   // A frame of the worker's present process.
   void Take(WorkerId worker, const CheckFrame& frame, WorkerLink* link);
   // All of the worker's checks are there. `thresholds` has one a stage.
   void Review(const WorkerLink& link, const std::vector<float>& thresholds);
   // The worker's process has ended. True when it had answered wrongly.
-  bool Ended(WorkerId worker, const WorkerLink& link);
+  bool HandleEnd(WorkerId worker, const WorkerLink& link);
 
-  // Of workers that have no process now: what the last one found before it ended.
-  const std::map<WorkerId, std::vector<BucketCheck>>& of_ended() const { return of_ended_; }
+  // What the last process of a worker found that has none now; nullptr when there was none.
+  const std::vector<BucketCheck>* of_ended(WorkerId worker) const;
 
  private:
+  struct Ended {
+    WorkerGroup role;
+    std::vector<BucketCheck> checks;
+  };
+
   const CascadeSpec& cascade_;
   CheckReview review_;
-  std::map<WorkerId, std::vector<BucketCheck>> of_ended_;
+  std::map<WorkerId, Ended> of_ended_;
 };
 
 }  // namespace escan

@@ -6,16 +6,17 @@
 
 namespace escan {
 
-WorkerLink::WorkerLink(WorkerHost* host, WorkerProcess process, uint32_t incarnation,
-                       WorkerGroup role, CpuShare share)
+WorkerLink::WorkerLink(WorkerHost* host, LaunchedWorker launched, const WorkerOrder& order)
     : host_(host),
-      process_(std::move(process)),
-      incarnation_(incarnation),
-      role_(std::move(role)),
-      share_(std::move(share)) {}
+      process_(std::move(launched.process)),
+      incarnation_(order.incarnation),
+      role_(order.role),
+      share_(order.share),
+      oom_kills_(std::move(launched.oom_kills)),
+      preparation_(std::in_place, &host->preparations(), order.role.device) {}
 
 void WorkerLink::Condemn(std::string reason, WorkerEnd end) {
-  if (condemned()) return;
+  if (condemned() || ended()) return;
   condemned_ = std::move(reason);
   condemned_end_ = end;
   host_->Kill(process_, role_);
@@ -55,19 +56,22 @@ std::string WorkerLink::overdue_reason() const {
   return socket_closed_ ? "it closed its socket and did not end" : "it was silent for too long";
 }
 
-WorkerEnd WorkerLink::EndOf(const ProcessExit& exit) const {
-  if (expelled_) return WorkerEnd::kSuspect;
-  if (condemned()) return condemned_end_;
-  if (stop_asked_) return WorkerEnd::kBlameless;
-  return oom_kills_.KilledFromOutside(exit) ? WorkerEnd::kBlameless : WorkerEnd::kSuspect;
+bool WorkerLink::may_be_killed_from_outside() const {
+  return !expelled_ && !condemned() && !stop_asked_ && exit_->by_signal;
 }
 
-std::string WorkerLink::DescribeEnd(const ProcessExit& exit) const {
+WorkerEnd WorkerLink::End(bool killed_from_outside) const {
+  if (expelled_) return WorkerEnd::kSuspect;
+  if (condemned()) return condemned_end_;
+  return stop_asked_ || killed_from_outside ? WorkerEnd::kBlameless : WorkerEnd::kSuspect;
+}
+
+std::string WorkerLink::DescribeEnd() const {
   if (condemned()) return absl::StrCat("ended by the daemon because ", condemned_);
   if (reported_.state == WorkerState::kFailed) {
-    return absl::StrCat(exit.ToString(), ": ", reported_.message.data());
+    return absl::StrCat(exit_->ToString(), ": ", reported_.message.data());
   }
-  return exit.ToString();
+  return exit_->ToString();
 }
 
 }  // namespace escan

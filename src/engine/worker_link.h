@@ -1,8 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "engine/worker_launcher.h"
 #include "ipc/frames.h"
 #include "scheduling/scheduler.h"
 #include "supervision/cpu_share.h"
@@ -17,8 +20,7 @@ namespace escan {
 class WorkerLink {
  public:
   // `host` outlives the link.
-  WorkerLink(WorkerHost* host, WorkerProcess process, uint32_t incarnation, WorkerGroup role,
-             CpuShare share);
+  WorkerLink(WorkerHost* host, LaunchedWorker launched, const WorkerOrder& order);
 
   uint32_t incarnation() const { return incarnation_; }
   const WorkerGroup& role() const { return role_; }
@@ -30,7 +32,10 @@ class WorkerLink {
   void Heard(TimePoint now) {
     if (!expelled_) deadline_ = now + kHeartbeatTimeout;
   }
-  void Reported(const StateFrame& frame) { reported_ = frame; }
+  void Reported(const StateFrame& frame) {
+    reported_ = frame;
+    if (frame.state == WorkerState::kReady) preparation_.reset();
+  }
   void Checked(BucketCheck check) { checks_.push_back(std::move(check)); }
   // One for each bucket of each stage, once it is ready or has failed.
   const std::vector<BucketCheck>& checks() const { return checks_; }
@@ -52,16 +57,28 @@ class WorkerLink {
   // The process closed its socket: it is ending, or else is condemned after a while.
   void SocketClosed(TimePoint now);
   // Its frames are still read.
-  bool readable() const { return !socket_closed_ && !condemned(); }
+  bool readable() const { return !socket_closed_ && !condemned() && !ended(); }
 
   // When silence, or a closed socket without an end, becomes a reason to condemn it. Never before
   // its first word: how long a start may take is the fleet's to say.
   TimePoint deadline() const { return deadline_; }
   std::string overdue_reason() const;
 
-  // Once the process is gone: what is to be believed of the rows it held, and how it ended.
-  WorkerEnd EndOf(const ProcessExit& exit) const;
-  std::string DescribeEnd(const ProcessExit& exit) const;
+  // The process is gone: nothing more is heard of it, and it can be ended no more.
+  void Ended(const ProcessExit& exit) {
+    exit_ = exit;
+    preparation_.reset();
+  }
+  bool ended() const { return exit_.has_value(); }
+  // --- of one that has ended
+  const ProcessExit& exit() const { return *exit_; }
+  // How it ended does not say who is to blame: see OomKillCounter.
+  bool may_be_killed_from_outside() const;
+  const OomKillCounter& oom_kills() const { return oom_kills_; }
+  // What is to be believed of the rows that it held. `killed_from_outside` is the counter's word,
+  // and counts only for one that may be.
+  WorkerEnd End(bool killed_from_outside) const;
+  std::string DescribeEnd() const;
 
  private:
   void SendStop();
@@ -80,6 +97,8 @@ class WorkerLink {
   bool socket_closed_ = false;
   bool expelled_ = false;
   OomKillCounter oom_kills_;
+  std::optional<Preparations::Entry> preparation_;  // until it is ready
+  std::optional<ProcessExit> exit_;
 };
 
 }  // namespace escan

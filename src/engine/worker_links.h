@@ -6,11 +6,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "engine/engine.h"
-#include "engine/model_files.h"
 #include "engine/poller.h"
+#include "engine/worker_launcher.h"
 #include "engine/worker_link.h"
-#include "ipc/slab.h"
+#include "escan/cascade.h"
 
 namespace escan {
 
@@ -19,14 +18,16 @@ namespace escan {
 class WorkerLinks {
  public:
   // All of it outlives this.
-  WorkerLinks(const CascadeSpec& cascade, const SlabLayout& layout, const Slab& slab,
-              const Slab& probes, ModelFiles* models, const EngineOptions& options, Poller* poller);
+  WorkerLinks(const CascadeSpec& cascade, WorkerHost* host, Poller* poller)
+      : cascade_(cascade), host_(host), poller_(poller) {}
 
-  // Starts a process for `worker`, which has none, and watches its socket and its end.
-  absl::Status Start(WorkerId worker, uint32_t incarnation, const WorkerGroup& role,
-                     const CpuShare& share);
+  // Watches the socket and the end of a process of a worker that had none. When that cannot be done
+  // `launched` still has the process.
+  absl::Status Add(const WorkerOrder& order, LaunchedWorker& launched);
   // nullptr when the worker has no process.
   WorkerLink* Find(WorkerId worker) const;
+  // The worker has said that it is ready.
+  bool Serves(WorkerId worker) const;
   const std::map<WorkerId, std::unique_ptr<WorkerLink>>& all() const { return links_; }
 
   // Ends a process that cannot be trusted any more, and reads nothing of it from now on.
@@ -37,6 +38,8 @@ class WorkerLinks {
   std::vector<WorkerId> Expel(int device, TimePoint now);
   // Some that were asked so have not ended yet.
   bool Expelling(int device) const;
+  // The process has ended: it is watched no more.
+  void Ended(WorkerLink& link, const ProcessExit& exit);
   // Forgets a process that has ended.
   void Remove(WorkerId worker);
 
@@ -44,11 +47,7 @@ class WorkerLinks {
   void StopReading(WorkerLink& link);
 
   const CascadeSpec& cascade_;
-  const SlabLayout& layout_;
-  const Slab& slab_;
-  const Slab& probes_;
-  ModelFiles& models_;
-  const EngineOptions& options_;
+  WorkerHost* const host_;
   Poller* const poller_;
   std::map<WorkerId, std::unique_ptr<WorkerLink>> links_;
 };

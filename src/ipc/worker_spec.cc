@@ -287,6 +287,8 @@ std::string ToJson(const WorkerSpec& spec) {
                      {"credits", spec.credits},
                      {"threads", spec.threads},
                      {"cpus", spec.cpus},
+                     {"yields", spec.yields},
+                     {"prepare_cpus", spec.prepare_cpus},
                      {"gpu", spec.gpu},
                      {"cache", spec.cache},
                      {"probes", spec.probes},
@@ -309,6 +311,8 @@ absl::StatusOr<WorkerSpec> WorkerSpecFromJson(std::string_view json) {
   reader.Read("credits", 1, kMost<int>, &spec.credits);
   reader.Read("threads", 1, kMost<int>, &spec.threads);
   reader.Read("cpus", 0, kMost<int>, &spec.cpus);
+  reader.Read("yields", &spec.yields);
+  reader.Read("prepare_cpus", 0, kMost<int>, &spec.prepare_cpus);
   reader.Read("gpu", &spec.gpu);
   reader.Read("cache", &spec.cache);
   reader.Read("probes", uint32_t{0}, kMost<uint32_t>, &spec.probes);

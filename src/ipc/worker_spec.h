@@ -51,9 +51,12 @@ struct WorkerSpec {
   int credits = 1;           // batches that may be in flight
   int threads = 1;           // intra-op threads (CPU)
   std::vector<int> cpus;     // affinity; empty: leave as inherited
-  std::string gpu;           // UUID of the only GPU that the worker sees; empty: the CPU
-  std::string cache;         // folder for what was found by trying; empty: nothing is kept
-  uint32_t probes = 0;       // slots of the probe slab; 0: there is none, and nothing is checked
+  // Its stages are prepared at low priority, because other workers serve meanwhile (CPU).
+  bool yields = false;
+  std::vector<int> prepare_cpus;  // affinity meanwhile; empty: that of `cpus`
+  std::string gpu;                // UUID of the only GPU that the worker sees; empty: the CPU
+  std::string cache;              // folder for what was found by trying; empty: nothing is kept
+  uint32_t probes = 0;  // slots of the probe slab; 0: there is none, and nothing is checked
   std::vector<WorkerStage> stages;
   // Not hosted: earlier stages whose outputs hosted ones read, for what those must answer.
   std::vector<WorkerStage> feeders;

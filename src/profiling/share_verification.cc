@@ -37,7 +37,7 @@ absl::StatusOr<ShareVerification> VerifyShare(CascadeSpec cascade, int thread_pe
   if (!engine.ok()) return engine.status();
   ShareVerification found{.thread_percent = thread_percent};
   while (!cancelled) {
-    EngineStatus::Worker worker = std::move((*engine)->Status().workers.front());
+    EngineStatus::Worker worker = std::move((*engine)->AwaitStatus().workers.front());
     found.multiprocessors = std::max(found.multiprocessors, worker.multiprocessors);
     const bool failed = worker.member.failed_starts > 0;
     if (failed || worker.member.state == FleetState::kReady) {

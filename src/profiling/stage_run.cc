@@ -91,7 +91,7 @@ absl::Status StageRun::Set(int clients, int rows) {
   plan_.stages.front().max_batch = rows;
   const absl::Status status = engine_->SetPlan(plan_).status();
   if (status.ok()) return status;
-  for (const EngineStatus::Worker& worker : engine_->Status().workers) {
+  for (const EngineStatus::Worker& worker : engine_->AwaitStatus().workers) {
     for (const BucketCheck& check : worker.checks) {
       if (check.verdict == Verdict::kWrong) return absl::DataLossError(check.message);
     }
@@ -100,7 +100,7 @@ absl::Status StageRun::Set(int clients, int rows) {
 }
 
 std::string StageRun::Way() const {
-  const std::vector<BucketCheck> checks = engine_->Status().workers.front().checks;
+  const std::vector<BucketCheck> checks = engine_->AwaitStatus().workers.front().checks;
   return checks.empty() ? "" : checks.front().way;
 }
 
@@ -123,10 +123,10 @@ absl::StatusOr<StepFigures> StageRun::Measure(int requests, bool rotate_slots,
   absl::Status status = rounds.Finish(kWarmUpBatches, times.warm_up, Clock::now() + times.most);
   if (!status.ok()) return status;
   const bool warmed_up = loop.answered() > 0;
-  const uint64_t restarts = engine_->Status().worker_restarts;
+  const uint64_t restarts = engine_->AwaitStatus().worker_restarts;
   const absl::StatusOr<std::vector<StepFigures>> windows = MeasureWindows(rounds, times);
   if (!windows.ok()) return windows.status();
-  if (engine_->Status().worker_restarts != restarts) {
+  if (engine_->AwaitStatus().worker_restarts != restarts) {
     return absl::UnavailableError("a worker ended while it was measured");
   }
   if (!warmed_up || windows->empty()) {
@@ -142,11 +142,11 @@ absl::StatusOr<std::vector<StepFigures>> StageRun::MeasureWindows(Rounds& rounds
                                                                   const MeasurementTimes& times) {
   const TimePoint deadline = Clock::now() + times.most;
   std::vector<StepFigures> windows;
-  StageStatistics before = engine_->Status().stages.front().statistics;
+  StageStatistics before = engine_->AwaitStatus().stages.front().statistics;
   while (windows.size() < kWindows) {
     if (absl::Status status = rounds.Finish(1, times.window, deadline); !status.ok()) return status;
     const bool cut_short = Clock::now() >= deadline;
-    const StageStatistics after = engine_->Status().stages.front().statistics;
+    const StageStatistics after = engine_->AwaitStatus().stages.front().statistics;
     const bool any_finished = after.last_finished_ns > before.last_finished_ns;
     if (any_finished && (!cut_short || windows.empty())) {
       windows.push_back(FiguresBetween(before, after));
@@ -159,7 +159,7 @@ absl::StatusOr<std::vector<StepFigures>> StageRun::MeasureWindows(Rounds& rounds
 
 size_t StageRun::WorkerMemory() const {
   size_t most = 0;
-  for (const EngineStatus::Worker& worker : engine_->Status().workers) {
+  for (const EngineStatus::Worker& worker : engine_->AwaitStatus().workers) {
     most = std::max(most, worker.device_memory);
   }
   return most;

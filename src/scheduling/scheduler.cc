@@ -32,7 +32,9 @@ void Scheduler::BatchUnsent(WorkerId worker, uint64_t sequence, TimePoint now) {
 void Scheduler::WorkerGone(WorkerId worker, WorkerEnd end, TimePoint now) {
   core_->WorkerGone(worker, end, now);
 }
-TimePoint Scheduler::HangDeadline(WorkerId worker) const { return core_->HangDeadline(worker); }
+TimePoint Scheduler::HangDeadline(WorkerId worker, bool disturbed) const {
+  return core_->HangDeadline(worker, disturbed);
+}
 
 void Scheduler::SetPolicies(const std::vector<StagePolicy>& stages, const PlanOptions& options,
                             TimePoint /*now*/) {

@@ -169,8 +169,10 @@ class Scheduler {
   // The process is gone, or never was ready. Its rows are replayed.
   void WorkerGone(WorkerId worker, WorkerEnd end, TimePoint now);
   // When a batch at `worker` has taken max(10 x p99 of its stage, 1 s) and the worker should be
-  // ended: the earliest such time; TimePoint::max() when it holds none.
-  TimePoint HangDeadline(WorkerId worker) const;
+  // ended: the earliest such time; TimePoint::max() when it holds none. It is 10 s at least until
+  // 16 steps were measured, and while the worker is `disturbed`: others prepare their stages on its
+  // device.
+  TimePoint HangDeadline(WorkerId worker, bool disturbed = false) const;
 
   // --- decisions
   // Replaces batch policies and options; hosting follows from the workers that are ready.

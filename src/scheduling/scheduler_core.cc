@@ -15,7 +15,8 @@ constexpr int kMaxBlamelessEnds = 8;
 
 constexpr int kHangFactor = 10;
 constexpr Duration kLeastHang = std::chrono::seconds(1);
-constexpr Duration kUnmeasuredHang = std::chrono::seconds(10);
+// While few steps were measured, or others on the device hold up the worker.
+constexpr Duration kLeastUncertainHang = std::chrono::seconds(10);
 
 // Of the batch's size, and of what it was computed for.
 bool Answers(const BatchResult& result, const Flight& flight) {
@@ -122,12 +123,14 @@ void Scheduler::Core::WorkerGone(WorkerId id, WorkerEnd end, TimePoint now) {
   backlog_.Disband(id, now);
 }
 
-TimePoint Scheduler::Core::HangDeadline(WorkerId id) const {
+TimePoint Scheduler::Core::HangDeadline(WorkerId id, bool disturbed) const {
   const Worker* worker = workers_.Find(id);
   const Flight* oldest = worker == nullptr ? nullptr : worker->oldest();
   if (oldest == nullptr) return TimePoint::max();
-  const std::optional<Duration> p99 = step_times_.P99(oldest->stage, oldest->rows);
-  return oldest->head_since + (p99 ? std::max(kHangFactor * *p99, kLeastHang) : kUnmeasuredHang);
+  const StepTimes::Longest longest =
+      step_times_.LongestOf(oldest->stage, oldest->rows).value_or(StepTimes::Longest());
+  const Duration least = longest.certain && !disturbed ? kLeastHang : kLeastUncertainHang;
+  return oldest->head_since + std::max(kHangFactor * longest.p99, least);
 }
 
 // The batch dispatched last is returned first, its last row first: each goes before the ones

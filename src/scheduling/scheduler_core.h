@@ -32,7 +32,7 @@ class Scheduler::Core {
   bool BatchDone(WorkerId id, const BatchResult& result, TimePoint now);
   void BatchUnsent(WorkerId id, uint64_t sequence, TimePoint now);
   void WorkerGone(WorkerId id, WorkerEnd end, TimePoint now);
-  TimePoint HangDeadline(WorkerId id) const;
+  TimePoint HangDeadline(WorkerId id, bool disturbed) const;
 
   void SetPolicies(const std::vector<StagePolicy>& stages, const PlanOptions& options);
   void SetThreshold(int stage, float threshold);

@@ -16,6 +16,7 @@ StepTimes::StepTimes(const CascadeSpec& cascade) : stages_(cascade.stages.size()
     Stage& stage = stages_[s];
     const size_t count = std::max<size_t>(buckets.size(), 1);
     stage.estimates.resize(count);
+    stage.lasting.resize(count);
     stage.means.resize(count);
     for (int rows = 0; rows <= kMaxBatchRows; ++rows) {
       const auto bucket = static_cast<size_t>(
@@ -26,18 +27,23 @@ StepTimes::StepTimes(const CascadeSpec& cascade) : stages_(cascade.stages.size()
   }
 }
 
+void StepTimes::Estimate::Add(Duration took, TimePoint now) {
+  count = std::min(count + 1, kSpan);
+  last = now;
+  const double weight = 1.0 / count;
+  const double difference = static_cast<double>(took.count()) - mean;
+  const double increment = weight * difference;
+  mean += increment;
+  variance = (1 - weight) * (variance + difference * increment);
+}
+
 void StepTimes::Add(int stage, int rows, Duration took, TimePoint now) {
   Stage& at = stages_[static_cast<size_t>(stage)];
   const size_t bucket = at.bucket_of_rows[static_cast<size_t>(rows)];
   Estimate& estimate = at.estimates[bucket];
   if (now - estimate.last > kMemory) estimate = {};
-  estimate.count = std::min(estimate.count + 1, kSpan);
-  estimate.last = now;
-  const double weight = 1.0 / estimate.count;
-  const double difference = static_cast<double>(took.count()) - estimate.mean;
-  const double increment = weight * difference;
-  estimate.mean += increment;
-  estimate.variance = (1 - weight) * (estimate.variance + difference * increment);
+  estimate.Add(took, now);
+  at.lasting[bucket].Add(took, now);
   at.means[bucket] = std::max(FromNanoseconds(estimate.mean), Duration(1));
 }
 
@@ -51,13 +57,14 @@ std::optional<Duration> StepTimes::Recent(int stage, int rows, TimePoint now) co
   return FromNanoseconds(known.mean);
 }
 
-std::optional<Duration> StepTimes::P99(int stage, int rows) const {
+std::optional<StepTimes::Longest> StepTimes::LongestOf(int stage, int rows) const {
   const Stage& at = stages_[static_cast<size_t>(stage)];
-  const auto first = at.estimates.begin() + at.bucket_of_rows[static_cast<size_t>(rows)];
-  const auto known = std::find_if(first, at.estimates.end(),
+  const auto first = at.lasting.begin() + at.bucket_of_rows[static_cast<size_t>(rows)];
+  const auto known = std::find_if(first, at.lasting.end(),
                                   [](const Estimate& estimate) { return estimate.count > 0; });
-  if (known == at.estimates.end()) return std::nullopt;
-  return FromNanoseconds(known->mean + 2.33 * std::sqrt(known->variance));
+  if (known == at.lasting.end()) return std::nullopt;
+  return Longest{.p99 = FromNanoseconds(known->mean + 2.33 * std::sqrt(known->variance)),
+                 .certain = known->count == kSpan};
 }
 
 const StepTimes::Estimate& StepTimes::estimate(int stage, int rows) const {

@@ -167,7 +167,7 @@ absl::StatusOr<ChildProcess> ChildProcess::Spawn(const Program& program) {
   if (!pidfd) {
     const int failure = errno;
     ::kill(*pid, SIGKILL);
-    ::waitpid(*pid, nullptr, 0);
+    ::waitpid(*pid, nullptr, 0);  // it has only begun
     return SpawnError(program.path, failure);
   }
   return ChildProcess(*pid, std::move(pidfd));
@@ -185,7 +185,7 @@ ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
 void ChildProcess::End() {
   if (!pidfd_ || exit_) return;
   Signal(SIGKILL);
-  exit_ = Wait(pidfd_.get(), 0);
+  AwaitEnd(Clock::now() + kLongestEnd);
 }
 
 void ChildProcess::Signal(int number) const {

@@ -23,10 +23,13 @@ struct ProcessExit {
 
 // A program that this process started. Its signal handling is default, its process group its own.
 // Used by one thread. The destructor kills a process that still runs and waits for its end, which
-// takes the kernel a moment. Nobody else may wait for the children of this process, nor may it
-// ignore SIGCHLD.
+// takes the kernel a moment, and kLongestEnd at most: one that the kernel does not let go is left
+// to whoever reaps the orphans of this process. Nobody else may wait for the children of this
+// process, nor may it ignore SIGCHLD.
 class ChildProcess {
  public:
+  static constexpr Duration kLongestEnd = std::chrono::seconds(5);
+
   struct Program {
     std::filesystem::path path;  // without a slash: looked for in PATH
     std::vector<std::string> arguments;

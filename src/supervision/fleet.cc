@@ -36,7 +36,6 @@ Fleet::Fleet(FleetActions* actions, const FleetOptions& options)
 // --- what should be
 
 void Fleet::SetGroups(const std::vector<WorkerGroup>& groups, TimePoint now) {
-  assert(change_ != Change::kInProgress);
   const bool first = members_.empty();
   const size_t members_before = members_.size();
   for (Member& member : members_) member.outgoing = true;
@@ -46,6 +45,10 @@ void Fleet::SetGroups(const std::vector<WorkerGroup>& groups, TimePoint now) {
     for (int i = 0; i < group.count; ++i) {
       if (!Keep(role)) Add(role, now);
     }
+  }
+  // What a change that is superseded here began, and nobody wants now.
+  for (Member& member : members_) {
+    member.leaving = member.leaving || (member.incoming && member.outgoing);
   }
   BeginChange(members_before);
   if (!first) return;
@@ -110,12 +113,21 @@ void Fleet::StopAll(TimePoint /*now*/) {
 
 // --- facts
 
-void Fleet::Ready(WorkerId worker, uint32_t incarnation, TimePoint /*now*/) {
+void Fleet::Ready(WorkerId worker, uint32_t incarnation, TimePoint now) {
   Member* member = FindIncarnation(worker, incarnation);
   if (member == nullptr || member->state != FleetState::kStarting) return;
   member->state = FleetState::kReady;
   member->due = TimePoint::max();
   member->failed_starts = 0;
+  member->served = true;
+  member->start_took = now - member->started;
+}
+
+void Fleet::StartDelayed(WorkerId worker, uint32_t incarnation, TimePoint now) {
+  Member* member = FindIncarnation(worker, incarnation);
+  if (member == nullptr || member->state != FleetState::kStarting) return;
+  member->started = now;
+  member->due = now + options_.start_timeout;
 }
 
 void Fleet::Drained(WorkerId worker, TimePoint now) {
@@ -230,6 +242,7 @@ void Fleet::Start(Member& member, TimePoint now) {
   if (member.incarnation != 0) ++member.restarts;
   member.incarnation = ++last_incarnation_;
   member.state = FleetState::kStarting;
+  member.started = now;
   member.due = now + options_.start_timeout;
   member.kill_reason.clear();
   actions_->StartWorker(member.id, member.incarnation, member.role);

@@ -50,8 +50,8 @@ struct FleetOptions {
 // Restarts those that end, and carries a plan change out without a gap: workers of the new plan
 // that equal a present one keep it; the others are started; when all of the new plan are ready the
 // old ones are drained and stopped. When a worker of the new plan cannot be started the change is
-// given up: its new workers are drained and stopped, and nothing else is touched. Plain code: one
-// thread, no I/O, no clock.
+// given up: its new workers are drained and stopped, and nothing else is touched. So are those of a
+// change that another supersedes. Plain code: one thread, no I/O, no clock.
 //
 // A worker that ends after it was ready is restarted at once; only starts that never became ready
 // count for the back-off. Until the switch the old workers are restarted too, for they serve;
@@ -73,11 +73,12 @@ class Fleet {
 
   // The first call puts `groups` into effect: there is nothing to fall back to, so their workers
   // are started again and again until they are ready, and change() stays kNone. A later one begins
-  // a change from the groups in effect to `groups`; change() tells how it goes. Not while change()
-  // is kInProgress, nor after StopAll.
+  // a change from the groups in effect to `groups`; change() tells how it goes. One that is in
+  // progress is superseded: its new workers that `groups` has too go on, the others are ended. Not
+  // after StopAll.
   void SetGroups(const std::vector<WorkerGroup>& groups, TimePoint now);
   // Begins a change in which the groups stay and every worker on `device` is replaced by a new one.
-  // Under the same conditions as a later SetGroups.
+  // Not while change() is kInProgress, nor after StopAll.
   void Renew(int device, TimePoint now);
 
   // --- the latest change
@@ -93,6 +94,9 @@ class Fleet {
 
   // --- facts. Those about another incarnation, or an unknown worker, change nothing.
   void Ready(WorkerId worker, uint32_t incarnation, TimePoint now);
+  // The start that was asked for waits for its turn, or has come to it: the time that it may take
+  // counts from now.
+  void StartDelayed(WorkerId worker, uint32_t incarnation, TimePoint now);
   // Only what was said after DrainWorker counts.
   void Drained(WorkerId worker, TimePoint now);
   // The process has ended, or could not be started; `how` is for people.
@@ -115,6 +119,9 @@ class Fleet {
     uint64_t restarts = 0;
     std::string last_end;
     std::string kill_reason;  // why the fleet killed this incarnation, else empty
+    bool served = false;      // was ready once
+    TimePoint started{};      // its turn to start came
+    Duration start_took{};    // until it was ready, the last time
     bool incoming = false;    // added by the change in progress, which has not switched yet
     bool outgoing = false;    // removed by the change in progress, or by one that was given up
     bool leaving = false;     // is ended as soon as it is idle, and not restarted

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "contracts/plan.h"
+#include "supervision/preparations.h"
 #include "supervision/worker_process.h"
 
 namespace escan {
@@ -29,6 +30,9 @@ class WorkerHost {
     return false;
   }
 
+  // Of the workers of all engines.
+  Preparations& preparations() { return preparations_; }
+
   // Ends the process, at once or after what its device needs first. The caller sees the end through
   // the process's pidfd, and may destroy `process` right away.
   virtual void Kill(const WorkerProcess& process, const WorkerGroup& role) = 0;
@@ -39,6 +43,9 @@ class WorkerHost {
   using Verified = std::function<void(absl::Status)>;
   virtual void Verify(const WorkerProcess& process, const WorkerGroup& role, int multiprocessors,
                       Verified done) = 0;
+
+ private:
+  Preparations preparations_;
 };
 
 // Processes that need nothing but to be executed, as on the CPU.

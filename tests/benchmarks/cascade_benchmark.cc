@@ -307,8 +307,7 @@ absl::Status Compare(const Flags& flags) {
   const EngineOptions options{.host = *host,
                               .devices = config->devices,
                               .cache = DefaultCache(Variable),
-                              .cpus = UsableCpus(),
-                              .completer_threads = 2};
+                              .cpus = UsableCpus()};
   absl::StatusOr<KnownAnswers> known = KnownAnswers::FromFolder(
       std::filesystem::path(flags.config).parent_path(), config->cascades.front().spec);
   if (!known.ok()) return known.status();

@@ -79,7 +79,7 @@ struct Snapshot {
 
   static Snapshot Of(Engine& engine) {
     Snapshot snapshot;
-    snapshot.status = engine.Status();
+    snapshot.status = engine.AwaitStatus();
     snapshot.own_cpu = ReadProcessorTime(::getpid()).own;
     snapshot.worker_cpu = WorkersCpu(snapshot.status);
     snapshot.time = Clock::now();
@@ -123,7 +123,7 @@ absl::StatusOr<std::unique_ptr<CascadeRun>> CascadeRun::Start(const CascadeSpec&
   });
   if (became_ready->get_future().wait_for(patience) != std::future_status::ready) {
     std::string reasons;
-    for (const EngineStatus::Worker& worker : (*engine)->Status().workers) {
+    for (const EngineStatus::Worker& worker : (*engine)->AwaitStatus().workers) {
       absl::StrAppend(&reasons, " worker ", worker.member.id, ": ", worker.member.last_end, ";");
     }
     return absl::UnavailableError(absl::StrCat("the workers did not become ready:", reasons));
@@ -131,7 +131,7 @@ absl::StatusOr<std::unique_ptr<CascadeRun>> CascadeRun::Start(const CascadeSpec&
   std::unique_ptr<CascadeRun> run(new CascadeRun(*std::move(engine), DifficultyOf(cascade), plan));
   // All of them, not just one a stage: the plan is measured as a whole.
   const auto all_ready = [&] {
-    for (const EngineStatus::Worker& worker : run->engine_->Status().workers) {
+    for (const EngineStatus::Worker& worker : run->engine_->AwaitStatus().workers) {
       if (worker.member.state != FleetState::kReady) return false;
     }
     return true;

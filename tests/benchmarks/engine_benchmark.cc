@@ -110,14 +110,14 @@ void Samples(benchmark::State& state) {
                                                    kRowBytes);
                                      }});
   absl::Status status = clients.WaitForAnswers(kAnswersPerIteration);
-  const BatchTotals before = TotalsOf((*engine)->Status());
+  const BatchTotals before = TotalsOf((*engine)->AwaitStatus());
   const int64_t answered_before = clients.answered();
   for (auto _ : state) {
     status.Update(clients.WaitForAnswers(clients.answered() + kAnswersPerIteration));
     if (!status.ok()) return state.SkipWithError(std::string(status.message()).c_str());
   }
   state.SetItemsProcessed((clients.answered() - answered_before) * rows);
-  const BatchTotals after = TotalsOf((*engine)->Status());
+  const BatchTotals after = TotalsOf((*engine)->AwaitStatus());
   state.counters["mean_batch_rows"] = static_cast<double>(after.rows - before.rows) /
                                       static_cast<double>(after.batches - before.batches);
 }

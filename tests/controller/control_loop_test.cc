@@ -8,6 +8,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "allocation/flat_profile.h"
 
@@ -78,7 +79,7 @@ class ControlLoopTest : public testing::Test {
   static SimulatedFigures FiguresOf(const Plan& plan, const Workload& workload) {
     const double capacity = 1000.0 * plan.workers.front().count;
     return {.capacity = capacity,
-            .goodput = std::min(capacity, *workload.rate),
+            .goodput = std::min(capacity, workload.rate.value_or(capacity)),
             .p99 = std::chrono::milliseconds(10)};
   }
 
@@ -212,6 +213,65 @@ TEST_F(ControlLoopTest, AFreezeOutlastsAnOperatorsPlanThatFails) {
   can_change_ = absl::FailedPreconditionError("why");
   EXPECT_FALSE(Loop().SetPlan("digits", kTwo).ok());
   EXPECT_EQ(Loop().mode("digits"), ControlLoop::Mode::kFrozen);
+}
+
+TEST_F(ControlLoopTest, ShowsAChangeFromItsBeginning) {
+  SetLoad(0.7, 2000);
+  std::vector<PlanDecision> meanwhile;
+  during_change_ = [&] { meanwhile = Loop().History("digits"); };
+  Loop().LookAtAll();
+  ASSERT_THAT(meanwhile, SizeIs(1));
+  EXPECT_EQ(meanwhile[0].action, PlanAction::kChanging);
+  ASSERT_THAT(Loop().History("digits"), SizeIs(1));
+  EXPECT_EQ(Loop().History("digits")[0].action, PlanAction::kChanged);
+}
+
+TEST_F(ControlLoopTest, AnOperatorsPlanSupersedesAChangeOfItsOwn) {
+  SetLoad(0.7, 2000);
+  bool begun = false;
+  during_change_ = [&] {
+    if (std::exchange(begun, true)) return;
+    EXPECT_TRUE(Loop().SetPlan("digits", kOne).ok());
+    can_change_ = absl::AbortedError("another plan was set");
+  };
+  Loop().LookAtAll();
+  EXPECT_EQ(status_.plan, kOne);
+  EXPECT_EQ(Loop().mode("digits"), ControlLoop::Mode::kFrozen);
+  ASSERT_THAT(Loop().History("digits"), SizeIs(1));
+  EXPECT_EQ(Loop().History("digits")[0].action, PlanAction::kFailed);
+  EXPECT_THAT(Loop().History("digits")[0].reason, HasSubstr("another plan was set"));
+}
+
+TEST_F(ControlLoopTest, MakesNoChangeThatCostsMoreThanItBrings) {
+  SetLoad(0.7, 2000);
+  // Longer than the load is expected to last.
+  status_.workers.push_back({.member = {.id = 0, .start_took = std::chrono::minutes(6)}});
+  Loop().LookAtAll();
+  EXPECT_EQ(status_.plan, kOne);
+  ASSERT_THAT(Loop().History("digits"), SizeIs(1));
+  EXPECT_EQ(Loop().History("digits")[0].action, PlanAction::kKept);
+  EXPECT_THAT(Loop().History("digits")[0].reason, HasSubstr("a change takes 360 s"));
+}
+
+// Its first plan has a share that answers wrongly at each start.
+TEST_F(ControlLoopTest, LeavesAPlanWhoseShareAnswersWronglyForEver) {
+  status_.ready = false;
+  status_.workers.push_back({.member = {.id = 3,
+                                        .role = {.thread_percent = 30, .stages = {1}},
+                                        .failed_starts = 2,
+                                        .last_end = "row 0: 1 where 0 is right"}});
+  Loop().LookAtAll();
+  EXPECT_THAT(searched_, SizeIs(0)) << "it may merely start";
+  status_.doubtful_shares = {{.device = 0, .stages = {1}, .thread_percent = 30, .replaced = 2}};
+  profile_.thread_percents = {30, 100};
+  std::vector<int> shares;
+  during_search_ = [&](const PlanQuery& query) { shares = query.profile.thread_percents; };
+  Loop().LookAtAll();
+  EXPECT_THAT(shares, testing::ElementsAre(100));
+  EXPECT_EQ(status_.plan, kTwo);
+  ASSERT_THAT(Loop().History("digits"), SizeIs(1));
+  EXPECT_EQ(Loop().History("digits")[0].trigger, SearchTrigger::kWrongAnswers);
+  EXPECT_THAT(Loop().History("digits")[0].cause, HasSubstr("worker 3 with 30 % answers wrongly"));
 }
 
 TEST_F(ControlLoopTest, OtherCascadesAreFixed) {

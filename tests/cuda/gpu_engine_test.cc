@@ -96,7 +96,7 @@ class GpuEngineTest : public testing::Test {
   }
 
   bool AllReady() const {
-    const EngineStatus status = engine_->Status();
+    const EngineStatus status = engine_->AwaitStatus();
     for (const EngineStatus::Worker& worker : status.workers) {
       if (worker.member.state != FleetState::kReady) return false;
     }
@@ -109,7 +109,7 @@ class GpuEngineTest : public testing::Test {
     while (!condition()) {
       if (Clock::now() > give_up) {
         std::string ends;
-        for (const EngineStatus::Worker& worker : engine_->Status().workers) {
+        for (const EngineStatus::Worker& worker : engine_->AwaitStatus().workers) {
           absl::StrAppend(&ends, "\n  worker ", worker.member.id, " ",
                           std::string(Name(worker.member.state)), ": ", worker.member.last_end);
         }
@@ -121,7 +121,8 @@ class GpuEngineTest : public testing::Test {
 
   std::set<pid_t> Pids() const {
     std::set<pid_t> pids;
-    for (const EngineStatus::Worker& worker : engine_->Status().workers) pids.insert(worker.pid);
+    for (const EngineStatus::Worker& worker : engine_->AwaitStatus().workers)
+      pids.insert(worker.pid);
     return pids;
   }
 
@@ -138,7 +139,7 @@ TEST_F(GpuEngineTest, AnswersUnderLoadWithTheSharesOfThePlan) {
   load.Stop();
   EXPECT_EQ(load.Mistake(), "");
   const int whole = config_.devices.front().multiprocessors;
-  for (const EngineStatus::Worker& worker : engine_->Status().workers) {
+  for (const EngineStatus::Worker& worker : engine_->AwaitStatus().workers) {
     EXPECT_NEAR(worker.multiprocessors, whole * 0.3, 2.0);
     EXPECT_GT(worker.device_memory, 0u);
     std::printf("worker %d: %d multiprocessors, %.0f MiB\n", worker.member.id,
@@ -300,8 +301,8 @@ class LostHost : public WorkerHost {
 TEST_F(GpuEngineTest, AWorkerThatRunsWithoutMpsDoesNotServe) {
   Start({"trapper.pt", "trapper.pt"}, Replicas(1, 50), std::make_shared<LostHost>(host_));
   WaitFor("the worker is refused",
-          [&] { return engine_->Status().workers[0].member.failed_starts >= 1; });
-  EXPECT_THAT(engine_->Status().workers[0].member.last_end, testing::HasSubstr("MPS"));
+          [&] { return engine_->AwaitStatus().workers[0].member.failed_starts >= 1; });
+  EXPECT_THAT(engine_->AwaitStatus().workers[0].member.last_end, testing::HasSubstr("MPS"));
   EXPECT_FALSE(engine_->ready());
 }
 

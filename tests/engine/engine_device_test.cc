@@ -35,7 +35,7 @@ std::set<pid_t> Pids(const EngineStatus& status) {
 TEST(EngineDevice, AFaultReplacesAllWorkersAndFailsOnlyTheRowThatCausesIt) {
   EngineHarness harness(TestCascade(2, 512), TestPlan(3, 2), "", FaultSharing());
   harness.WaitReady();
-  const std::set<pid_t> before = Pids(harness.engine().Status());
+  const std::set<pid_t> before = Pids(harness.engine().AwaitStatus());
   std::vector<std::unique_ptr<EngineHarness::Request>> good;
   for (int i = 0; i < 20; ++i) good.push_back(harness.Submit({3, 200, 7}));
   const auto deadly = harness.Submit({5, kDeadlyByte, 200});
@@ -47,7 +47,7 @@ TEST(EngineDevice, AFaultReplacesAllWorkersAndFailsOnlyTheRowThatCausesIt) {
   harness.engine().Release(deadly->key);
   for (const auto& request : good) harness.ExpectAnswered(*request, {3, 200, 7});
   harness.WaitFor([](const EngineStatus& status) { return status.stages[0].ready_workers == 3; });
-  for (const pid_t pid : Pids(harness.engine().Status())) EXPECT_FALSE(before.contains(pid));
+  for (const pid_t pid : Pids(harness.engine().AwaitStatus())) EXPECT_FALSE(before.contains(pid));
 }
 
 TEST(EngineDevice, TellsWhoListensOfAFaultOnce) {
@@ -65,9 +65,9 @@ TEST(EngineDevice, TellsWhoListensOfAFaultOnce) {
 TEST(EngineDevice, ReplacesItsWorkersWhenAnotherEngineSaysThatTheDeviceFailed) {
   EngineHarness harness(TestCascade(1), TestPlan(2, 1), "good");
   harness.WaitReady();
-  const std::set<pid_t> before = Pids(harness.engine().Status());
+  const std::set<pid_t> before = Pids(harness.engine().AwaitStatus());
   harness.engine().DeviceFaulted(1);
-  EXPECT_EQ(Pids(harness.engine().Status()), before) << "it uses device 0 only";
+  EXPECT_EQ(Pids(harness.engine().AwaitStatus()), before) << "it uses device 0 only";
   harness.engine().DeviceFaulted(0);
   harness.WaitFor([&](const EngineStatus& status) {
     return status.stages[0].ready_workers == 2 && status.worker_restarts == 2;
@@ -81,26 +81,26 @@ TEST(EngineDevice, EndsAWorkerThatStaysAlthoughItsDeviceFailed) {
   harness.WaitReady();
   harness.engine().DeviceFaulted(0);
   harness.WaitFor([](const EngineStatus& status) { return status.worker_restarts == 1; });
-  EXPECT_EQ(harness.engine().Status().workers[0].member.last_end,
+  EXPECT_EQ(harness.engine().AwaitStatus().workers[0].member.last_end,
             "ended by the daemon because it did not end although its device is in error");
 }
 
 TEST(EngineDevice, RenewsWorkersWithoutAGap) {
   EngineHarness harness(TestCascade(1), TestPlan(2, 1), "good");
   harness.WaitReady();
-  const std::set<pid_t> before = Pids(harness.engine().Status());
+  const std::set<pid_t> before = Pids(harness.engine().AwaitStatus());
   bool was_ready = true;
   harness.engine().OnReadyChange([&](bool ready) { was_ready = was_ready && ready; });
   std::promise<absl::Status> done;
   harness.engine().RenewWorkers(0, [&](absl::Status status) { done.set_value(status); });
   EXPECT_TRUE(done.get_future().get().ok());
-  const EngineStatus status = harness.engine().Status();
+  const EngineStatus status = harness.engine().AwaitStatus();
   EXPECT_TRUE(was_ready);
   EXPECT_EQ(status.workers.size(), 2u);
   EXPECT_EQ(status.plan_changes, 0u);
   for (const pid_t pid : Pids(status)) EXPECT_FALSE(before.contains(pid));
   harness.engine().OnReadyChange([](bool) {});
-  harness.engine().Status();
+  harness.engine().AwaitStatus();
 }
 
 TEST(EngineDevice, RenewsAfterThePlanChangeThatIsUnderWay) {
@@ -134,7 +134,7 @@ TEST(EngineDevice, AWorkerThatDoesNotRunAsPlannedNeverServes) {
   EngineHarness harness(TestCascade(1), TestPlan(1, 1), "", options);
   harness.WaitFor(
       [](const EngineStatus& status) { return status.workers[0].member.failed_starts == 2; });
-  EXPECT_EQ(harness.engine().Status().workers[0].member.last_end,
+  EXPECT_EQ(harness.engine().AwaitStatus().workers[0].member.last_end,
             "ended by the daemon because it runs without MPS");
   harness.WaitReady();
 }

@@ -27,7 +27,7 @@ TEST(EngineFaults, AnswersEveryRequestWhileWorkersAreKilledAgainAndAgain) {
   std::vector<std::unique_ptr<EngineHarness::Request>> requests;
   for (int round = 0; round < 10; ++round) {
     for (int i = 0; i < 10; ++i) requests.push_back(harness.Submit({3, 200}));
-    const pid_t victim = AnyPid(harness.engine().Status());
+    const pid_t victim = AnyPid(harness.engine().AwaitStatus());
     if (victim != 0) ::kill(victim, SIGKILL);
     for (int i = 0; i < 10; ++i) {
       requests.push_back(harness.Submit({200, 4}));
@@ -41,7 +41,7 @@ TEST(EngineFaults, AnswersEveryRequestWhileWorkersAreKilledAgainAndAgain) {
     requests.clear();
   }
   harness.WaitFor([](const EngineStatus& status) { return status.stages[0].ready_workers == 2; });
-  EXPECT_GE(harness.engine().Status().worker_restarts, 1u);
+  EXPECT_GE(harness.engine().AwaitStatus().worker_restarts, 1u);
 }
 
 TEST(EngineFaults, FailsARowThatKillsItsWorkerAloneAndWithTwoWorkersAtMost) {
@@ -58,7 +58,7 @@ TEST(EngineFaults, FailsARowThatKillsItsWorkerAloneAndWithTwoWorkersAtMost) {
   harness.ExpectAnswered(*before, {1, 2, 200});
   harness.ExpectAnswered(*after, {6, 200});
   harness.WaitFor([](const EngineStatus& status) { return status.stages[0].ready_workers == 3; });
-  EXPECT_EQ(harness.engine().Status().worker_restarts, 2u);
+  EXPECT_EQ(harness.engine().AwaitStatus().worker_restarts, 2u);
 }
 
 TEST(EngineFaults, FailsOnlyTheRequestOfARowThatTheModelThrowsOn) {
@@ -73,7 +73,7 @@ TEST(EngineFaults, FailsOnlyTheRequestOfARowThatTheModelThrowsOn) {
   EXPECT_FALSE(outcome.message.empty());
   harness.engine().Release(bad->key);
   harness.ExpectAnswered(*good, {200});
-  EXPECT_EQ(harness.engine().Status().worker_restarts, 0u);
+  EXPECT_EQ(harness.engine().AwaitStatus().worker_restarts, 0u);
 }
 
 // Each of these workers is ended and replaced by one that misbehaves again, so the row that it held
@@ -88,7 +88,7 @@ TEST_P(Misbehaving, IsEndedAndItsRowFailsAfterASecondTry) {
   EXPECT_EQ(request->call.completions(), 1);
   harness.engine().Release(request->key);
   harness.WaitFor([](const EngineStatus& status) { return status.worker_restarts >= 2; });
-  EXPECT_FALSE(harness.engine().Status().workers[0].member.last_end.empty());
+  EXPECT_FALSE(harness.engine().AwaitStatus().workers[0].member.last_end.empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, Misbehaving,
@@ -105,7 +105,7 @@ TEST(EngineFaults, EndsAWorkerThatNeverAnswersAndSaysWhy) {
   harness.WaitReady();
   const auto request = harness.Submit({9});
   harness.WaitFor([](const EngineStatus& status) { return status.worker_restarts >= 1; });
-  EXPECT_EQ(harness.engine().Status().workers[0].member.last_end,
+  EXPECT_EQ(harness.engine().AwaitStatus().workers[0].member.last_end,
             "ended by the daemon because it did not answer a batch in time");
   harness.engine().Cancel(request->key);
   EXPECT_EQ(request->call.Wait().code, OutcomeCode::kCancelled);
@@ -127,7 +127,7 @@ TEST(EngineFaults, IgnoresAnswersOfAnotherIncarnation) {
   const auto request = harness.Submit({200});
   harness.ExpectAnswered(*request, {200});
   EXPECT_EQ(request->call.completions(), 1);
-  EXPECT_EQ(harness.engine().Status().worker_restarts, 0u);
+  EXPECT_EQ(harness.engine().AwaitStatus().worker_restarts, 0u);
 }
 
 TEST(EngineFaults, ReportsAWorkerThatDiesAtItsStartAndStaysNotReady) {
@@ -135,7 +135,7 @@ TEST(EngineFaults, ReportsAWorkerThatDiesAtItsStartAndStaysNotReady) {
   harness.WaitFor(
       [](const EngineStatus& status) { return status.workers[0].member.failed_starts >= 2; });
   EXPECT_FALSE(harness.engine().ready());
-  EXPECT_THAT(harness.engine().Status().workers[0].member.last_end,
+  EXPECT_THAT(harness.engine().AwaitStatus().workers[0].member.last_end,
               testing::HasSubstr("exit status"));
 }
 
@@ -149,7 +149,7 @@ TEST(EngineFaults, RefusesRequestsWithTheReasonWhileStartsFail) {
   EXPECT_EQ(refused.message(),
             "stage 'stage0' of model 'test' has no ready worker: exit status 9: no such model");
   EXPECT_EQ(harness.engine().not_ready_reason(), refused.message());
-  EXPECT_EQ(harness.engine().Status().slots_in_use, 0);
+  EXPECT_EQ(harness.engine().AwaitStatus().slots_in_use, 0);
 }
 
 TEST(EngineFaults, AdmitsRequestsWhileWorkersMerelyStart) {
@@ -191,7 +191,7 @@ TEST(EngineFaults, TellsOfStagesThatCannotBeServedAsConfigured) {
   });
   EXPECT_EQ(told.get_future().get(), "stage 'first': another shape");
   harness.engine().OnUnservable([](const std::string&) {});
-  harness.engine().Status();  // the callback above is replaced when this has been answered
+  harness.engine().AwaitStatus();  // the callback above is replaced when this has been answered
 }
 
 TEST(EngineFaults, ReportsAWorkerProgramThatDoesNotExist) {
@@ -206,7 +206,7 @@ TEST(EngineFaults, ReportsAWorkerProgramThatDoesNotExist) {
   ASSERT_TRUE(engine.ok());
   std::string last_end;
   while (last_end.empty()) {
-    const EngineStatus status = (*engine)->Status();
+    const EngineStatus status = (*engine)->AwaitStatus();
     if (!status.workers.empty()) last_end = status.workers[0].member.last_end;
   }
   EXPECT_THAT(last_end, testing::HasSubstr("/nonexistent/escan-worker"));

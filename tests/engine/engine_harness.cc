@@ -88,12 +88,12 @@ void EngineHarness::WaitReady() {
   ASSERT_EQ(ready.get_future().wait_for(kPatience), std::future_status::ready)
       << "the engine did not become ready";
   engine_->OnReadyChange([](bool) {});
-  engine_->Status();  // the callback above is replaced when this has been answered
+  engine_->AwaitStatus();  // the callback above is replaced when this has been answered
 }
 
 void EngineHarness::WaitFor(const std::function<bool(const EngineStatus&)>& condition) {
   const TimePoint give_up = Clock::now() + kPatience;
-  while (!condition(engine_->Status())) {
+  while (!condition(engine_->AwaitStatus())) {
     ASSERT_LT(Clock::now(), give_up) << "what the test waits for did not happen";
     std::this_thread::yield();
   }

@@ -62,7 +62,7 @@ TEST(Engine, CountsWhatEachStageDid) {
   harness.WaitReady();
   const std::vector<uint8_t> bytes = {0, 0, 200, 200, 200};
   harness.ExpectAnswered(*harness.Submit(bytes), bytes);
-  const EngineStatus status = harness.engine().Status();
+  const EngineStatus status = harness.engine().AwaitStatus();
   EXPECT_EQ(status.stages[0].statistics.samples_executed, 5u);
   EXPECT_EQ(status.stages[0].statistics.samples_exited, 3u);
   EXPECT_EQ(status.stages[1].statistics.samples_exited, 2u);

@@ -24,21 +24,21 @@ uint64_t Checked(const EngineStatus& status) { return status.stages[0].statistic
 // One request after the other, each answered, until it is so.
 template <typename Condition>
 void AskUntil(EngineHarness& harness, Condition condition) {
-  for (int i = 0; i < 10'000 && !condition(harness.engine().Status()); ++i) {
+  for (int i = 0; i < 10'000 && !condition(harness.engine().AwaitStatus()); ++i) {
     // Two batches at a time, so that every worker answers.
     const auto first = harness.Submit({200, 3, 4, 5, 6, 7, 8, 9});
     const auto second = harness.Submit({10});
     harness.ExpectAnswered(*first, {200, 3, 4, 5, 6, 7, 8, 9});
     harness.ExpectAnswered(*second, {10});
   }
-  EXPECT_TRUE(condition(harness.engine().Status()));
+  EXPECT_TRUE(condition(harness.engine().AwaitStatus()));
 }
 
 TEST(EngineVerification, FindsNothingWrongWithWorkersThatAnswerAlike) {
   EngineHarness harness(VerifiedCascade(), TestPlan(2, 1), "good");
   harness.WaitReady();
   AskUntil(harness, [](const EngineStatus& status) { return Checked(status) >= 20; });
-  const EngineStatus status = harness.engine().Status();
+  const EngineStatus status = harness.engine().AwaitStatus();
   EXPECT_EQ(status.stages[0].statistics.answers_wrong, 0u);
   EXPECT_EQ(status.stages[0].statistics.answers_doubtful, 0u);
   EXPECT_EQ(status.worker_restarts, 0u);
@@ -52,7 +52,7 @@ TEST(EngineVerification, ReplacesTheWorkerOfTwoThatAnswersWronglyNowAndThen) {
   EngineHarness harness(VerifiedCascade(), TestPlan(2, 1), "wrong-as-worker-1");
   harness.WaitReady();
   AskUntil(harness, [](const EngineStatus& status) { return status.worker_restarts >= 1; });
-  const EngineStatus status = harness.engine().Status();
+  const EngineStatus status = harness.engine().AwaitStatus();
   ASSERT_THAT(status.doubtful_shares, testing::SizeIs(1));
   EXPECT_EQ(status.doubtful_shares[0].thread_percent, 50);
   EXPECT_THAT(status.doubtful_shares[0].stages, ElementsAre(0));
@@ -68,8 +68,8 @@ TEST(EngineVerification, ReplacesAWorkerThatContradictsItself) {
   EngineHarness harness(VerifiedCascade(), TestPlan(1, 1), "always-differs");
   harness.WaitReady();
   AskUntil(harness, [](const EngineStatus& status) { return status.worker_restarts >= 2; });
-  ASSERT_THAT(harness.engine().Status().doubtful_shares, testing::SizeIs(1));
-  EXPECT_GE(harness.engine().Status().doubtful_shares[0].replaced, 2);
+  ASSERT_THAT(harness.engine().AwaitStatus().doubtful_shares, testing::SizeIs(1));
+  EXPECT_GE(harness.engine().AwaitStatus().doubtful_shares[0].replaced, 2);
 }
 
 TEST(EngineVerification, IsOffWithoutANumber) {
@@ -78,8 +78,8 @@ TEST(EngineVerification, IsOffWithoutANumber) {
   EngineHarness harness(cascade, TestPlan(1, 1), "always-differs");
   harness.WaitReady();
   for (int i = 0; i < 20; ++i) harness.ExpectAnswered(*harness.Submit({200, 3}), {200, 3});
-  EXPECT_EQ(Checked(harness.engine().Status()), 0u);
-  EXPECT_EQ(harness.engine().Status().worker_restarts, 0u);
+  EXPECT_EQ(Checked(harness.engine().AwaitStatus()), 0u);
+  EXPECT_EQ(harness.engine().AwaitStatus().worker_restarts, 0u);
 }
 
 Comparison WrongWorker(WorkerId worker) {

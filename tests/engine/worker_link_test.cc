@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include <csignal>
 #include <optional>
 
 #include "gmock/gmock.h"
@@ -16,19 +17,23 @@ class WorkerLinkTest : public testing::Test {
   static WorkerLink Start(const std::string& mode) {
     const SlabLayout layout{.slots = 1, .stride = 64};
     const Slab slab = *Slab::Create(layout);
-    return WorkerLink(Host(),
-                      *WorkerProcess::Spawn(MisbehavingWorker(mode),
-                                            {.slots = layout.slots, .stride = layout.stride}, slab),
-                      /*incarnation=*/1, WorkerGroup{}, CpuShare{});
+    return WorkerLink(
+        Host(),
+        {.process = *WorkerProcess::Spawn(MisbehavingWorker(mode),
+                                          {.slots = layout.slots, .stride = layout.stride}, slab),
+         .oom_kills = OomKillCounter()},
+        {.worker = 0, .incarnation = 1});
   }
   static WorkerHost* Host() {
     static PlainWorkerHost host(WorkerCommand{});
     return &host;
   }
-  static ProcessExit EndOf(WorkerLink& link) {
+  // What is to be believed of its rows once it has ended, and nobody outside killed it.
+  static WorkerEnd EndOf(WorkerLink& link) {
     pollfd ended{.fd = link.process().pidfd(), .events = POLLIN};
     EXPECT_EQ(poll(&ended, 1, 60'000), 1);
-    return *link.process().Reap();
+    link.Ended(*link.process().Reap());
+    return link.End(/*killed_from_outside=*/false);
   }
 
   const TimePoint now_{std::chrono::hours(1)};
@@ -39,6 +44,26 @@ TEST_F(WorkerLinkTest, IsNotLateBeforeItsFirstWord) {
   EXPECT_EQ(link.deadline(), TimePoint::max());
   link.Heard(now_);
   EXPECT_EQ(link.deadline(), now_ + kHeartbeatTimeout);
+}
+
+TEST_F(WorkerLinkTest, PreparesUntilItIsReadyOrGone) {
+  const Preparations& preparations = Host()->preparations();
+  {
+    WorkerLink link = Start("never-ready");
+    WorkerLink other = Start("never-ready");
+    EXPECT_TRUE(preparations.any(0));
+    EXPECT_FALSE(preparations.any(1));
+    link.Reported({.state = WorkerState::kLoading});
+    EXPECT_TRUE(preparations.any(0));
+    link.Reported({.state = WorkerState::kReady});
+    EXPECT_TRUE(preparations.any(0)) << "the other does";
+    ::kill(other.process().pid(), SIGKILL);
+    EndOf(other);
+    EXPECT_FALSE(preparations.any(0));
+    WorkerLink third = Start("never-ready");
+    EXPECT_TRUE(preparations.any(0));
+  }
+  EXPECT_FALSE(preparations.any(0));
 }
 
 TEST_F(WorkerLinkTest, IsLateSomeTimeAfterItClosedItsSocket) {
@@ -53,21 +78,20 @@ TEST_F(WorkerLinkTest, MakesSuspectsOfItsRowsWhenItWasCondemned) {
   WorkerLink link = Start("never-ready");
   link.Condemn("it lied");
   link.Condemn("a later reason");
-  const ProcessExit exit = EndOf(link);
-  EXPECT_EQ(link.EndOf(exit), WorkerEnd::kSuspect);
-  EXPECT_EQ(link.DescribeEnd(exit), "ended by the daemon because it lied");
+  EXPECT_EQ(EndOf(link), WorkerEnd::kSuspect);
+  EXPECT_EQ(link.DescribeEnd(), "ended by the daemon because it lied");
 }
 
 TEST_F(WorkerLinkTest, CanBeCondemnedForWhatItsRowsHaveNoPartIn) {
   WorkerLink link = Start("never-ready");
   link.Condemn("it was wrong", WorkerEnd::kBlameless);
-  EXPECT_EQ(link.EndOf(EndOf(link)), WorkerEnd::kBlameless);
+  EXPECT_EQ(EndOf(link), WorkerEnd::kBlameless);
 }
 
 TEST_F(WorkerLinkTest, BlamesNoRowWhenItWasRetired) {
   WorkerLink link = Start("never-ready");
   link.Retire();
-  EXPECT_EQ(link.EndOf(EndOf(link)), WorkerEnd::kBlameless);
+  EXPECT_EQ(EndOf(link), WorkerEnd::kBlameless);
   EXPECT_TRUE(link.expected_to_end());
 }
 
@@ -79,14 +103,22 @@ TEST_F(WorkerLinkTest, MakesSuspectsOfItsRowsWhenItsDeviceIsInError) {
   EXPECT_TRUE(link.expelled());
   EXPECT_FALSE(link.expected_to_end());
   link.process().Kill();
-  EXPECT_EQ(link.EndOf(EndOf(link)), WorkerEnd::kSuspect);
+  EXPECT_EQ(EndOf(link), WorkerEnd::kSuspect);
+}
+
+TEST_F(WorkerLinkTest, BlamesNoRowWhenSomebodyElseKilledIt) {
+  WorkerLink link = Start("never-ready");
+  ::kill(link.process().pid(), SIGKILL);
+  EXPECT_EQ(EndOf(link), WorkerEnd::kSuspect) << "it used up the memory, says the counter";
+  EXPECT_TRUE(link.may_be_killed_from_outside());
+  EXPECT_EQ(link.End(/*killed_from_outside=*/true), WorkerEnd::kBlameless);
+  EXPECT_FALSE(link.readable());
 }
 
 TEST_F(WorkerLinkTest, MakesSuspectsOfItsRowsWhenItExitsByItself) {
   WorkerLink link = Start("die-at-start");
-  const ProcessExit exit = EndOf(link);
-  EXPECT_EQ(link.EndOf(exit), WorkerEnd::kSuspect);
-  EXPECT_THAT(link.DescribeEnd(exit), testing::HasSubstr("exit status 7"));
+  EXPECT_EQ(EndOf(link), WorkerEnd::kSuspect);
+  EXPECT_THAT(link.DescribeEnd(), testing::HasSubstr("exit status 7"));
 }
 
 }  // namespace

@@ -57,6 +57,8 @@ WorkerSpec ExampleSpec() {
           .credits = 2,
           .threads = 5,
           .cpus = {0, 2, 4},
+          .yields = true,
+          .prepare_cpus = {6},
           .gpu = "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6",
           .cache = "/var/cache/escan",
           .probes = 17,

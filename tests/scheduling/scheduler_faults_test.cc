@@ -342,23 +342,38 @@ TEST_F(SchedulerFaults, AnUnmeasuredStepHangsAfterTenSeconds) {
 }
 
 TEST_F(SchedulerFaults, AMeasuredStepHangsAfterTenTimesItsTail) {
-  Measure(0, {0, 1}, 1, milliseconds(300));
+  MeasureOften(milliseconds(300));
   Admit({0});
   Advance();
   EXPECT_EQ(scheduler_->HangDeadline(0), now_ + seconds(3));
 }
 
 TEST_F(SchedulerFaults, AShortStepHangsAfterASecond) {
+  MeasureOften(milliseconds(2));
+  Admit({0});
+  Advance();
+  EXPECT_EQ(scheduler_->HangDeadline(0), now_ + seconds(1));
+}
+
+TEST_F(SchedulerFaults, FewStepsAreNoReasonToEndAWorkerEarly) {
   Measure(0, {0, 1}, 1, milliseconds(2));
   Admit({0});
   Advance();
+  EXPECT_EQ(scheduler_->HangDeadline(0), now_ + seconds(10));
+}
+
+TEST_F(SchedulerFaults, AWorkerThatOthersDisturbHasLonger) {
+  MeasureOften(milliseconds(2));
+  Admit({0});
+  Advance();
+  EXPECT_EQ(scheduler_->HangDeadline(0, /*disturbed=*/true), now_ + seconds(10));
   EXPECT_EQ(scheduler_->HangDeadline(0), now_ + seconds(1));
 }
 
 TEST_F(SchedulerFaults, TheSecondBatchOfAWorkerStartsWithTheEndOfTheFirst) {
   policy(0).max_batch = 1;
   Policies();
-  Measure(0, {0, 1}, 1, milliseconds(2));
+  MeasureOften(milliseconds(2));
   Ready(0, {0, 1}, 2);
   Admit({0, 1}, seconds(20));
   Advance();

@@ -114,6 +114,12 @@ class SchedulerTest : public ::testing::Test {
     actions_.settled.clear();
   }
 
+  // Of batches of one row at worker 0, which hosts both stages: as often as a step has to be
+  // measured for its tail to be believed.
+  void MeasureOften(Duration step) {
+    for (int i = 0; i < 16; ++i) Measure(0, {0, 1}, 1, step);
+  }
+
   OutcomeCode LastCode() const {
     return actions_.completed.empty() ? OutcomeCode(-1) : actions_.completed.back().outcome.code;
   }

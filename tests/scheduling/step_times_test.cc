@@ -22,7 +22,7 @@ CascadeSpec TwoStages() {
 TEST(StepTimes, AreUnknownUntilMeasured) {
   StepTimes times(TwoStages());
   EXPECT_FALSE(times.Recent(0, 1, kStart));
-  EXPECT_FALSE(times.P99(0, 1));
+  EXPECT_FALSE(times.LongestOf(0, 1));
   EXPECT_EQ(times.means(0).size(), 3u);
   EXPECT_EQ(times.means(0)[0], Duration::zero());
 }
@@ -52,10 +52,10 @@ TEST(StepTimes, FollowTheMean) {
 TEST(StepTimes, TheTailGrowsWithTheSpread) {
   StepTimes times(TwoStages());
   for (int i = 0; i < 100; ++i) times.Add(0, 1, milliseconds(5), kStart);
-  EXPECT_NEAR(static_cast<double>(times.P99(0, 1)->count()), 5e6, 1e3);
+  EXPECT_NEAR(static_cast<double>(times.LongestOf(0, 1)->p99.count()), 5e6, 1e3);
   for (int i = 0; i < 100; ++i) times.Add(1, 1, milliseconds(i % 2 == 0 ? 4 : 6), kStart);
-  EXPECT_GT(times.P99(1, 1), milliseconds(6));
-  EXPECT_LT(times.P99(1, 1), milliseconds(9));
+  EXPECT_GT(times.LongestOf(1, 1)->p99, milliseconds(6));
+  EXPECT_LT(times.LongestOf(1, 1)->p99, milliseconds(9));
 }
 
 TEST(StepTimes, AnOldEstimateRefusesNobody) {
@@ -63,7 +63,7 @@ TEST(StepTimes, AnOldEstimateRefusesNobody) {
   times.Add(0, 1, seconds(2), kStart);
   EXPECT_TRUE(times.Recent(0, 1, kStart + StepTimes::kMemory));
   EXPECT_FALSE(times.Recent(0, 1, kStart + StepTimes::kMemory + Duration(1)));
-  EXPECT_EQ(times.P99(0, 1), seconds(2));
+  EXPECT_EQ(times.LongestOf(0, 1)->p99, seconds(2));
 }
 
 TEST(StepTimes, StartAnewAfterAPause) {
@@ -71,6 +71,22 @@ TEST(StepTimes, StartAnewAfterAPause) {
   times.Add(0, 1, seconds(2), kStart);
   times.Add(0, 1, milliseconds(3), kStart + seconds(5));
   EXPECT_EQ(times.Recent(0, 1, kStart + seconds(5)), milliseconds(3));
+}
+
+TEST(StepTimes, AreCertainOfTheLongestAfterSixteenAndThroughPauses) {
+  StepTimes times(TwoStages());
+  TimePoint now = kStart;
+  for (int i = 0; i < 16; ++i) {
+    times.Add(0, 1, milliseconds(i % 2 == 0 ? 4 : 6), now);
+    EXPECT_EQ(times.LongestOf(0, 1)->certain, i == 15);
+  }
+  const Duration before = times.LongestOf(0, 1)->p99;
+  EXPECT_GT(before, milliseconds(6));
+  now += std::chrono::hours(1);
+  times.Add(0, 1, milliseconds(1), now);
+  EXPECT_TRUE(times.LongestOf(0, 1)->certain);
+  EXPECT_GT(times.LongestOf(0, 1)->p99, milliseconds(5)) << "one step says little of the longest";
+  EXPECT_EQ(times.Recent(0, 1, now), milliseconds(1));
 }
 
 }  // namespace

@@ -325,6 +325,50 @@ TEST_F(FleetChangeTest, RenewsTheWorkersOfOneDevice) {
   EXPECT_THAT(Actions(), ElementsAre("drain 0", "drain 1"));
 }
 
+TEST_F(FleetChangeTest, ThatSupersedesAnotherKeepsWhatBothWant) {
+  Serve({Group(1, {0, 1})});
+  SetGroups({Group(1, {0}), Group(1, {1})});
+  EXPECT_THAT(Actions(), ElementsAre("start 1", "start 2"));
+  SetGroups({Group(1, {1}), Group(1, {0, 1}, 50)});
+  EXPECT_THAT(Actions(), ElementsAre("kill 1", "start 3"));
+  EXPECT_EQ(fleet_.change(), Fleet::Change::kInProgress);
+  Exited(1, "signal 9 (Killed)");
+  Ready(2);
+  EXPECT_FALSE(fleet_.switched());
+  Ready(3);
+  EXPECT_TRUE(fleet_.switched());
+  EXPECT_THAT(Actions(), ElementsAre("drain 0"));
+}
+
+TEST_F(FleetChangeTest, BackToWhatServesEndsWhatWasBegun) {
+  Serve({Group(1, {0, 1})});
+  SetGroups({Group(1, {0}), Group(1, {1})});
+  Ready(1);
+  Actions();
+  SetGroups({Group(1, {0, 1})});
+  EXPECT_THAT(Actions(), ElementsAre("drain 1", "kill 2"));
+  EXPECT_EQ(State(0), FleetState::kReady);
+  Exited(2);
+  Drained(1);
+  Exited(1);
+  EXPECT_EQ(fleet_.change(), Fleet::Change::kDone);
+  EXPECT_THAT(Ids(), ElementsAre(0));
+}
+
+TEST_F(FleetChangeTest, GivesAStartThatWaitsForItsTurnItsTime) {
+  Serve({Group(1, {0})});
+  SetGroups({Group(2, {0})});
+  now_ += options_.start_timeout - std::chrono::seconds(1);
+  fleet_.StartDelayed(1, Incarnation(1), now_);
+  now_ += std::chrono::seconds(2);
+  Advance();
+  EXPECT_EQ(State(1), FleetState::kStarting);
+  now_ += std::chrono::seconds(3);
+  Ready(1);
+  EXPECT_EQ(fleet_.Find(1)->start_took, std::chrono::seconds(5)) << "since its turn came";
+  EXPECT_TRUE(fleet_.Find(1)->served);
+}
+
 TEST_F(FleetChangeTest, FailsWhenAllIsStoppedBeforeTheSwitch) {
   Serve({Group(1, {0})});
   SetGroups({Group(1, {0, 1})});

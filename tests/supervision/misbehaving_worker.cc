@@ -6,12 +6,14 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -24,6 +26,8 @@
 namespace escan {
 namespace {
 
+constexpr int kQuickBatches = 20;
+constexpr std::chrono::seconds kSlowStep(2);
 constexpr std::string_view kWrongAnswer = "row 0: 1 where 0 is right";
 
 enum class Mode {
@@ -49,9 +53,12 @@ enum class Mode {
   kWrongWithOneThread,
   kClosesSocket,
   kIgnoresStop,
+  kFloodsAsSecond,
+  kReadyAsFirst,
+  kSlowsDown,
 };
 
-constexpr std::array<std::pair<std::string_view, Mode>, 22> kModes = {
+constexpr std::array<std::pair<std::string_view, Mode>, 25> kModes = {
     {{"good", Mode::kGood},
      {"die-at-start", Mode::kDieAtStart},
      {"good-as-worker-0", Mode::kGoodAsWorker0},
@@ -73,7 +80,10 @@ constexpr std::array<std::pair<std::string_view, Mode>, 22> kModes = {
      {"always-differs", Mode::kAlwaysDiffers},
      {"wrong-with-one-thread", Mode::kWrongWithOneThread},
      {"closes-socket", Mode::kClosesSocket},
-     {"ignores-stop", Mode::kIgnoresStop}}};
+     {"ignores-stop", Mode::kIgnoresStop},
+     {"floods-as-second", Mode::kFloodsAsSecond},
+     {"ready-as-first", Mode::kReadyAsFirst},
+     {"slows-down", Mode::kSlowsDown}}};
 
 std::optional<Mode> ParseMode(std::string_view name) {
   for (const auto& [text, mode] : kModes) {
@@ -112,7 +122,10 @@ class MisbehavingWorker {
         return 1;
       }
     }
-    if (mode_ != Mode::kNeverReady) Report(WorkerState::kReady);
+    const bool never_ready =
+        mode_ == Mode::kNeverReady ||
+        ((mode_ == Mode::kReadyAsFirst || mode_ == Mode::kSlowsDown) && spec_.incarnation > 1);
+    if (!never_ready) Report(WorkerState::kReady);
     while (true) {
       if (!WaitForFrame()) {
         if (mode_ != Mode::kNoHeartbeat) Report(state_);
@@ -175,6 +188,12 @@ class MisbehavingWorker {
       case Mode::kClosesSocket:
         ::shutdown(socket_.fd(), SHUT_WR);
         return;
+      case Mode::kFloodsAsSecond:
+        if (spec_.incarnation != 2) return Answer(batch);
+        while (true) Report(WorkerState::kReady);
+      case Mode::kSlowsDown:
+        if (++batches_ > kQuickBatches) std::this_thread::sleep_for(kSlowStep);
+        return Answer(batch);
       default:
         Answer(batch);
     }

@@ -39,6 +39,10 @@ namespace escan {
 //                      that all stages are right, and is good. Steps of n rows take n us
 //   closes-socket      closes its sending side when it is given a batch, and stays
 //   ignores-stop       good, but goes on after a StopFrame
+//   floods-as-second   good, but the second process that the daemon starts answers no batch, and
+//                      says without end that it is ready
+//   slows-down         as ready-as-first, but from its 21st batch on each takes two seconds
+//   ready-as-first     good when it is the first process that the daemon starts, else never-ready
 //
 // A served row scores b/255, where b is the first byte of the stage's first input, and exits when
 // that passes the threshold. The elements of its FP32 outputs are b; other outputs have all bytes

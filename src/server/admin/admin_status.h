@@ -6,7 +6,7 @@
 #include "absl/status/statusor.h"
 #include "config/config.h"
 #include "controller/control_loop.h"
-#include "engine/engine.h"
+#include "engine/engine_status.h"
 #include "escan/v1/admin.pb.h"
 #include "server/daemon/mps_report.h"
 

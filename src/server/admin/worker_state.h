@@ -3,7 +3,7 @@
 #include <array>
 #include <string_view>
 
-#include "engine/engine.h"
+#include "engine/engine_status.h"
 
 namespace escan {
 

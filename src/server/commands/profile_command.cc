@@ -52,8 +52,7 @@ absl::StatusOr<Profile> Measure(const ProfileCommand& command, const CascadeSpec
                                 .devices = command.config.devices,
                                 .cache = command.config.cache,
                                 .cpus = cpus.cpus,
-                                .pin_cpus = cpus.pinned,
-                                .completer_threads = 2},
+                                .pin_cpus = cpus.pinned},
                      .on_progress = [&display](const Profiler::Progress& progress) {
                        display.Show(progress, Clock::now());
                      }});

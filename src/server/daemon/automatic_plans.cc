@@ -114,6 +114,7 @@ std::unique_ptr<ControlLoop> MakeControlLoop(
     cascade.spec = model->cascade();
     cascade.profile = Usable(*profile, config);
     cascade.devices = devices;
+    cascade.starts_in_turn = config.devices.front().kind == Device::Kind::kCpu;
     cascade.prior = PriorOf(model->cascade());
     cascade.status = [engine = model->engine.get()] { return engine->Status(); };
     cascade.set_plan = [engine = model->engine.get()](const Plan& plan) {

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/engine.h"
+#include "engine/engine_status.h"
 #include "server/daemon/mps_report.h"
 #include "server/metrics/metric_families.h"
 

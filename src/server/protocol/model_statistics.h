@@ -3,7 +3,7 @@
 #include <chrono>
 #include <vector>
 
-#include "engine/engine.h"
+#include "engine/engine_status.h"
 #include "escan/cascade.h"
 #include "inference/grpc_service.pb.h"
 #include "server/protocol/request_counters.h"

@@ -1,12 +1,8 @@
-#include <sched.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -21,6 +17,7 @@
 #include "supervision/worker_exit.h"
 #include "worker/loop/daemon_watch.h"
 #include "worker/loop/inheritance.h"
+#include "worker/loop/low_priority.h"
 #include "worker/loop/make_executor.h"
 #include "worker/loop/state_reporter.h"
 #include "worker/loop/worker_log.h"
@@ -55,41 +52,59 @@ void IgnoreSignals() {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
 }
 
-absl::Status RunOn(const std::vector<int>& cpus) {
-  if (cpus.empty()) return absl::OkStatus();
-  const auto largest = static_cast<size_t>(*std::max_element(cpus.begin(), cpus.end()));
-  std::vector<cpu_set_t> mask(largest / CPU_SETSIZE + 1);
-  const size_t bytes = mask.size() * sizeof(cpu_set_t);
-  CPU_ZERO_S(bytes, mask.data());
-  for (const int cpu : cpus) CPU_SET_S(static_cast<size_t>(cpu), bytes, mask.data());
-  if (::sched_setaffinity(0, bytes, mask.data()) == 0) return absl::OkStatus();
-  // No fault of the stages', whatever the system calls it.
-  return absl::InternalError(
-      absl::StrCat("cannot run on CPUs ", absl::StrJoin(cpus, ","), ": ", std::strerror(errno)));
-}
-
-// Serves until the end that WorkerLoop::Run() describes.
-absl::Status Serve(const Inheritance& given, StateReporter& reporter) {
-  absl::Status status = RunOn(given.spec.cpus);
+// What a worker needs to serve. Never given back: the process ends. To take CUDA down costs time
+// and, once the device is in error, can hang.
+struct Serving {
   std::optional<Probes> probes;
-  if (status.ok() && given.probes) {
-    absl::StatusOr<Probes> made = MakeProbes(given.spec, *given.probes);
-    status = made.status();
-    if (made.ok()) probes = *std::move(made);
+  std::unique_ptr<StageExecutor> executor;
+  std::unique_ptr<ScoreWatch> scores;
+  std::unique_ptr<WorkerLoop> loop;
+};
+
+absl::Status MakeLoop(const Inheritance& given, StateReporter& reporter, Serving& serving) {
+  const WorkerSpec& spec = given.spec;
+  if (given.probes) {
+    absl::StatusOr<Probes> probes = MakeProbes(spec, *given.probes);
+    if (!probes.ok()) return probes.status();
+    serving.probes = *std::move(probes);
   }
   absl::StatusOr<std::unique_ptr<StageExecutor>> executor =
-      status.ok() ? MakeExecutor(given.spec, given.slab, probes ? &*probes : nullptr) : status;
-  if (!executor.ok()) {
-    reporter.ReportFailure(executor.status()).IgnoreError();
-    return executor.status();
+      MakeExecutor(spec, given.slab, serving.probes ? &*serving.probes : nullptr);
+  if (!executor.ok()) return executor.status();
+  serving.executor = *std::move(executor);
+  serving.scores =
+      std::make_unique<ScoreWatch>(spec.stages, given.slab, [&spec](const std::string& fields) {
+        LogLine(absl::StrCat(fields, " cascade=", spec.cascade, " worker=", spec.worker));
+      });
+  serving.loop = std::make_unique<WorkerLoop>(spec, given.socket, *serving.executor, reporter,
+                                              *serving.scores);
+  return absl::OkStatus();
+}
+
+// Serves until the end that WorkerLoop::Serve() describes.
+absl::Status Serve(const Inheritance& given, StateReporter& reporter) {
+  Serving& serving = *new Serving;
+  const WorkerSpec& spec = given.spec;
+  const auto reported = [&reporter](const absl::Status& status) {
+    if (!status.ok()) reporter.ReportFailure(status).IgnoreError();
+    return status;
+  };
+  const auto prepare = [&](const std::vector<int>& cpus) {
+    absl::Status status = RunOnCpus(cpus);
+    if (status.ok()) status = MakeLoop(given, reporter, serving);
+    return status.ok() ? serving.loop->Prepare() : reported(status);
+  };
+  if (!spec.yields) {
+    const absl::Status prepared = prepare(spec.cpus);
+    return prepared.ok() ? serving.loop->Serve() : prepared;
   }
-  // Not given back: the process ends. To take CUDA down costs time and, once the device is in
-  // error, can hang.
-  StageExecutor& running = *executor->release();
-  ScoreWatch scores(given.spec.stages, given.slab, [&given](const std::string& fields) {
-    LogLine(absl::StrCat(fields, " cascade=", given.spec.cascade, " worker=", given.spec.worker));
-  });
-  return WorkerLoop(given.spec, given.socket, running, reporter, scores).Run();
+  absl::Status status;
+  RunAtLowPriority(
+      [&] { status = prepare(spec.prepare_cpus.empty() ? spec.cpus : spec.prepare_cpus); });
+  if (!status.ok()) return status;
+  LimitThreads(spec);
+  status = reported(RunOnCpus(spec.cpus));
+  return status.ok() ? serving.loop->Serve() : status;
 }
 
 ExitStatus RunWorker() {

@@ -62,7 +62,8 @@ absl::StatusOr<std::unique_ptr<StageExecutor>> MakeTorchScript(const WorkerSpec&
     LogLine(absl::StrCat("event=loaded cascade=", cascade, " worker=", worker,
                          " stage=", stage.name, " variant=", variant));
   };
-  return std::make_unique<TorchExecutor>(std::move(stages), slab, probes, log);
+  VariantChoices choices(CacheFolder(spec.cache), spec.threads, CpuLibraries());
+  return std::make_unique<TorchExecutor>(std::move(stages), slab, probes, std::move(choices), log);
 }
 #else
 absl::Status BuiltWithoutTorch(const WorkerStage& stage) {
@@ -108,6 +109,8 @@ absl::StatusOr<std::unique_ptr<StageExecutor>> MakeExecutor(const WorkerSpec& sp
   if (parts.size() == 1) return std::move(parts.front().executor);
   return std::make_unique<CompositeExecutor>(std::move(parts));
 }
+
+void LimitThreads(const WorkerSpec& spec) { LimitTorchThreads(spec.threads); }
 
 absl::StatusOr<Probes> MakeProbes(const WorkerSpec& spec, const Slab& given) {
   LimitTorchThreads(spec.threads);

@@ -25,16 +25,18 @@ WorkerLoop::WorkerLoop(const WorkerSpec& spec, const FrameSocket& socket, StageE
                        StateReporter& reporter, ScoreWatch& scores)
     : spec_(spec), socket_(socket), executor_(executor), reporter_(reporter), scores_(scores) {}
 
-absl::Status WorkerLoop::Run() {
-  absl::Status status = Prepare();
-  if (status.ok()) status = Serve();
+absl::Status WorkerLoop::Prepare() { return Reported(PrepareStages()); }
+
+absl::Status WorkerLoop::Serve() { return Reported(ServeBatches()); }
+
+absl::Status WorkerLoop::Reported(const absl::Status& status) {
   if (!status.ok() && !absl::IsUnavailable(status)) {
     reporter_.ReportFailure(status).IgnoreError();
   }
   return status;
 }
 
-absl::Status WorkerLoop::Prepare() {
+absl::Status WorkerLoop::PrepareStages() {
   absl::Status reported = reporter_.Report(WorkerState::kLoading);
   if (!reported.ok()) return reported;
   const WorkerState preparing = spec_.gpu.empty() ? WorkerState::kWarming : WorkerState::kCapturing;
@@ -46,10 +48,11 @@ absl::Status WorkerLoop::Prepare() {
   if (!reported.ok()) return reported;
   if (!prepared.ok()) return prepared;
   reporter_.SetGpuUse(executor_.gpu_use());
-  return reporter_.Report(WorkerState::kReady);
+  return absl::OkStatus();
 }
 
-absl::Status WorkerLoop::Serve() {
+absl::Status WorkerLoop::ServeBatches() {
+  if (absl::Status status = reporter_.Report(WorkerState::kReady); !status.ok()) return status;
   batches_.resize(static_cast<size_t>(spec_.credits));
   while (!stopping_ || unfinished_ > 0) {
     while (!stopping_ && unfinished_ < batches_.size()) {

@@ -14,19 +14,22 @@
 namespace escan {
 
 // What a worker does from start to end: has the executor prepare its stages, then takes batches
-// from the daemon, at most `credits` at a time, and answers them in their order. Owned and run by
-// the worker's main thread. Knows nothing of processes: main turns the outcome into an exit status.
+// from the daemon, at most `credits` at a time, and answers them in their order. Owned by the
+// worker's main. Knows nothing of processes: main turns the outcome into an exit status.
 class WorkerLoop {
  public:
   // All arguments must outlive the loop.
   WorkerLoop(const WorkerSpec& spec, const FrameSocket& socket, StageExecutor& executor,
              StateReporter& reporter, ScoreWatch& scores);
 
-  // Blocks until the worker has to end. OK after a StopFrame, when all batches taken before it are
-  // answered. Unavailable when the daemon is gone. DataLoss when it sent a frame that this worker
-  // cannot have been meant to get. Else the executor's own error. The last two are also reported to
-  // the daemon, as WorkerState::kFailed.
-  absl::Status Run();
+  // --- errors are reported to the daemon, as WorkerState::kFailed, unless it is gone: Unavailable
+  // Has the executor prepare its stages; errors are its own.
+  absl::Status Prepare();
+
+  // After Prepare(), on the same thread or another: blocks until the worker has to end. OK after a
+  // StopFrame, when all batches taken before it are answered. DataLoss when the daemon sent a frame
+  // that this worker cannot have been meant to get. Else the executor's own error.
+  absl::Status Serve();
 
  private:
   // A batch that the executor has taken up. The executor refers to its slots, so it never moves.
@@ -35,8 +38,9 @@ class WorkerLoop {
     TimePoint started;
   };
 
-  absl::Status Prepare();
-  absl::Status Serve();
+  absl::Status Reported(const absl::Status& status);
+  absl::Status PrepareStages();
+  absl::Status ServeBatches();
   // Receives one frame; waits for it when no batch is unfinished. False when none came.
   absl::StatusOr<bool> TakeUp();
   absl::Status Start(const BatchFrame& frame);

@@ -11,15 +11,19 @@
 namespace escan {
 
 TorchExecutor::TorchExecutor(std::vector<WorkerStage> stages, const Slab& slab,
-                             const Probes* probes, OnLoaded on_loaded)
-    : stages_(std::move(stages)), slab_(slab), probes_(probes), on_loaded_(std::move(on_loaded)) {}
+                             const Probes* probes, VariantChoices choices, OnLoaded on_loaded)
+    : stages_(std::move(stages)),
+      slab_(slab),
+      probes_(probes),
+      choices_(std::move(choices)),
+      on_loaded_(std::move(on_loaded)) {}
 
 absl::Status TorchExecutor::Prepare(const Progress& progress) {
   absl::Status
       wrong;  // of the first stage that answers wrongly; what the others do is looked at too
   for (const WorkerStage& stage : stages_) {
     if (const absl::Status status = CheckScore(stage); !status.ok()) return status;
-    absl::StatusOr<TorchModel> model = TorchModel::Load(stage, probes_, &checks_);
+    absl::StatusOr<TorchModel> model = TorchModel::Load(stage, probes_, choices_, &checks_);
     if (absl::IsDataLoss(model.status())) {
       wrong.Update(model.status());
       continue;

@@ -22,7 +22,7 @@ class TorchExecutor : public StageExecutor {
 
   // `slab` must outlive the executor, `probes`, where there are some, Prepare().
   TorchExecutor(std::vector<WorkerStage> stages, const Slab& slab, const Probes* probes,
-                OnLoaded on_loaded);
+                VariantChoices choices, OnLoaded on_loaded);
 
   absl::Status Prepare(const Progress& progress) override;
   absl::Status Start(const StageBatch& batch) override;
@@ -36,6 +36,7 @@ class TorchExecutor : public StageExecutor {
   std::vector<WorkerStage> stages_;
   const Slab& slab_;
   const Probes* const probes_;
+  const VariantChoices choices_;
   OnLoaded on_loaded_;
   std::vector<TorchModel> models_;  // one a stage, once prepared
   std::vector<BucketCheck> checks_;

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <mutex>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,10 +34,11 @@ constexpr int kWarmUpRuns = 3;
 constexpr int kTimedRuns = 10;
 constexpr Duration kTimedRunsLimit = std::chrono::milliseconds(200);
 
-absl::StatusOr<std::vector<ModuleVariant>> ReadVariants(const WorkerStage& stage) {
+absl::StatusOr<std::vector<ModuleVariant>> ReadVariants(const WorkerStage& stage,
+                                                        std::string_view only) {
   const absl::StatusOr<ModelFile> file = ModelFile::Read(stage);
   if (!file.ok()) return file.status();
-  return ReadModuleVariants(*file);
+  return ReadModuleVariants(*file, only);
 }
 
 // How a variant did.
@@ -215,19 +217,37 @@ absl::Status TorchModel::State::KeepFastest(std::vector<ModuleVariant> variants,
 }
 
 absl::StatusOr<TorchModel> TorchModel::Load(const WorkerStage& stage, const Probes* probes,
+                                            const VariantChoices& choices,
                                             std::vector<BucketCheck>* checks) {
-  auto state = std::make_unique<State>(State{.stage = stage});
-  const auto load = [&] {
-    absl::StatusOr<std::vector<ModuleVariant>> variants = ReadVariants(stage);
+  std::unique_ptr<State> state;
+  std::vector<BucketCheck> found;
+  // Of all variants, or of the only one of that name.
+  const auto load = [&](std::string_view only) {
+    state = std::make_unique<State>(State{.stage = stage});
+    found.clear();
+    absl::StatusOr<std::vector<ModuleVariant>> variants = ReadVariants(stage, only);
     if (!variants.ok()) return variants.status();
     absl::Status status = CheckArgumentCount(variants->front().module, stage.inputs.size());
     if (status.ok()) status = state->AllocateInputs();
-    if (status.ok()) status = state->KeepFastest(*std::move(variants), probes, checks);
+    if (status.ok()) status = state->KeepFastest(*std::move(variants), probes, &found);
     return status;
   };
-  if (const absl::Status status = load(); !status.ok()) {
-    return absl::IsDataLoss(status) ? status : Annotate(StageLabel(stage), status);
+  // Workers start together: one tries, the others wait for what it finds.
+  std::optional<std::string> chosen = choices.Find(stage);
+  UniqueFd reserved;
+  if (!chosen) {
+    reserved = choices.Reserve(stage);
+    chosen = choices.Find(stage);
   }
+  absl::Status status = load(chosen.value_or(""));
+  if (chosen && !status.ok()) {
+    chosen.reset();
+    status = load("");
+  }
+  std::ranges::move(found, std::back_inserter(*checks));
+  if (!status.ok()) return absl::IsDataLoss(status) ? status : Annotate(StageLabel(stage), status);
+  // What cannot be kept is found at each start.
+  if (!chosen) choices.Store(stage, state->variant.name).IgnoreError();
   return TorchModel(std::move(state));
 }
 

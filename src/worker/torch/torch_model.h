@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "escan/verdict.h"
 #include "ipc/worker_spec.h"
+#include "worker/torch/variant_choice.h"
 #include "worker/verification/answer_comparison.h"
 #include "worker/verification/probes.h"
 
@@ -22,10 +23,12 @@ class TorchModel {
   // Reads the stage's file and checks that forward() takes the stage's inputs and returns its
   // outputs. Of the module as frozen and the one that libtorch optimises for inference, keeps the
   // one that is faster over the smallest and the largest bucket, neither always is, among those
-  // whose answers are right at every bucket; the module as it is where neither is. Without `probes`
-  // nothing is compared. The error names the stage, the file, and the tensor with what was found
-  // and what was expected; DataLoss: no variant answers rightly.
+  // whose answers are right at every bucket; the module as it is where neither is. The one that was
+  // kept before by `choices` is not compared with others in speed: while it answers rightly it is
+  // kept again. Without `probes` nothing is compared. The error names the stage, the file, and the
+  // tensor with what was found and what was expected; DataLoss: no variant answers rightly.
   static absl::StatusOr<TorchModel> Load(const WorkerStage& stage, const Probes* probes,
+                                         const VariantChoices& choices,
                                          std::vector<BucketCheck>* checks);
 
   TorchModel(TorchModel&&) noexcept;

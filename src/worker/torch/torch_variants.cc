@@ -60,19 +60,24 @@ absl::StatusOr<Module> FreezeModule(const Module& module) {
       absl::StrCat("cannot freeze the module: ", frozen.status().message()));
 }
 
-absl::StatusOr<std::vector<ModuleVariant>> ReadModuleVariants(const ModelFile& file) {
+absl::StatusOr<std::vector<ModuleVariant>> ReadModuleVariants(const ModelFile& file,
+                                                              std::string_view only) {
   const absl::StatusOr<Module> loaded = ReadModule(file);
   if (!loaded.ok()) return loaded.status();
   const absl::StatusOr<Module> frozen = FreezeModule(*loaded);
   if (!frozen.ok()) return frozen.status();
   std::vector<ModuleVariant> variants = {{"frozen", *frozen}};
+  if (only == variants.front().name) return variants;
 
   // Optimises in place, so it gets a frozen module of its own.
   const absl::StatusOr<Module> optimized = CatchTorchErrors([&]() -> absl::StatusOr<Module> {
     Module module = torch::jit::freeze(*loaded);
     return torch::jit::optimize_for_inference(module);
   });
-  if (optimized.ok()) variants.push_back({"optimized", *optimized});
+  if (optimized.ok()) {
+    variants.push_back({"optimized", *optimized});
+    if (only == variants.back().name) return std::vector{variants.back()};
+  }
   variants.push_back({.name = "plain", .module = *loaded, .last_resort = true});
   return variants;
 }

@@ -3,6 +3,7 @@
 #include <torch/script.h>
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,9 +42,10 @@ absl::StatusOr<torch::jit::Module> ReadModule(const ModelFile& file);
 absl::StatusOr<torch::jit::Module> FreezeModule(const torch::jit::Module& module);
 
 // The ways to run the module of a file on the CPU, the surest first: "frozen", then "optimized"
-// where libtorch can optimise it for inference, and as a last resort "plain", as it is. Errors are
-// those of the two above.
-absl::StatusOr<std::vector<ModuleVariant>> ReadModuleVariants(const ModelFile& file);
+// where libtorch can optimise it for inference, and as a last resort "plain", as it is. Where there
+// is one of the name `only`, no other is made. Errors are those of the two above.
+absl::StatusOr<std::vector<ModuleVariant>> ReadModuleVariants(const ModelFile& file,
+                                                              std::string_view only = {});
 
 // OK when the module's forward() can be called with so many tensors.
 absl::Status CheckArgumentCount(const torch::jit::Module& module, size_t tensors);

@@ -100,7 +100,10 @@ class WorkerLoopTest : public testing::Test {
   void SendStop() { ASSERT_TRUE(daemon_.socket().Send(StopFrame{}).ok()); }
 
   void StartLoop() {
-    thread_ = std::thread([this] { outcome_ = loop_.Run(); });
+    thread_ = std::thread([this] {
+      outcome_ = loop_.Prepare();
+      if (outcome_.ok()) outcome_ = loop_.Serve();
+    });
   }
   absl::Status Join() {
     thread_.join();

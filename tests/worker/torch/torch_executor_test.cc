@@ -1,5 +1,6 @@
 #include "worker/torch/torch_executor.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,10 +8,13 @@
 #include <csignal>
 #include <filesystem>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "contracts/content_hash.h"
+#include "ipc/unique_fd.h"
 #include "worker/loop/cascade_in_slab.h"
 #include "worker/torch/test_models.h"
 #include "worker/torch/torch_fixture.h"
@@ -101,7 +105,7 @@ TEST_F(TorchExecutorTest, CountsAStepForEachBucketOfEachStage) {
   cascade.stages.back().buckets = {2};
   const CascadeInSlab bench(cascade);
   std::vector<std::string> loaded;
-  TorchExecutor executor(bench.Stages(), bench.slab(), /*probes=*/nullptr,
+  TorchExecutor executor(bench.Stages(), bench.slab(), /*probes=*/nullptr, NoChoices(),
                          [&](const WorkerStage& stage, const std::string& variant) {
                            EXPECT_TRUE(variant == "frozen" || variant == "optimized") << variant;
                            loaded.push_back(stage.name);
@@ -110,6 +114,36 @@ TEST_F(TorchExecutorTest, CountsAStepForEachBucketOfEachStage) {
   ASSERT_TRUE(executor.Prepare([&](int done, int total) { steps.emplace_back(done, total); }).ok());
   EXPECT_THAT(steps, ElementsAre(Pair(0, 4), Pair(1, 4), Pair(2, 4), Pair(3, 4), Pair(4, 4)));
   EXPECT_THAT(loaded, ElementsAre("only", "last"));
+}
+
+// Prepares the first stage and returns which variant was kept.
+std::string KeptVariant(const CascadeInSlab& bench, const WorkerStage& stage,
+                        const VariantChoices& choices) {
+  std::string kept;
+  TorchExecutor executor({stage}, bench.slab(), /*probes=*/nullptr, choices,
+                         [&kept](const WorkerStage&, const std::string& name) { kept = name; });
+  EXPECT_TRUE(Prepare(executor).ok());
+  return kept;
+}
+
+TEST_F(TorchExecutorTest, RunsTheVariantThatWasChosenBefore) {
+  const Path model = Save("def forward(self, x): return x + 1");
+  const CascadeInSlab bench(ScalarCascade(model));
+  WorkerStage stage = bench.Stages().front();
+  const UniqueFd file(::open(model.c_str(), O_RDONLY | O_CLOEXEC));
+  stage.model_digest = HashName(*ContentHashOfFile(file.get()));
+  for (const std::string name : {"frozen", "optimized"}) {
+    const VariantChoices choices(CacheFolder(folder_ / name), 2, "torch");
+    ASSERT_TRUE(choices.Store(stage, name).ok());
+    EXPECT_EQ(KeptVariant(bench, stage, choices), name);
+  }
+  const VariantChoices choices(CacheFolder(folder_ / "empty"), 2, "torch");
+  const std::string found = KeptVariant(bench, stage, choices);
+  EXPECT_EQ(choices.Find(stage), found);
+  EXPECT_EQ(VariantChoices(CacheFolder(folder_ / "empty"), 3, "torch").Find(stage), std::nullopt)
+      << "with another number of threads another may be the fastest";
+  ASSERT_TRUE(choices.Store(stage, "no such variant").ok());
+  EXPECT_THAT(KeptVariant(bench, stage, choices), testing::AnyOf("frozen", "optimized"));
 }
 
 TEST_F(TorchExecutorTest, FinishesBatchesInTheOrderOfTheirStarts) {

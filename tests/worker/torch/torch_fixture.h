@@ -63,8 +63,11 @@ inline CascadeSpec ScalarCascade(const Path& model) {
   return cascade;
 }
 
+// Keeps nothing.
+inline VariantChoices NoChoices() { return VariantChoices(CacheFolder(""), 1, "none"); }
+
 inline TorchExecutor MakeTorchExecutor(const CascadeInSlab& bench) {
-  return TorchExecutor(bench.Stages(), bench.slab(), /*probes=*/nullptr,
+  return TorchExecutor(bench.Stages(), bench.slab(), /*probes=*/nullptr, NoChoices(),
                        [](const WorkerStage&, const std::string&) {});
 }
 

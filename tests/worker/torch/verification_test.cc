@@ -103,7 +103,7 @@ TEST_F(VerificationTest, ChecksAModelThatFailsOnRandomRowsWithZeros) {
   const Probes probes = Prepare(bench);
   EXPECT_TRUE(probes.comparable(0));
   EXPECT_THAT(probes.remark(0), AllOf(HasSubstr("fails on random rows"), HasSubstr("too large")));
-  TorchExecutor executor(bench.Stages(), bench.slab(), &probes,
+  TorchExecutor executor(bench.Stages(), bench.slab(), &probes, NoChoices(),
                          [](const WorkerStage&, const std::string&) {});
   EXPECT_TRUE(escan::Prepare(executor).ok());
 }
@@ -122,7 +122,7 @@ TEST_F(VerificationTest, AnExecutorTellsThatEveryBucketIsRight) {
   const CascadeInSlab bench(PairCascade(
       Save("def forward(self, x): return torch.relu(x[:, :2] - self.w)", {{"w", {}, {0.5f}}})));
   const Probes probes = Prepare(bench);
-  TorchExecutor executor(bench.Stages(), bench.slab(), &probes,
+  TorchExecutor executor(bench.Stages(), bench.slab(), &probes, NoChoices(),
                          [](const WorkerStage&, const std::string&) {});
   ASSERT_TRUE(escan::Prepare(executor).ok());
   EXPECT_THAT(executor.checks(), SizeIs(3));
@@ -139,7 +139,7 @@ TEST_F(VerificationTest, AnExecutorThatAnswersOtherwiseIsNeverReady) {
     right[5] += 0.1f;  // row 2, element 1
     return reference;
   });
-  TorchExecutor executor(bench.Stages(), bench.slab(), &probes,
+  TorchExecutor executor(bench.Stages(), bench.slab(), &probes, NoChoices(),
                          [](const WorkerStage&, const std::string&) {});
   const absl::Status status = escan::Prepare(executor);
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;
@@ -158,7 +158,7 @@ TEST_F(VerificationTest, WarnsOfAScoreThatIsNoneOfProbabilities) {
     cascade.stages[0].exit = {.score = ExitScore::kMaxProbability, .threshold = 0.5f};
     const CascadeInSlab bench(cascade);
     const Probes probes = Prepare(bench);
-    TorchExecutor executor(bench.Stages(), bench.slab(), &probes,
+    TorchExecutor executor(bench.Stages(), bench.slab(), &probes, NoChoices(),
                            [](const WorkerStage&, const std::string&) {});
     ASSERT_TRUE(escan::Prepare(executor).ok());
     const std::string& message = executor.checks().front().message;
@@ -171,7 +171,7 @@ TEST_F(VerificationTest, AStageThatCannotBeComparedIsServedAndCalledUnknown) {
   const CascadeInSlab bench(
       PairCascade(Save("def forward(self, x): return torch.rand([x.size(0), 2])")));
   const Probes probes = Prepare(bench);
-  TorchExecutor executor(bench.Stages(), bench.slab(), &probes,
+  TorchExecutor executor(bench.Stages(), bench.slab(), &probes, NoChoices(),
                          [](const WorkerStage&, const std::string&) {});
   ASSERT_TRUE(escan::Prepare(executor).ok());
   EXPECT_THAT(executor.checks(), Each(AllOf(Field(&BucketCheck::verdict, Verdict::kUnknown),
