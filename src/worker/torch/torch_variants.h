@@ -3,12 +3,14 @@
 #include <torch/script.h>
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "worker/files/model_file.h"
+#include "worker/torch/tensor_function.h"
 #include "worker/torch/torch_error.h"
 
 namespace escan {
@@ -27,25 +29,26 @@ auto CatchTorchErrors(Function function) -> decltype(function()) {
   }
 }
 
-// One way to run a module.
-struct ModuleVariant {
+// One way to run a model.
+struct ModelVariant {
   std::string name;
-  torch::jit::Module module;
+  SharedFunction function;
   bool last_resort = false;  // to be run where no other answers rightly
 };
 
 // Reads TorchScript that has a forward(), onto the CPU. InvalidArgument says what is wrong with it.
-absl::StatusOr<torch::jit::Module> ReadModule(const ModelFile& file);
+absl::StatusOr<torch::jit::Module> ReadModule(std::string_view content);
 
 // The module with its weights as constants, which later passes need. InvalidArgument says why not.
 absl::StatusOr<torch::jit::Module> FreezeModule(const torch::jit::Module& module);
 
-// The ways to run the module of a file on the CPU, the surest first: "frozen", then "optimized"
-// where libtorch can optimise it for inference, and as a last resort "plain", as it is. Errors are
-// those of the two above.
-absl::StatusOr<std::vector<ModuleVariant>> ReadModuleVariants(const ModelFile& file);
-
 // OK when the module's forward() can be called with so many tensors.
 absl::Status CheckArgumentCount(const torch::jit::Module& module, size_t tensors);
+
+// The ways to run the model of a file on the CPU, the surest first. Of TorchScript: "frozen", then
+// "optimized" where libtorch can optimise it for inference, and as a last resort "plain", as it is.
+// Of a package of AOTInductor: "aot_inductor". InvalidArgument says what is wrong with the model,
+// be it that it takes another number of tensors.
+absl::StatusOr<std::vector<ModelVariant>> ReadVariants(const ModelFile& file, size_t tensors);
 
 }  // namespace escan
