@@ -17,8 +17,9 @@ import sys
 import torch
 from torch import nn
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / 'scripts'))
-import compile_package  # In this folder, where the tests are installed.
+# In this folder, where the tests are installed.
+sys.path.append(str(pathlib.Path(__file__).resolve().parent / '../../../scripts'))
+import compile_package
 
 # What takes the compiler long is left out: nothing here is timed.
 QUICK = {'aot_inductor.compile_wrapper_opt_level': 'O0',
