@@ -99,6 +99,16 @@ install_torch() {
   rm -rf "$partial"
 }
 
+# With which torch's Python, which compiles the packages of the tests, can be imported without a GPU.
+make_stubs() {
+  local folder
+  folder=$(torch_folder)/stubs
+  if use_gpu || [ -e "$folder/.complete" ]; then return 0; fi
+  step "making stand-ins for CUDA's libraries in $folder"
+  "$system_python" "$escan_root/scripts/stub_libraries.py" "$(torch_folder)/torch/lib" "$folder"
+  touch "$folder/.complete"
+}
+
 install_test_environment() {
   local environment
   environment=$(test_environment)
@@ -138,7 +148,10 @@ main() {
   exec {lock}>"$escan_cache/lock"
   flock "$lock"
   install_torch
-  if $tests; then install_test_environment; fi
+  if $tests; then
+    make_stubs
+    install_test_environment
+  fi
   step "set-up is complete"
 }
 

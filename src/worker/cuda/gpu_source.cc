@@ -72,12 +72,14 @@ class PackageSource : public GpuSource {
   PackageSource(ModelFile file, CompiledPackage package)
       : file_(std::move(file)), package_(std::move(package)) {}
 
-  absl::StatusOr<SharedFunction> Make(const WorkerStage&, const GpuChoice&) override {
+  absl::StatusOr<SharedFunction> Make(const WorkerStage& stage, const GpuChoice&) override {
     if (function_ == nullptr) {
       const size_t before = AllocatedBytes();
       absl::StatusOr<std::shared_ptr<CompiledFunction>> loaded =
           CompiledFunction::Load(package_, "cuda");
       if (!loaded.ok()) return loaded.status();
+      const absl::Status status = (*loaded)->CheckArgumentCount(stage.inputs.size());
+      if (!status.ok()) return status;
       // Compiled so, it takes memory for its weights from libtorch's allocator, else from CUDA.
       own_bytes_ = AllocatedBytes() > before ? 0 : (*loaded)->weight_bytes();
       function_ = *std::move(loaded);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -16,6 +17,8 @@
 
 namespace escan {
 namespace {
+
+using Json = nlohmann::json;
 
 // Compiled models write what went wrong to std::cerr, and tell their caller only that something
 // did.
@@ -53,6 +56,15 @@ auto WithErrorText(Function function) -> decltype(function()) {
     if (what.empty()) throw;
     throw std::runtime_error(what);
   }
+}
+
+// Of a tree of containers as torch.utils._pytree.treespec_dumps() writes it.
+size_t Leaves(const Json& node) {
+  if (!node.is_object()) return 0;
+  if (node.value("type", Json()).is_null()) return 1;
+  size_t leaves = 0;
+  for (const Json& child : node.value("children_spec", Json::array())) leaves += Leaves(child);
+  return leaves;
 }
 
 bool SaysTwoRowsAtLeast(absl::string_view message) {
@@ -117,6 +129,16 @@ std::vector<c10::IValue> CompiledFunction::Call(std::vector<at::Tensor> inputs) 
   const bool single = inputs.front().size(0) == 1;
   const std::vector<at::Tensor> outputs = single ? RunSingle(std::move(inputs)) : Run(inputs);
   return {outputs.begin(), outputs.end()};
+}
+
+absl::Status CompiledFunction::CheckArgumentCount(size_t tensors) const {
+  const std::vector<std::string> specs = runner_->get_call_spec();
+  const Json spec = Json::parse(specs.front(), nullptr, /*allow_exceptions=*/false);
+  if (!spec.is_array() || spec.size() != 2) return absl::OkStatus();
+  const size_t taken = Leaves(spec[1]);
+  if (taken == tensors) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("forward() takes ", taken, " tensors, the stage has ", tensors, " inputs"));
 }
 
 size_t CompiledFunction::weight_bytes() const {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "worker/files/compiled_package.h"
 #include "worker/torch/tensor_function.h"
@@ -25,6 +26,9 @@ class CompiledFunction : public TensorFunction {
   // A model that was compiled for two rows and more, as torch.export does where nothing is said,
   // gets a row of zeros beside a single one.
   std::vector<c10::IValue> Call(std::vector<at::Tensor> inputs) override;
+
+  // OK when it takes so many tensors, or does not say how many.
+  absl::Status CheckArgumentCount(size_t tensors) const;
 
   // Bytes of its weights, on its device.
   size_t weight_bytes() const;

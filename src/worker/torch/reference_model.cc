@@ -179,7 +179,12 @@ absl::StatusOr<SharedFunction> ReferenceOf(const WorkerStage& stage,
     return function;
   }
   if (!package.HasModelFor("cpu")) return nullptr;
-  return CompiledFunction::Load(package, "cpu");
+  const absl::StatusOr<std::shared_ptr<CompiledFunction>> compiled =
+      CompiledFunction::Load(package, "cpu");
+  if (!compiled.ok()) return compiled.status();
+  const absl::Status status = (*compiled)->CheckArgumentCount(stage.inputs.size());
+  if (!status.ok()) return status;
+  return *compiled;
 }
 
 absl::StatusOr<SharedFunction> ReferenceOf(const WorkerStage& stage, const ModelFile& file) {

@@ -106,8 +106,11 @@ absl::StatusOr<std::vector<ModelVariant>> ReadVariants(const ModelFile& file, si
   if (file.format() == ModelFormat::kTorchScript) return ScriptVariants(file.content(), tensors);
   const absl::StatusOr<CompiledPackage> package = CompiledPackage::Open(file.content());
   if (!package.ok()) return package.status();
-  const absl::StatusOr<SharedFunction> compiled = CompiledFunction::Load(*package, "cpu");
+  const absl::StatusOr<std::shared_ptr<CompiledFunction>> compiled =
+      CompiledFunction::Load(*package, "cpu");
   if (!compiled.ok()) return compiled.status();
+  const absl::Status status = (*compiled)->CheckArgumentCount(tensors);
+  if (!status.ok()) return status;
   return std::vector<ModelVariant>{{.name = "aot_inductor", .function = *compiled}};
 }
 
