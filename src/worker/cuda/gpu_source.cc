@@ -1,11 +1,13 @@
 #include "worker/cuda/gpu_source.h"
 
+#include <ATen/cuda/CUDAContextLight.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <torch/csrc/jit/passes/frozen_concat_linear.h>
 #include <torch/script.h>
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "worker/torch/compiled_function.h"
 #include "worker/torch/convolution_fusion.h"
 #include "worker/torch/graph_transform.h"
@@ -74,6 +76,7 @@ class PackageSource : public GpuSource {
 
   absl::StatusOr<SharedFunction> Make(const WorkerStage& stage, const GpuChoice&) override {
     if (function_ == nullptr) {
+      if (const absl::Status status = CheckArchitecture(); !status.ok()) return status;
       const size_t before = AllocatedBytes();
       absl::StatusOr<std::shared_ptr<CompiledFunction>> loaded =
           CompiledFunction::Load(package_, "cuda");
@@ -92,6 +95,17 @@ class PackageSource : public GpuSource {
   ModelTraits traits() const override { return {.compiled = true, .has_convolutions = true}; }
 
  private:
+  absl::Status CheckArchitecture() const {
+    const absl::StatusOr<CompiledModel> model = package_.ModelFor("cuda");
+    if (!model.ok() || !model->gpu_architecture) return model.status();
+    const cudaDeviceProp& gpu = *at::cuda::getDeviceProperties(kGpu.index());
+    const int found = gpu.major * 10 + gpu.minor;
+    if (found == *model->gpu_architecture) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the package was compiled for GPUs of compute capability ", *model->gpu_architecture / 10.0,
+        ", this one (", gpu.name, ") has ", found / 10.0, ": compile it on this kind of GPU"));
+  }
+
   const ModelFile file_;  // whose content the package is
   const CompiledPackage package_;
   SharedFunction function_;

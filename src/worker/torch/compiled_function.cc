@@ -95,8 +95,10 @@ absl::StatusOr<std::shared_ptr<CompiledFunction>> CompiledFunction::Load(
         });
       });
   if (runner.ok()) {
+    std::optional<UnpackedModel> needed;
+    if (model->device != "cpu") needed.emplace(*std::move(files));
     return std::shared_ptr<CompiledFunction>(
-        new CompiledFunction(*std::move(files), *std::move(runner)));
+        new CompiledFunction(std::move(needed), *std::move(runner)));
   }
   const std::string message =
       absl::StrCat("cannot load the compiled model: ", runner.status().message());

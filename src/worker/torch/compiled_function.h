@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -35,13 +36,13 @@ class CompiledFunction : public TensorFunction {
 
  private:
   using Runner = torch::inductor::AOTIModelContainerRunner;
-  CompiledFunction(UnpackedModel files, std::unique_ptr<Runner> runner)
+  CompiledFunction(std::optional<UnpackedModel> files, std::unique_ptr<Runner> runner)
       : files_(std::move(files)), runner_(std::move(runner)) {}
 
   std::vector<at::Tensor> Run(const std::vector<at::Tensor>& inputs);
   std::vector<at::Tensor> RunSingle(std::vector<at::Tensor> inputs);
 
-  const UnpackedModel files_;  // of which kernels for a GPU are read when they are first called
+  const std::optional<UnpackedModel> files_;  // kernels for a GPU, read when they are first called
   const std::unique_ptr<Runner> runner_;
   bool wants_two_rows_ = false;
 };
