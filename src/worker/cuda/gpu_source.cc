@@ -90,8 +90,8 @@ class PackageSource : public GpuSource {
     return function_;
   }
 
-  // Whether it has convolutions that cuDNN computes is not seen from outside.
   size_t own_bytes() const override { return own_bytes_; }
+  // Whether it has convolutions that cuDNN computes is not seen from outside.
   ModelTraits traits() const override { return {.compiled = true, .has_convolutions = true}; }
 
  private:

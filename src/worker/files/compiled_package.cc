@@ -112,6 +112,7 @@ absl::StatusOr<CompiledModel> CompiledPackage::ReadModel(const ZipArchive::Recor
   CompiledModel model = {.folder = std::string(name.substr(0, name.rfind('/') + 1)),
                          .library = std::string(name)};
   const std::string metadata = std::string(name.substr(0, name.rfind('.'))) + "_metadata.json";
+  bool any_gpu = false;
   for (const ZipArchive::Record& record : archive_.records()) {
     if (record.name.starts_with(model.folder) && record.name.ends_with(".blob")) {
       return absl::InvalidArgumentError(
@@ -119,6 +120,9 @@ absl::StatusOr<CompiledModel> CompiledPackage::ReadModel(const ZipArchive::Recor
           "them "
           "in it");
     }
+    // Kernels for several kinds of GPU.
+    any_gpu =
+        any_gpu || (record.name.starts_with(model.folder) && record.name.ends_with(".fatbin"));
     if (record.name != metadata) continue;
     const absl::StatusOr<std::string> text = archive_.Read(record);
     if (!text.ok()) return text.status();
@@ -134,6 +138,7 @@ absl::StatusOr<CompiledModel> CompiledPackage::ReadModel(const ZipArchive::Recor
       model.gpu_architecture = architecture;
     }
   }
+  if (any_gpu) model.gpu_architecture.reset();
   if (!model.device.empty()) return model;
   return absl::InvalidArgumentError(absl::StrCat(
       metadata, " with AOTI_DEVICE_KEY is missing: expected what aoti_compile_and_package writes"));

@@ -10,6 +10,7 @@
 """
 
 import argparse
+import copy
 import pathlib
 import shutil
 import sys
@@ -92,7 +93,8 @@ def main():
   reference = traced(module, images)
   reference.save(str(folder / 'images.pt'))
   compile_package.write_package(
-      folder / 'images.pt2', {device: module.half()}, images, reference)
+      folder / 'images.pt2', {device: copy.deepcopy(module).half()}, images,
+      reference)
 
 
 if __name__ == '__main__':
