@@ -179,6 +179,12 @@ run_test_programs() {
   local program
   "${with_torch[@]}" "$libexec/escan-make-test-models" "$work/models"
   export ESCAN_TEST_MODELS=$work/models
+  # Without, the tests of packages are skipped.
+  if python3 "$libexec/make_packages.py" --device cuda "$work/packages" >"$output/packages.log" 2>&1; then
+    export ESCAN_TEST_PACKAGES=$work/packages
+  else
+    echo "failed make_packages: see $output/packages.log" >>"$output/results.txt"
+  fi
   for program in "$libexec"/*_test; do
     [ ! -x "$program" ] || run_test "$(basename "$program")" "${with_torch[@]}" "$program"
   done

@@ -100,6 +100,16 @@ install_torch() {
   rm -rf "$partial"
 }
 
+# With which torch's Python, which compiles the packages of the tests, can be imported without a GPU.
+make_stubs() {
+  local folder
+  folder=$(torch_folder)/stubs
+  if use_gpu || [ -e "$folder/.complete" ]; then return 0; fi
+  step "making stand-ins for CUDA's libraries in $folder"
+  "$system_python" "$escan_root/scripts/stub_libraries.py" "$(torch_folder)/torch/lib" "$folder"
+  touch "$folder/.complete"
+}
+
 install_test_environment() {
   local environment
   environment=$(test_environment)
@@ -153,6 +163,7 @@ main() {
   flock "$lock"
   install_torch
   if $tests; then
+    make_stubs
     install_test_environment
     unpack_prometheus
   fi

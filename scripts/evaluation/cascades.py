@@ -74,15 +74,18 @@ def spread_logits(network: nn.Module, samples: torch.Tensor):
   network.head.weight.mul_(gain)
 
 
+def build_network(cascade: Cascade, recipe: dict) -> nn.Module:
+  if cascade.network == 'ResNet':
+    recipe = {'side': cascade.shape[0], **recipe}
+  return NETWORKS[cascade.network](classes=cascade.classes, **recipe)
+
+
 def write_stage(cascade: Cascade, recipe: dict, number: int, seed: int,
                 samples: torch.Tensor, path: pathlib.Path):
   """Builds and saves one stage; prints its size."""
   start = time.perf_counter()
   torch.manual_seed(seed + number)
-  if cascade.network == 'ResNet':
-    recipe = {'side': cascade.shape[0], **recipe}
-  network = NETWORKS[cascade.network](
-      classes=cascade.classes, **recipe).eval()
+  network = build_network(cascade, recipe).eval()
   with torch.no_grad():
     spread_logits(network, samples)
   parameters = sum(p.numel() for p in network.parameters())

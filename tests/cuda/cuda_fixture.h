@@ -76,8 +76,9 @@ inline BatchAnswer RunOnce(StageExecutor& executor, int stage, const std::vector
   return answer;
 }
 
-// Every input of the request at every slot: small whole numbers, and FP32 in [0, 1).
-inline void FillInputs(CascadeInSlab& bench, unsigned seed) {
+// Every input of the request at every slot: whole numbers below `end`, and FP32 in [0, 1). 253 and
+// more is what some models end at.
+inline void FillInputs(CascadeInSlab& bench, unsigned seed, unsigned end = 250) {
   std::minstd_rand random(seed);
   for (SlotId slot = 0; slot < CascadeInSlab::kSlots; ++slot) {
     for (size_t i = 0; i < bench.cascade().inputs.size(); ++i) {
@@ -85,8 +86,7 @@ inline void FillInputs(CascadeInSlab& bench, unsigned seed) {
       const auto elements = static_cast<size_t>(input.elements());
       if (input.datatype == Datatype::kUint8) {
         std::vector<uint8_t> row(elements);
-        // Not 253 and more, which some models end at.
-        for (uint8_t& x : row) x = static_cast<uint8_t>((random() >> 8) % 250);
+        for (uint8_t& x : row) x = static_cast<uint8_t>((random() >> 8) % end);
         bench.SetInput(slot, i, row);
       } else {
         std::vector<float> row(elements);

@@ -98,18 +98,18 @@ absl::Status CudaExecutor::LoadStages() {
   for (const WorkerStage& stage : options_.stages) {
     if (const absl::Status status = CheckScore(stage); !status.ok()) return status;
   }
-  // Files are read and modules frozen on the CPU while CUDA starts; all are through before a model
+  // Files are read on the CPU while CUDA starts; all are through before a model
   // runs, which changes settings of the whole process.
-  std::vector<std::future<absl::StatusOr<std::shared_ptr<const FrozenStage>>>> reading;
+  std::vector<std::future<absl::StatusOr<std::shared_ptr<ReadStage>>>> reading;
   for (const WorkerStage& stage : options_.stages) {
-    reading.push_back(std::async(std::launch::async, [&stage] { return ReadFrozenStage(stage); }));
+    reading.push_back(std::async(std::launch::async, [&stage] { return ReadStageModel(stage); }));
   }
   if (const absl::Status status = InitializeDevice(); !status.ok()) return status;
-  std::vector<std::shared_ptr<const FrozenStage>> frozen;
+  std::vector<std::shared_ptr<ReadStage>> models;
   for (auto& stage : reading) {
-    absl::StatusOr<std::shared_ptr<const FrozenStage>> read = stage.get();
+    absl::StatusOr<std::shared_ptr<ReadStage>> read = stage.get();
     if (!read.ok()) return read.status();
-    frozen.push_back(*std::move(read));
+    models.push_back(*std::move(read));
   }
   const CudaModel::Environment environment = {.key = key_,
                                               .multiprocessors = multiprocessors_,
@@ -118,18 +118,18 @@ absl::Status CudaExecutor::LoadStages() {
                                               .log = options_.log};
   host_of_.fill(options_.stages.size());
   for (size_t i = 0; i < options_.stages.size(); ++i) {
-    const absl::Status status = LoadStage(i, std::move(frozen[i]), environment);
+    const absl::Status status = LoadStage(i, std::move(models[i]), environment);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
-absl::Status CudaExecutor::LoadStage(size_t index, std::shared_ptr<const FrozenStage> frozen,
+absl::Status CudaExecutor::LoadStage(size_t index, std::shared_ptr<ReadStage> read,
                                      const CudaModel::Environment& environment) {
   const WorkerStage& stage = options_.stages[index];
-  absl::StatusOr<CudaModel> model = CudaModel::Load(stage, std::move(frozen), *gpu_, environment);
+  absl::StatusOr<CudaModel> model = CudaModel::Load(stage, std::move(read), *gpu_, environment);
   if (!model.ok()) return model.status();
-  own_bytes_ += InputBlock(stage, LargestBucket(stage)).bytes;
+  own_bytes_ += InputBlock(stage, LargestBucket(stage)).bytes + model->own_bytes();
   Host& host = hosts_.emplace_back(Host{.model = *std::move(model)});
   for (int rows = 0; rows <= LargestBucket(stage); ++rows) {
     host.output_blocks.push_back(OutputBlock(stage, rows));

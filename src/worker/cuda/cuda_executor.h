@@ -21,7 +21,7 @@
 
 namespace escan {
 
-// Runs TorchScript stages on the only GPU that the process sees, device 0. One executor in a
+// Runs stages with a model on the only GPU that the process sees, device 0. One executor in a
 // process.
 //
 // A step of a stage that was captured is enqueued in Start(): a kernel gathers the rows from the
@@ -91,7 +91,7 @@ class CudaExecutor : public StageExecutor {
 
   absl::Status InitializeDevice();
   absl::Status LoadStages();
-  absl::Status LoadStage(size_t index, std::shared_ptr<const FrozenStage> frozen,
+  absl::Status LoadStage(size_t index, std::shared_ptr<ReadStage> read,
                          const CudaModel::Environment& environment);
   absl::Status MakeSteps();
   absl::Status MakeStep(size_t input_bytes, size_t output_bytes, size_t tensors);

@@ -11,19 +11,19 @@
 #include "worker/cuda/cuda_module.h"
 #include "worker/cuda/cuda_variants.h"
 #include "worker/cuda/gpu_memory.h"
+#include "worker/cuda/gpu_source.h"
 #include "worker/cuda/gpu_status.h"
 #include "worker/cuda/torch_gpu_state.h"
 #include "worker/files/model_file.h"
 #include "worker/loop/stage_tensors.h"
-#include "worker/torch/graph_transform.h"
 #include "worker/torch/torch_datatype.h"
 #include "worker/torch/torch_tensors.h"
 #include "worker/torch/torch_variants.h"
 
 namespace escan {
 
-struct FrozenStage {
-  torch::jit::Module module;
+struct ReadStage {
+  std::unique_ptr<GpuSource> source;
   uint64_t file_hash = 0;
   uint64_t file_bytes = 0;
 };
@@ -71,9 +71,9 @@ std::string InputTypes(const WorkerStage& stage) {
   });
 }
 
-GpuChoiceKey KeyOf(const WorkerStage& stage, const FrozenStage& frozen, GpuChoiceKey key) {
-  key.model_hash = frozen.file_hash;
-  key.model_bytes = frozen.file_bytes;
+GpuChoiceKey KeyOf(const WorkerStage& stage, const ReadStage& read, GpuChoiceKey key) {
+  key.model_hash = read.file_hash;
+  key.model_bytes = read.file_bytes;
   key.inputs = InputTypes(stage);
   key.options = stage.gpu;
   key.buckets = stage.buckets;
@@ -100,12 +100,13 @@ absl::Status Labelled(const WorkerStage& stage, const absl::Status& status) {
 struct CudaModel::State {
   WorkerStage stage;
   const TorchGpu::State& gpu;
-  std::shared_ptr<const FrozenStage> frozen;  // until it is settled
+  std::shared_ptr<ReadStage> read;  // until it is settled
   Environment environment;
   GpuChoiceKey key{};
   std::optional<GpuChoice> kept{};  // of this share, as an earlier start found it
   GpuChoice choice{};
   bool from_cache = false;
+  size_t own_bytes = 0;
   DeviceMemory inputs{};
   std::optional<CudaModule> module{};
   // Ascending, as are the buckets that they belong to.
@@ -129,22 +130,19 @@ struct CudaModel::State {
   }
 };
 
-absl::StatusOr<std::shared_ptr<const FrozenStage>> ReadFrozenStage(const WorkerStage& stage) {
-  const auto read = [&]() -> absl::StatusOr<std::shared_ptr<const FrozenStage>> {
-    const absl::StatusOr<ModelFile> file = ModelFile::Read(stage);
+absl::StatusOr<std::shared_ptr<ReadStage>> ReadStageModel(const WorkerStage& stage) {
+  const auto read = [&]() -> absl::StatusOr<std::shared_ptr<ReadStage>> {
+    absl::StatusOr<ModelFile> file = ModelFile::Read(stage);
     if (!file.ok()) return file.status();
-    const absl::StatusOr<torch::jit::Module> loaded = ReadModule(*file);
-    if (!loaded.ok()) return loaded.status();
-    const absl::Status status = CheckArgumentCount(*loaded, stage.inputs.size());
-    if (!status.ok()) return status;
-    const absl::StatusOr<torch::jit::Module> frozen = FreezeModule(*loaded);
-    if (!frozen.ok()) return frozen.status();
-    return std::make_shared<const FrozenStage>(FrozenStage{
-        .module = *frozen, .file_hash = file->hash(), .file_bytes = file->content().size()});
+    ReadStage result = {.file_hash = file->hash(), .file_bytes = file->content().size()};
+    absl::StatusOr<std::unique_ptr<GpuSource>> source = GpuSource::Read(stage, *std::move(file));
+    if (!source.ok()) return source.status();
+    result.source = *std::move(source);
+    return std::make_shared<ReadStage>(std::move(result));
   };
-  absl::StatusOr<std::shared_ptr<const FrozenStage>> frozen = read();
-  if (!frozen.ok()) return Annotate(StageLabel(stage), frozen.status());
-  return frozen;
+  absl::StatusOr<std::shared_ptr<ReadStage>> result = read();
+  if (!result.ok()) return Annotate(StageLabel(stage), result.status());
+  return result;
 }
 
 // One that was checked at this share, else one that is the fastest anywhere.
@@ -166,7 +164,7 @@ GpuChoiceKey CudaModel::State::KeyOfShare() const {
 }
 
 absl::Status CudaModel::State::Choose() {
-  key = KeyOf(stage, *frozen, environment.key);
+  key = KeyOf(stage, *read, environment.key);
   absl::StatusOr<GpuChoice> found = FindKept();
   UniqueFd reserved;  // equal workers start together, and would disturb each other's trials
   if (!found.ok()) {
@@ -179,7 +177,7 @@ absl::Status CudaModel::State::Choose() {
     return absl::OkStatus();
   }
   if (!absl::IsNotFound(found.status())) LogIgnored(found.status());
-  found = ChooseVariant(stage, frozen->module, inputs.get(), gpu.stream);
+  found = ChooseVariant(stage, *read->source, inputs.get(), gpu.stream);
   if (absl::IsFailedPrecondition(found.status())) return CannotBeCaptured(found.status());
   if (!found.ok()) return found.status();
   choice = *found;
@@ -204,9 +202,10 @@ absl::Status CudaModel::State::Load() {
 }
 
 absl::Status CudaModel::State::MakeModule() {
-  absl::StatusOr<CudaModule> made = CudaModule::Make(stage, frozen->module, choice);
+  absl::StatusOr<CudaModule> made = CudaModule::Make(stage, *read->source, choice);
   if (!made.ok()) return WithGpuCause(made.status(), gpu.stream);
   module.emplace(*std::move(made));
+  own_bytes = read->source->own_bytes();
   // While a graph's memory is allocated libtorch gives nothing back that it keeps for others.
   c10::cuda::CUDACachingAllocator::emptyCache();
   if (!choice.graph && stage.gpu.execution == Execution::kAuto) RunEager(choice.eager_reason);
@@ -254,11 +253,10 @@ absl::StatusOr<Duration> CudaModel::State::TimeStep(size_t bucket) {
   return (Clock::now() - start) / kTimedSteps;
 }
 
-absl::StatusOr<CudaModel> CudaModel::Load(const WorkerStage& stage,
-                                          std::shared_ptr<const FrozenStage> frozen,
+absl::StatusOr<CudaModel> CudaModel::Load(const WorkerStage& stage, std::shared_ptr<ReadStage> read,
                                           const TorchGpu& gpu, const Environment& environment) {
   std::unique_ptr<State> state(new State{
-      .stage = stage, .gpu = gpu.state(), .frozen = std::move(frozen), .environment = environment});
+      .stage = stage, .gpu = gpu.state(), .read = std::move(read), .environment = environment});
   const absl::Status status = CatchTorchErrors([&] { return state->Load(); });
   if (!status.ok()) return Labelled(stage, status);
   return CudaModel(std::move(state));
@@ -281,7 +279,7 @@ absl::Status CudaModel::Rebuild(const GpuChoice& choice) {
 
 std::vector<std::vector<GpuChoice>> CudaModel::remedies() const {
   return Remedies(state_->choice, {.multiprocessors = state_->environment.multiprocessors,
-                                   .has_convolutions = HasConvolutions(state_->frozen->module),
+                                   .traits = state_->read->source->traits(),
                                    .buckets = state_->stage.buckets,
                                    .options = state_->stage.gpu});
 }
@@ -303,7 +301,7 @@ void CudaModel::KeepForShare(const GpuChoice& choice) {
 void CudaModel::Settle(const GpuChoice& choice) {
   KeepForShare(choice);
   state_->choice = choice;
-  state_->frozen.reset();
+  state_->read.reset();
 }
 
 absl::StatusOr<StepTimes> CudaModel::TimeSteps() {
@@ -332,6 +330,7 @@ CudaModel::~CudaModel() = default;
 const WorkerStage& CudaModel::stage() const { return state_->stage; }
 const GpuChoice& CudaModel::choice() const { return state_->choice; }
 bool CudaModel::choice_from_cache() const { return state_->from_cache; }
+size_t CudaModel::own_bytes() const { return state_->own_bytes; }
 std::byte* CudaModel::inputs() const { return state_->inputs.get(); }
 
 absl::Status CudaModel::Prepare(int rows) { return Labelled(state_->stage, state_->Prepare(rows)); }

@@ -22,14 +22,14 @@
 
 namespace escan {
 
-// A stage's TorchScript module as read from its file and frozen, on the CPU still.
-struct FrozenStage;
+// A stage's model as read from its file, not on the GPU yet.
+struct ReadStage;
 
-// Reads and freezes, without the GPU; any thread. The error names the stage and the file.
-absl::StatusOr<std::shared_ptr<const FrozenStage>> ReadFrozenStage(const WorkerStage& stage);
+// Reads, without the GPU; any thread. The error names the stage and the file.
+absl::StatusOr<std::shared_ptr<ReadStage>> ReadStageModel(const WorkerStage& stage);
 
 // A stage on the GPU: memory for the inputs of one batch, and a graph for each prepared bucket or,
-// where it runs eager, the module. Includes no header of libtorch and lets none of its exceptions
+// where it runs eager, its function. Includes no header of libtorch and lets none of its exceptions
 // out. Used by the thread of its TorchGpu, which outlives it. Errors name the stage and the file:
 // Aborted for a device fault, ResourceExhausted for want of the GPU's memory.
 class CudaModel {
@@ -44,8 +44,7 @@ class CudaModel {
   };
   // Takes the choice of an earlier start from the cache, one that was checked at this share before
   // any other, or finds one by trying, which is kept.
-  static absl::StatusOr<CudaModel> Load(const WorkerStage& stage,
-                                        std::shared_ptr<const FrozenStage> frozen,
+  static absl::StatusOr<CudaModel> Load(const WorkerStage& stage, std::shared_ptr<ReadStage> read,
                                         const TorchGpu& gpu, const Environment& environment);
 
   CudaModel(CudaModel&&) noexcept;
@@ -55,6 +54,8 @@ class CudaModel {
   const WorkerStage& stage() const;
   const GpuChoice& choice() const;
   bool choice_from_cache() const;
+  // Of the GPU's memory, beside what libtorch holds and the inputs.
+  size_t own_bytes() const;
 
   // Makes ready for batches of up to `rows` rows, one of the stage's buckets: call from the largest
   // to the smallest. A model that cannot be captured after all becomes eager where it may.

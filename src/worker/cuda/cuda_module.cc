@@ -2,8 +2,6 @@
 
 #include <ATen/Context.h>
 #include <c10/core/DefaultDtype.h>
-#include <torch/csrc/jit/passes/frozen_concat_linear.h>
-#include <torch/csrc/jit/runtime/graph_executor.h>
 
 #include <algorithm>
 #include <utility>
@@ -13,8 +11,6 @@
 #include "worker/cuda/blas_scope.h"
 #include "worker/cuda/gpu_status.h"
 #include "worker/cuda/packed_block.h"
-#include "worker/torch/convolution_fusion.h"
-#include "worker/torch/graph_transform.h"
 #include "worker/torch/torch_datatype.h"
 #include "worker/torch/torch_tensors.h"
 #include "worker/torch/torch_variants.h"
@@ -22,17 +18,10 @@
 namespace escan {
 namespace {
 
-const c10::Device kGpu(c10::kCUDA, 0);
-
 // The first run with a shape chooses and loads kernels, the second runs as later ones do.
 constexpr int kWarmUpRuns = 2;
 
-bool IsHalf(const WorkerStage& stage, const GpuChoice& choice) {
-  return stage.gpu.precision == Precision::kFp16 && !choice.fp32;
-}
-
-// How libtorch is to run a module; as it was before when destroyed. The graph optimizer, and with
-// it the fuser that compiles kernels at run time, is off: it would specialise for each shape anew.
+// How libtorch is to run a model; as it was before when destroyed.
 class TorchModes {
  public:
   TorchModes(bool half, bool benchmark, const GpuChoice& choice)
@@ -54,7 +43,6 @@ class TorchModes {
   const caffe2::TypeMeta default_dtype_;
   const BlasScope blas_;
   const c10::InferenceMode inference_;
-  const torch::jit::GraphOptimizerEnabledGuard keep_graph_{false};
 };
 
 bool IsOutOfMemory(absl::string_view message) {
@@ -73,44 +61,26 @@ absl::Status WithGpuCause(const absl::Status& status, cudaStream_t stream) {
   return status;
 }
 
-absl::StatusOr<CudaModule> CudaModule::Make(const WorkerStage& stage,
-                                            const torch::jit::Module& frozen,
+absl::StatusOr<CudaModule> CudaModule::Make(const WorkerStage& stage, GpuSource& source,
                                             const GpuChoice& choice) {
-  const GpuVariant& variant = choice.variant;
-  absl::StatusOr<torch::jit::Module> module =
-      CatchTorchErrors([&]() -> absl::StatusOr<torch::jit::Module> {
-        torch::jit::Module made = Retarget(frozen, {.device = kGpu,
-                                                    .half = IsHalf(stage, choice),
-                                                    .channels_last = variant.channels_last});
-        if (variant.rewriting == Rewriting::kNone) return made;
-        if (variant.rewriting == Rewriting::kFused) FuseConvolutions(made);
-        // Freezing does this, on a GPU only.
-        std::shared_ptr<torch::jit::Graph> graph = made.get_method("forward").graph();
-        torch::jit::FrozenConcatLinear(graph);
-        return torch::jit::optimize_for_inference(made);
-      });
-  if (!module.ok()) return module.status();
-  return CudaModule(stage, *std::move(module), choice);
+  absl::StatusOr<SharedFunction> function = source.Make(stage, choice);
+  if (!function.ok()) return function.status();
+  return CudaModule(stage, *std::move(function), choice);
 }
 
 absl::StatusOr<std::vector<at::Tensor>> CudaModule::Forward(std::byte* inputs, int rows) const {
   return CatchTorchErrors([&]() -> absl::StatusOr<std::vector<at::Tensor>> {
-    const bool half = IsHalf(stage_, choice_);
     const bool benchmark = std::ranges::count(choice_.benchmarked, rows) > 0;
-    const TorchModes modes(half, benchmark, choice_);
+    const TorchModes modes(IsHalf(stage_, choice_), benchmark, choice_);
     const BlockLayout block = InputBlock(stage_, rows);
-    std::vector<c10::IValue> arguments;
-    arguments.reserve(stage_.inputs.size() + 1);  // forward() puts the module in front
+    std::vector<at::Tensor> arguments;
     for (size_t i = 0; i < stage_.inputs.size(); ++i) {
       const SlabTensor& input = stage_.inputs[i];
-      const at::Tensor tensor =
+      arguments.push_back(
           at::from_blob(inputs + block.offsets[i], BatchedShape(input, rows),
-                        at::TensorOptions(ToScalarType(input.datatype)).device(kGpu));
-      const bool convert =
-          half && (input.datatype == Datatype::kFp32 || input.datatype == Datatype::kFp64);
-      arguments.emplace_back(convert ? tensor.to(at::kHalf) : tensor);
+                        at::TensorOptions(ToScalarType(input.datatype)).device(kGpu)));
     }
-    const std::vector<c10::IValue> values = Elements(module_.forward(std::move(arguments)));
+    const std::vector<c10::IValue> values = function_->Call(std::move(arguments));
     const absl::Status status = CheckOutputs(values, stage_, rows, /*any_float=*/true);
     if (!status.ok()) return status;
     std::vector<at::Tensor> outputs;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cuda_runtime_api.h>
-#include <torch/script.h>
 
 #include <string>
 #include <utility>
@@ -12,6 +11,8 @@
 #include "ipc/worker_spec.h"
 #include "worker/cuda/captured_graph.h"
 #include "worker/cuda/gpu_choice.h"
+#include "worker/cuda/gpu_source.h"
+#include "worker/torch/tensor_function.h"
 
 namespace escan {
 
@@ -19,13 +20,12 @@ namespace escan {
 // whose cause is the device's state or want of its memory gets the code that GpuStatus() gives it.
 absl::Status WithGpuCause(const absl::Status& status, cudaStream_t stream);
 
-// A stage's module on the GPU, computed as a choice says. All work goes to the thread's current
+// A stage's model on the GPU, computed as a choice says. All work goes to the thread's current
 // CUDA stream. Lets no exception out. Used by one thread at a time.
 class CudaModule {
  public:
-  // `frozen` is as FreezeModule() gives it, for the CPU. For batches of `choice.benchmarked` rows
-  // cuDNN measures its algorithms, for others it guesses.
-  static absl::StatusOr<CudaModule> Make(const WorkerStage& stage, const torch::jit::Module& frozen,
+  // For batches of `choice.benchmarked` rows cuDNN measures its algorithms, for others it guesses.
+  static absl::StatusOr<CudaModule> Make(const WorkerStage& stage, GpuSource& source,
                                          const GpuChoice& choice);
 
   const WorkerStage& stage() const { return stage_; }
@@ -36,12 +36,11 @@ class CudaModule {
   absl::StatusOr<std::vector<at::Tensor>> Forward(std::byte* inputs, int rows) const;
 
  private:
-  CudaModule(const WorkerStage& stage, torch::jit::Module module, GpuChoice choice)
-      : stage_(stage), module_(std::move(module)), choice_(std::move(choice)) {}
+  CudaModule(const WorkerStage& stage, SharedFunction function, GpuChoice choice)
+      : stage_(stage), function_(std::move(function)), choice_(std::move(choice)) {}
 
   WorkerStage stage_;
-  // forward() is not const, though it changes nothing that is seen from here.
-  mutable torch::jit::Module module_;
+  SharedFunction function_;
   GpuChoice choice_;
 };
 

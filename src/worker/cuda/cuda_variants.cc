@@ -14,7 +14,6 @@
 #include "worker/cuda/cuda_module.h"
 #include "worker/cuda/gpu_status.h"
 #include "worker/loop/stage_tensors.h"
-#include "worker/torch/graph_transform.h"
 #include "worker/torch/thread_of_its_own.h"
 #include "worker/torch/torch_variants.h"
 
@@ -62,9 +61,9 @@ absl::StatusOr<double> TimeBucket(const CudaModule& module, std::byte* inputs, i
 
 class Trial {
  public:
-  Trial(const WorkerStage& stage, const torch::jit::Module& frozen, std::byte* inputs,
+  Trial(const WorkerStage& stage, GpuSource& source, std::byte* inputs,
         c10::cuda::CUDAStream stream)
-      : stage_(stage), frozen_(frozen), inputs_(inputs), stream_(stream) {}
+      : stage_(stage), source_(source), inputs_(inputs), stream_(stream) {}
 
   // At the smallest and the largest bucket.
   absl::StatusOr<StepTimes> Time(const GpuVariant& variant, bool graph) const {
@@ -90,7 +89,7 @@ class Trial {
                                                const std::vector<int>& buckets, bool graph) const {
     return CatchTorchErrors([&]() -> absl::StatusOr<std::vector<double>> {
       const absl::StatusOr<CudaModule> module =
-          CudaModule::Make(stage_, frozen_, {.variant = variant, .benchmarked = benchmarked});
+          CudaModule::Make(stage_, source_, {.variant = variant, .benchmarked = benchmarked});
       if (!module.ok()) return WithGpuCause(module.status(), stream_);
       const GraphPool pool;
       std::vector<double> times;
@@ -105,7 +104,7 @@ class Trial {
   }
 
   const WorkerStage& stage_;
-  const torch::jit::Module& frozen_;
+  GpuSource& source_;
   std::byte* const inputs_;
   const c10::cuda::CUDAStream stream_;
 };
@@ -132,11 +131,10 @@ absl::StatusOr<GpuChoice> TryBenchmarking(const Trial& trial, const WorkerStage&
 
 }  // namespace
 
-absl::StatusOr<GpuChoice> ChooseVariant(const WorkerStage& stage, const torch::jit::Module& frozen,
+absl::StatusOr<GpuChoice> ChooseVariant(const WorkerStage& stage, GpuSource& source,
                                         std::byte* inputs, c10::cuda::CUDAStream stream) {
-  const Trial trial(stage, frozen, inputs, stream);
-  const std::vector<GpuVariant> candidates =
-      GpuCandidates(stage.gpu.layout, HasConvolutions(frozen));
+  const Trial trial(stage, source, inputs, stream);
+  const std::vector<GpuVariant> candidates = GpuCandidates(stage.gpu.layout, source.traits());
   GpuChoice choice{.graph = stage.gpu.execution != Execution::kEager};
 
   absl::StatusOr<StepTimes> surest = trial.Time(candidates.front(), choice.graph);
@@ -155,7 +153,7 @@ absl::StatusOr<GpuChoice> ChooseVariant(const WorkerStage& stage, const torch::j
     times.push_back(timed.ok() ? std::optional(*timed) : std::nullopt);
   }
   choice.variant = candidates[*Fastest(times)];
-  if (HasConvolutions(frozen)) return TryBenchmarking(trial, stage, std::move(choice));
+  if (source.traits().has_convolutions) return TryBenchmarking(trial, stage, std::move(choice));
   return choice;
 }
 

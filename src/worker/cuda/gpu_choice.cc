@@ -22,9 +22,10 @@ class RemedyList {
   std::vector<std::vector<GpuChoice>> Make() {
     AddBlasPlans();
     AddVariants();
-    if (context_.has_convolutions) AddAlgorithms();
+    if (context_.traits.has_convolutions) AddAlgorithms();
     if (wrong_.graph && context_.options.execution == Execution::kAuto) AddEager();
-    if (context_.options.fp32_fallback && context_.options.precision != Precision::kFp32) AddFp32();
+    const bool exact = context_.options.precision == Precision::kFp32;
+    if (context_.options.fp32_fallback && !exact && !context_.traits.compiled) AddFp32();
     return std::move(tiers_);
   }
 
@@ -57,8 +58,7 @@ class RemedyList {
 
   void AddVariants() {
     std::vector<GpuChoice> tier;
-    for (const GpuVariant& variant :
-         GpuCandidates(context_.options.layout, context_.has_convolutions)) {
+    for (const GpuVariant& variant : GpuCandidates(context_.options.layout, context_.traits)) {
       if (variant == wrong_.variant) continue;
       GpuChoice other = wrong_;
       other.variant = variant;
@@ -76,7 +76,7 @@ class RemedyList {
     GpuChoice without = wrong_;
     without.cudnn = false;
     without.benchmarked.clear();
-    without.variant = {};
+    if (!context_.traits.compiled) without.variant = {};
     tiers_.push_back({without});
     tiers_.push_back(Planned(without));
   }

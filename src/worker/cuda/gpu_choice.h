@@ -44,7 +44,7 @@ std::string Describe(const GpuChoice& choice);
 // What remedies depend on beside the choice that answers wrongly.
 struct RemedyContext {
   int multiprocessors = 0;  // that the process sees
-  bool has_convolutions = false;
+  ModelTraits traits;
   std::vector<int> buckets;
   GpuOptions options;
 };

@@ -8,9 +8,10 @@ namespace {
 
 constexpr double kWorthBenchmarking = 0.9;
 
-constexpr std::array kRewritings = {Rewriting::kNone, Rewriting::kOptimized, Rewriting::kFused};
-constexpr std::array<std::string_view, kRewritings.size()> kNames = {"frozen", "optimized",
-                                                                     "fused"};
+constexpr std::array kRewritings = {Rewriting::kNone, Rewriting::kOptimized, Rewriting::kFused,
+                                    Rewriting::kCompiled};
+constexpr std::array<std::string_view, kRewritings.size()> kNames = {"frozen", "optimized", "fused",
+                                                                     "aot_inductor"};
 
 // The mean of both times, 1 for those of `base`.
 double Relative(const StepTimes& times, const StepTimes& base) {
@@ -35,15 +36,17 @@ std::optional<GpuVariant> ParseGpuVariant(std::string_view name) {
   return std::nullopt;
 }
 
-std::vector<GpuVariant> GpuCandidates(MemoryLayout layout, bool has_convolutions) {
+std::vector<GpuVariant> GpuCandidates(MemoryLayout layout, const ModelTraits& traits) {
+  if (traits.compiled) return {{.rewriting = Rewriting::kCompiled}};
   std::vector<GpuVariant> candidates;
   for (const bool channels_last : {false, true}) {
     const bool allowed =
         layout == MemoryLayout::kAuto || channels_last == (layout == MemoryLayout::kChannelsLast);
     // Without convolutions the order makes no difference.
-    if (has_convolutions ? !allowed : channels_last) continue;
+    if (traits.has_convolutions ? !allowed : channels_last) continue;
     for (const Rewriting rewriting : kRewritings) {
-      if (rewriting == Rewriting::kFused && !has_convolutions) continue;
+      if (rewriting == Rewriting::kCompiled) continue;
+      if (rewriting == Rewriting::kFused && !traits.has_convolutions) continue;
       candidates.push_back({.rewriting = rewriting, .channels_last = channels_last});
     }
   }

@@ -9,11 +9,12 @@
 
 namespace escan {
 
-// What becomes of the code of a frozen module.
+// What becomes of the code of a model.
 enum class Rewriting {
   kNone,
   kOptimized,  // torch::jit::optimize_for_inference
   kFused,      // FuseConvolutions() before that
+  kCompiled,   // none: it is machine code, of AOTInductor
 };
 
 // One way to run a module on a GPU; which is the fastest has to be tried.
@@ -28,9 +29,14 @@ struct GpuVariant {
 std::string Name(const GpuVariant& variant);
 std::optional<GpuVariant> ParseGpuVariant(std::string_view name);
 
-// The variants to try for a stage of this layout, the surest first; `has_convolutions`: the module
-// has weights whose order there is a choice about.
-std::vector<GpuVariant> GpuCandidates(MemoryLayout layout, bool has_convolutions);
+// What about a model decides which ways there are to run it.
+struct ModelTraits {
+  bool compiled = false;          // to one variant, kCompiled
+  bool has_convolutions = false;  // with weights whose order there is a choice about, or may have
+};
+
+// The variants to try for a stage of this layout, the surest first.
+std::vector<GpuVariant> GpuCandidates(MemoryLayout layout, const ModelTraits& traits);
 
 // Seconds of a step with the smallest and with the largest bucket.
 struct StepTimes {

@@ -11,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "contracts/content_hash.h"
 #include "ipc/unique_fd.h"
-#include "worker/files/model_format.h"
 
 namespace escan {
 namespace {
@@ -62,7 +61,9 @@ absl::StatusOr<ModelFile> ModelFile::Read(const WorkerStage& stage) {
         absl::StrCat("the file has changed since the daemon began to serve it (digest ", digest,
                      ", expected ", stage.model_digest, "): restart escand to serve the new one"));
   }
-  if (const absl::Status status = CheckModelFormat(file.content()); !status.ok()) return status;
+  const absl::StatusOr<ModelFormat> format = FindModelFormat(file.content());
+  if (!format.ok()) return format.status();
+  file.format_ = *format;
   return file;
 }
 

@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "arrays/zip_archive.h"
@@ -17,7 +16,8 @@ namespace escan {
 namespace {
 
 constexpr char kExpected[] =
-    "expected TorchScript (torch.jit.script or torch.jit.trace, then save)";
+    "expected TorchScript (torch.jit.script or torch.jit.trace, then save) or a package of "
+    "AOTInductor (torch._inductor.aoti_compile_and_package)";
 
 absl::Status Refuse(const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat(what, ": ", kExpected));
@@ -210,7 +210,6 @@ struct Contents {
 
 // The first that is there decides.
 constexpr Contents kForeignContents[] = {
-    {"data/aotinductor/", "an AOTInductor package"},
     {"archive_format", "a torch.export archive"},
     {"serialized_exported_program.json", "a torch.export archive"},
     {"model.weights.h5", "a Keras model"},
@@ -221,15 +220,23 @@ constexpr Contents kForeignContents[] = {
 constexpr std::array kOwnContents = {std::string_view("constants.pkl"),
                                      std::string_view("model.json")};
 
-absl::Status CheckArchive(std::string_view content) {
+constexpr std::string_view kCompiledModels = "data/aotinductor/";
+
+absl::StatusOr<ModelFormat> FormatOfArchive(std::string_view content) {
+  const auto checked = [](const ZipArchive& archive,
+                          ModelFormat format) -> absl::StatusOr<ModelFormat> {
+    if (const absl::Status status = archive.Check(); !status.ok()) return status;
+    return format;
+  };
   const absl::StatusOr<ZipArchive> archive = ZipArchive::Open(content);
   if (!archive.ok()) return Refuse(std::string(archive.status().message()));
+  if (Has(*archive, kCompiledModels)) return checked(*archive, ModelFormat::kAotInductor);
   for (const Contents& foreign : kForeignContents) {
     if (Has(*archive, foreign.record)) return NotLoaded(std::string(foreign.format));
   }
   const bool own = std::any_of(kOwnContents.begin(), kOwnContents.end(),
                                [&](std::string_view record) { return Has(*archive, record); });
-  if (own) return archive->Check();
+  if (own) return checked(*archive, ModelFormat::kTorchScript);
   if (Has(*archive, "data.pkl")) {
     return Refuse("this is what torch.save writes, a state_dict or a pickled module, without code");
   }
@@ -238,9 +245,9 @@ absl::Status CheckArchive(std::string_view content) {
 
 }  // namespace
 
-absl::Status CheckModelFormat(std::string_view content) {
+absl::StatusOr<ModelFormat> FindModelFormat(std::string_view content) {
   if (content.empty()) return Refuse("the file is empty");
-  if (ZipArchive::LooksLikeOne(content)) return CheckArchive(content);
+  if (ZipArchive::LooksLikeOne(content)) return FormatOfArchive(content);
   if (const auto format = FormatOfMagic(content)) return NotLoaded(std::string(*format));
   if (IsSafetensors(content)) return NotLoaded("a safetensors file, weights without code");
   if (const auto format = FormatOfMessage(content)) return NotLoaded(std::string(*format));

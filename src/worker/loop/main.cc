@@ -23,6 +23,9 @@
 #include "worker/loop/worker_log.h"
 #include "worker/loop/worker_loop.h"
 #include "worker/verification/score_diagnosis.h"
+#ifdef ESCAN_WITH_TORCH
+#include "worker/torch/compiled_function.h"
+#endif
 
 namespace escan {
 namespace {
@@ -159,6 +162,9 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : escan::kUsage;
   }
+#ifdef ESCAN_WITH_TORCH
+  escan::HaveCompiledModelsCheckInputs();
+#endif
   // Not through exit(): the destructors of libtorch's tables take about a quarter of a second, and
   // give back what the end of the process gives back anyway.
   ::_exit(escan::RunWorker());

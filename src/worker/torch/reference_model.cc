@@ -3,7 +3,6 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <sched.h>
-#include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/script.h>
 #include <torch/version.h>
 
@@ -14,8 +13,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "worker/files/compiled_package.h"
 #include "worker/files/model_file.h"
 #include "worker/loop/stage_tensors.h"
+#include "worker/torch/compiled_function.h"
+#include "worker/torch/script_function.h"
 #include "worker/torch/torch_datatype.h"
 #include "worker/torch/torch_tensors.h"
 #include "worker/torch/torch_variants.h"
@@ -57,20 +59,19 @@ class PlainKernels {
 // One output of some rows: the rows of each output, one behind the other.
 using Outputs = std::vector<std::string>;
 
-// The module on the CPU, asked for the probe rows in `slots`.
+// The model on the CPU, asked for the probe rows in `slots`.
 class ReferenceModel {
  public:
-  ReferenceModel(const WorkerStage& stage, const Slab& slab, torch::jit::Module module)
-      : stage_(stage), slab_(slab), module_(std::move(module)) {}
+  ReferenceModel(const WorkerStage& stage, const Slab& slab, SharedFunction function)
+      : stage_(stage), slab_(slab), function_(std::move(function)) {}
 
   // All in one batch.
   absl::StatusOr<Outputs> Batch(const std::vector<SlotId>& slots, uint64_t seed) {
     return CatchTorchErrors([&]() -> absl::StatusOr<Outputs> {
       const c10::InferenceMode inference;
-      const torch::jit::GraphOptimizerEnabledGuard keep_graph(false);
       at::manual_seed(seed);
       const int rows = static_cast<int>(slots.size());
-      std::vector<c10::IValue> values = Elements(module_.forward(Arguments(slots)));
+      const std::vector<c10::IValue> values = function_->Call(Arguments(slots));
       const absl::Status status = CheckOutputs(values, stage_, rows, /*any_float=*/false);
       if (!status.ok()) return status;
       Outputs outputs;
@@ -94,20 +95,20 @@ class ReferenceModel {
   }
 
  private:
-  std::vector<c10::IValue> Arguments(const std::vector<SlotId>& slots) const {
-    std::vector<c10::IValue> arguments;
+  std::vector<at::Tensor> Arguments(const std::vector<SlotId>& slots) const {
+    std::vector<at::Tensor> arguments;
     for (const SlabTensor& input : stage_.inputs) {
       at::Tensor tensor = at::empty(BatchedShape(input, static_cast<int64_t>(slots.size())),
                                     at::TensorOptions(ToScalarType(input.datatype)));
       GatherRows(slab_, slots, input, static_cast<std::byte*>(tensor.mutable_data_ptr()));
-      arguments.emplace_back(std::move(tensor));
+      arguments.push_back(std::move(tensor));
     }
     return arguments;
   }
 
   const WorkerStage& stage_;
   const Slab& slab_;
-  torch::jit::Module module_;
+  SharedFunction function_;
 };
 
 // What differs between the answers for the same rows; nullopt: nothing.
@@ -160,15 +161,58 @@ std::vector<SlotId> AllSlots(const Slab& slab) {
   return slots;
 }
 
+absl::StatusOr<SharedFunction> ReadScript(const WorkerStage& stage, std::string_view content) {
+  absl::StatusOr<torch::jit::Module> module = ReadModule(content);
+  if (!module.ok()) return module.status();
+  const absl::Status status = CheckArgumentCount(*module, stage.inputs.size());
+  if (!status.ok()) return status;
+  return std::make_shared<ScriptFunction>(*std::move(module));
+}
+
+// What a package's answers are compared with: the TorchScript in it, else its model for the CPU.
+// Null: it has neither.
+absl::StatusOr<SharedFunction> ReferenceOf(const WorkerStage& stage,
+                                           const CompiledPackage& package) {
+  if (const std::optional<std::string> script = package.Reference()) {
+    absl::StatusOr<SharedFunction> function = ReadScript(stage, *script);
+    if (!function.ok()) return Annotate("its extra/reference.pt", function.status());
+    return function;
+  }
+  if (!package.HasModelFor("cpu")) return nullptr;
+  const absl::StatusOr<std::shared_ptr<CompiledFunction>> compiled =
+      CompiledFunction::Load(package, "cpu");
+  if (!compiled.ok()) return compiled.status();
+  const absl::Status status = (*compiled)->CheckArgumentCount(stage.inputs.size());
+  if (!status.ok()) return status;
+  return *compiled;
+}
+
+absl::StatusOr<SharedFunction> ReferenceOf(const WorkerStage& stage, const ModelFile& file) {
+  if (file.format() == ModelFormat::kTorchScript) return ReadScript(stage, file.content());
+  const absl::StatusOr<CompiledPackage> package = CompiledPackage::Open(file.content());
+  if (!package.ok()) return package.status();
+  return ReferenceOf(stage, *package);
+}
+
+// Of a model that cannot be asked.
+Reference NoReference(const WorkerStage& stage, const Probes& probes) {
+  size_t bytes = 0;
+  for (const SlabTensor& output : stage.outputs) bytes += RowBytes(output);
+  return {.outputs = std::string(bytes * static_cast<size_t>(probes.rows()), '\0'),
+          .comparable = false,
+          .remark =
+              "its package holds nothing that a processor can compute, so no answer can be "
+              "checked (TorchScript as extra/reference.pt, or a model for the CPU, would do)"};
+}
+
 absl::StatusOr<Reference> Compute(const WorkerStage& stage, const Probes& probes) {
   const absl::StatusOr<ModelFile> file = ModelFile::Read(stage);
   if (!file.ok()) return file.status();
-  absl::StatusOr<torch::jit::Module> module = ReadModule(*file);
-  if (!module.ok()) return module.status();
-  absl::Status status = CheckArgumentCount(*module, stage.inputs.size());
-  if (!status.ok()) return status;
+  absl::StatusOr<SharedFunction> function = ReferenceOf(stage, *file);
+  if (!function.ok()) return function.status();
+  if (*function == nullptr) return NoReference(stage, probes);
   const PlainKernels plain;
-  ReferenceModel model(stage, probes.slab(), *std::move(module));
+  ReferenceModel model(stage, probes.slab(), *std::move(function));
   absl::StatusOr<Slab> scratch = probes.Scratch();
   if (!scratch.ok()) return scratch.status();
 

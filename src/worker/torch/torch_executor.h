@@ -11,13 +11,13 @@
 
 namespace escan {
 
-// Runs TorchScript stages on the CPU, in Finish(): a batch's rows are gathered from their slots
+// Runs stages with a model on the CPU, in Finish(): a batch's rows are gathered from their slots
 // into the model's inputs, computed at their exact number, and the outputs copied back. Rows on
 // which a model throws, or for which it returns other tensors than declared, are found by halving
 // the batch, and fail alone.
 class TorchExecutor : public StageExecutor {
  public:
-  // Told once a stage is loaded which variant of its module was kept.
+  // Told once a stage is loaded which way to run its model was kept.
   using OnLoaded = std::function<void(const WorkerStage& stage, const std::string& variant)>;
 
   // `slab` must outlive the executor, `probes`, where there are some, Prepare().

@@ -1,8 +1,6 @@
 #include "worker/torch/torch_model.h"
 
 #include <ATen/Parallel.h>
-#include <torch/csrc/jit/runtime/graph_executor.h>
-#include <torch/script.h>
 
 #include <algorithm>
 #include <cstring>
@@ -34,16 +32,16 @@ constexpr int kWarmUpRuns = 3;
 constexpr int kTimedRuns = 10;
 constexpr Duration kTimedRunsLimit = std::chrono::milliseconds(200);
 
-absl::StatusOr<std::vector<ModuleVariant>> ReadVariants(const WorkerStage& stage,
-                                                        std::string_view only) {
+absl::StatusOr<std::vector<ModelVariant>> ReadVariants(const WorkerStage& stage,
+                                                       std::string_view only) {
   const absl::StatusOr<ModelFile> file = ModelFile::Read(stage);
   if (!file.ok()) return file.status();
-  return ReadModuleVariants(*file, only);
+  return escan::ReadVariants(*file, stage.inputs.size(), only);
 }
 
 // How a variant did.
 struct VariantTrial {
-  ModuleVariant variant;
+  ModelVariant variant;
   std::vector<double> times;  // seconds, as Times()
   double relative_time = 0;   // to that of the first variant, summed over the timed buckets
   std::string wrong;          // what is wrong with its answers; empty: nothing
@@ -53,7 +51,7 @@ struct VariantTrial {
 
 struct TorchModel::State {
   WorkerStage stage;
-  ModuleVariant variant;
+  ModelVariant variant;
   std::vector<at::Tensor> inputs;  // each with room for the largest bucket
   // Of the last Forward().
   std::vector<at::Tensor> outputs;
@@ -69,7 +67,7 @@ struct TorchModel::State {
   absl::StatusOr<std::vector<double>> Times();
   // What is wrong with the variant's answers to the probe rows, at any bucket; nullopt: nothing.
   absl::StatusOr<std::optional<std::string>> WhatIsWrong(const Probes& probes);
-  absl::Status KeepFastest(std::vector<ModuleVariant> variants, const Probes* probes,
+  absl::Status KeepFastest(std::vector<ModelVariant> variants, const Probes* probes,
                            std::vector<BucketCheck>* checks);
 };
 
@@ -86,13 +84,9 @@ absl::Status TorchModel::State::AllocateInputs() {
 absl::Status TorchModel::State::Forward(int rows) {
   return CatchTorchErrors([&] {
     const c10::InferenceMode inference;
-    // The variants are optimised as far as they get. Left on, the interpreter would profile the
-    // first runs and specialise the graph for their shapes, which vary from batch to batch.
-    const torch::jit::GraphOptimizerEnabledGuard keep_graph(false);
-    std::vector<c10::IValue> arguments;
-    arguments.reserve(inputs.size() + 1);  // forward() puts the module in front
-    for (const at::Tensor& input : inputs) arguments.emplace_back(input.narrow(0, 0, rows));
-    const std::vector<c10::IValue> values = Elements(variant.module.forward(std::move(arguments)));
+    std::vector<at::Tensor> arguments;
+    for (const at::Tensor& input : inputs) arguments.push_back(input.narrow(0, 0, rows));
+    const std::vector<c10::IValue> values = variant.function->Call(std::move(arguments));
     const absl::Status status = CheckOutputs(values, stage, rows, /*any_float=*/false);
     if (!status.ok()) return status;
     outputs.clear();
@@ -173,7 +167,7 @@ absl::StatusOr<std::optional<std::string>> TorchModel::State::WhatIsWrong(const 
   return std::nullopt;
 }
 
-absl::Status TorchModel::State::KeepFastest(std::vector<ModuleVariant> variants,
+absl::Status TorchModel::State::KeepFastest(std::vector<ModelVariant> variants,
                                             const Probes* probes,
                                             std::vector<BucketCheck>* checks) {
   variant = variants.front();
@@ -182,7 +176,7 @@ absl::Status TorchModel::State::KeepFastest(std::vector<ModuleVariant> variants,
   const bool compare = probes != nullptr && probes->comparable(stage.index);
   std::optional<VariantTrial> best;
   std::optional<VariantTrial> wrong;  // the fastest of those that answer wrongly
-  for (const ModuleVariant& candidate : variants) {
+  for (const ModelVariant& candidate : variants) {
     if (candidate.last_resort && best) break;
     variant = candidate;
     const absl::StatusOr<std::vector<double>> times = Times();
@@ -225,10 +219,9 @@ absl::StatusOr<TorchModel> TorchModel::Load(const WorkerStage& stage, const Prob
   const auto load = [&](std::string_view only) {
     state = std::make_unique<State>(State{.stage = stage});
     found.clear();
-    absl::StatusOr<std::vector<ModuleVariant>> variants = ReadVariants(stage, only);
+    absl::StatusOr<std::vector<ModelVariant>> variants = ReadVariants(stage, only);
     if (!variants.ok()) return variants.status();
-    absl::Status status = CheckArgumentCount(variants->front().module, stage.inputs.size());
-    if (status.ok()) status = state->AllocateInputs();
+    absl::Status status = state->AllocateInputs();
     if (status.ok()) status = state->KeepFastest(*std::move(variants), probes, &found);
     return status;
   };

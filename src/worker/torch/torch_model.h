@@ -15,18 +15,18 @@
 
 namespace escan {
 
-// A TorchScript module on the CPU with room for the inputs of one batch. Includes no header of
+// A stage's model on the CPU with room for the inputs of one batch. Includes no header of
 // libtorch and lets none of its exceptions out. Used by one thread, on which all work is done
 // together with libtorch's intra-op threads.
 class TorchModel {
  public:
-  // Reads the stage's file and checks that forward() takes the stage's inputs and returns its
-  // outputs. Of the module as frozen and the one that libtorch optimises for inference, keeps the
-  // one that is faster over the smallest and the largest bucket, neither always is, among those
-  // whose answers are right at every bucket; the module as it is where neither is. The one that was
-  // kept before by `choices` is not compared with others in speed: while it answers rightly it is
-  // kept again. Without `probes` nothing is compared. The error names the stage, the file, and the
-  // tensor with what was found and what was expected; DataLoss: no variant answers rightly.
+  // Reads the stage's file and checks that the model takes the stage's inputs and returns its
+  // outputs. Of the ways to run it, as ReadVariants() gives them, keeps the one that is the fastest
+  // over the smallest and the largest bucket among those whose answers are right at every bucket,
+  // or the last resort where none is. The one that was kept before by `choices` is not compared
+  // with others in speed: while it answers rightly it is kept again. Without `probes` nothing is
+  // compared. The error names the stage, the file, and the tensor with what was found and what was
+  // expected; DataLoss: no variant answers rightly.
   static absl::StatusOr<TorchModel> Load(const WorkerStage& stage, const Probes* probes,
                                          const VariantChoices& choices,
                                          std::vector<BucketCheck>* checks);
@@ -37,7 +37,7 @@ class TorchModel {
 
   const WorkerStage& stage() const;
 
-  // What Load() kept: "frozen", "optimized" or "plain".
+  // What Load() kept: "frozen", "aot_inductor".
   const std::string& variant() const;
 
   // Rows of input `i`, one behind the other; room for the largest bucket.

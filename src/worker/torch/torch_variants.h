@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "worker/files/model_file.h"
+#include "worker/torch/tensor_function.h"
 #include "worker/torch/torch_error.h"
 
 namespace escan {
@@ -28,26 +29,28 @@ auto CatchTorchErrors(Function function) -> decltype(function()) {
   }
 }
 
-// One way to run a module.
-struct ModuleVariant {
+// One way to run a model.
+struct ModelVariant {
   std::string name;
-  torch::jit::Module module;
+  SharedFunction function;
   bool last_resort = false;  // to be run where no other answers rightly
 };
 
 // Reads TorchScript that has a forward(), onto the CPU. InvalidArgument says what is wrong with it.
-absl::StatusOr<torch::jit::Module> ReadModule(const ModelFile& file);
+absl::StatusOr<torch::jit::Module> ReadModule(std::string_view content);
 
 // The module with its weights as constants, which later passes need. InvalidArgument says why not.
 absl::StatusOr<torch::jit::Module> FreezeModule(const torch::jit::Module& module);
 
-// The ways to run the module of a file on the CPU, the surest first: "frozen", then "optimized"
-// where libtorch can optimise it for inference, and as a last resort "plain", as it is. Where there
-// is one of the name `only`, no other is made. Errors are those of the two above.
-absl::StatusOr<std::vector<ModuleVariant>> ReadModuleVariants(const ModelFile& file,
-                                                              std::string_view only = {});
-
 // OK when the module's forward() can be called with so many tensors.
 absl::Status CheckArgumentCount(const torch::jit::Module& module, size_t tensors);
+
+// The ways to run the model of a file on the CPU, the surest first. Of TorchScript: "frozen", then
+// "optimized" where libtorch can optimise it for inference, and as a last resort "plain", as it is.
+// Of a package of AOTInductor: "aot_inductor". Where there is one of the name `only`, no other is
+// made. InvalidArgument says what is wrong with the model, be it that it takes another number of
+// tensors.
+absl::StatusOr<std::vector<ModelVariant>> ReadVariants(const ModelFile& file, size_t tensors,
+                                                       std::string_view only = {});
 
 }  // namespace escan

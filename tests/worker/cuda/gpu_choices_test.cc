@@ -30,20 +30,20 @@ std::vector<std::string> Names(const std::vector<GpuVariant>& variants) {
 }
 
 TEST(GpuVariants, TriesEachOrderOfWeightsWhereItIsLeftOpen) {
-  EXPECT_THAT(Names(GpuCandidates(MemoryLayout::kAuto, /*has_convolutions=*/true)),
+  EXPECT_THAT(Names(GpuCandidates(MemoryLayout::kAuto, {.has_convolutions = true})),
               ElementsAre("frozen", "optimized", "fused", "frozen+channels_last",
                           "optimized+channels_last", "fused+channels_last"));
-  EXPECT_THAT(Names(GpuCandidates(MemoryLayout::kContiguous, /*has_convolutions=*/true)),
+  EXPECT_THAT(Names(GpuCandidates(MemoryLayout::kContiguous, {.has_convolutions = true})),
               ElementsAre("frozen", "optimized", "fused"));
   EXPECT_THAT(
-      Names(GpuCandidates(MemoryLayout::kChannelsLast, /*has_convolutions=*/true)),
+      Names(GpuCandidates(MemoryLayout::kChannelsLast, {.has_convolutions = true})),
       ElementsAre("frozen+channels_last", "optimized+channels_last", "fused+channels_last"));
 }
 
 TEST(GpuVariants, TriesNoOrderWithoutConvolutions) {
   for (const MemoryLayout layout :
        {MemoryLayout::kAuto, MemoryLayout::kContiguous, MemoryLayout::kChannelsLast}) {
-    EXPECT_THAT(Names(GpuCandidates(layout, /*has_convolutions=*/false)),
+    EXPECT_THAT(Names(GpuCandidates(layout, {.has_convolutions = false})),
                 ElementsAre("frozen", "optimized"));
   }
 }

@@ -57,7 +57,7 @@ class FakeStage : public ChoiceTrials {
 
 RemedyContext Half(int multiprocessors, bool has_convolutions = false) {
   return {.multiprocessors = multiprocessors,
-          .has_convolutions = has_convolutions,
+          .traits = {.has_convolutions = has_convolutions},
           .buckets = {1, 4},
           .options = {.precision = Precision::kFp16}};
 }

@@ -35,7 +35,7 @@ class ModelFileTest : public testing::Test {
   WorkerStage stage_;
 };
 
-// What CheckModelFormat() takes for TorchScript.
+// What FindModelFormat() takes for TorchScript.
 std::string Script(const std::string& weights) {
   return Zip({{"m/data.pkl", "pickle"}, {"m/constants.pkl", "none"}, {"m/data/0", weights}});
 }
@@ -92,11 +92,11 @@ TEST_F(ModelFileTest, SaysWhyItCannotBeRead) {
             "cannot read the model: Bad file descriptor");
 }
 
-TEST_F(ModelFileTest, IsRefusedWhenItIsNoTorchScript) {
+TEST_F(ModelFileTest, IsRefusedWhenItIsNoModel) {
   Write("");
   EXPECT_EQ(ModelFile::Read(stage_).status().message(),
             "the file is empty: expected TorchScript (torch.jit.script or torch.jit.trace, then "
-            "save)");
+            "save) or a package of AOTInductor (torch._inductor.aoti_compile_and_package)");
 }
 
 }  // namespace

@@ -14,10 +14,11 @@ namespace {
 using testing::HasSubstr;
 
 const std::string kExpected =
-    ": expected TorchScript (torch.jit.script or torch.jit.trace, then save)";
+    ": expected TorchScript (torch.jit.script or torch.jit.trace, then save) or a package of "
+    "AOTInductor (torch._inductor.aoti_compile_and_package)";
 
 std::string Refusal(const std::string& content) {
-  return std::string(CheckModelFormat(content).message());
+  return std::string(FindModelFormat(content).status().message());
 }
 
 std::string NotLoaded(const std::string& format) {
@@ -88,9 +89,6 @@ TEST(ModelFormat, NamesOtherArchives) {
   EXPECT_EQ(Refusal(Zip({{"version", "1"}, {"serialized_exported_program.json", "{}"}})),
             NotLoaded("a torch.export archive"));
   EXPECT_EQ(
-      Refusal(Zip({{"m/archive_format", "pt2"}, {"m/data/aotinductor/model/c7.so", "\177ELF"}})),
-      NotLoaded("an AOTInductor package"));
-  EXPECT_EQ(
       Refusal(Zip({{"m/data.pkl", "p"}, {"m/data/0", "w"}, {"m/version", "3"}})),
       "this is what torch.save writes, a state_dict or a pickled module, without code" + kExpected);
   EXPECT_EQ(Refusal(Zip({{"config.json", "{}"}, {"model.weights.h5", "w"}})),
@@ -100,6 +98,16 @@ TEST(ModelFormat, NamesOtherArchives) {
   EXPECT_EQ(Refusal(Zip({{"word/document.xml", "<a/>"}})),
             NotLoaded("a zip archive of something else"));
   EXPECT_EQ(Refusal(Zip({})), NotLoaded("a zip archive of something else"));
+}
+
+// --- what is loaded
+
+TEST(ModelFormat, IsOfOneOfTwoKinds) {
+  EXPECT_EQ(FindModelFormat(Zip(Script())).value(), ModelFormat::kTorchScript);
+  EXPECT_EQ(FindModelFormat(
+                Zip({{"m/archive_format", "pt2"}, {"m/data/aotinductor/model/c7.so", "\177ELF"}}))
+                .value(),
+            ModelFormat::kAotInductor);
 }
 
 // --- damage
@@ -120,8 +128,8 @@ INSTANTIATE_TEST_SUITE_P(ModelFormat, Damage, testing::Bool(), [](const auto& si
 });
 
 TEST_P(Damage, IsNotSeenWhereThereIsNone) {
-  EXPECT_TRUE(CheckModelFormat(content_).ok()) << CheckModelFormat(content_);
-  EXPECT_TRUE(CheckModelFormat(Zip({{"m/model.json", "{}"}}, GetParam())).ok());
+  EXPECT_TRUE(FindModelFormat(content_).ok()) << FindModelFormat(content_).status();
+  EXPECT_TRUE(FindModelFormat(Zip({{"m/model.json", "{}"}}, GetParam())).ok());
 }
 
 TEST_P(Damage, NamesTheRecordAndBothChecksums) {
@@ -147,7 +155,7 @@ TEST_P(Damage, IsFoundInEveryByteOfContentsAndNames) {
       for (size_t at = first; at < first + part.size(); ++at) {
         std::string content = small;
         content[at] = static_cast<char>(content[at] ^ 1);
-        EXPECT_FALSE(CheckModelFormat(content).ok()) << part << " at " << at;
+        EXPECT_FALSE(FindModelFormat(content).ok()) << part << " at " << at;
       }
     }
   }
@@ -161,13 +169,13 @@ TEST_P(Damage, EndsInAnAnswerWhateverItIs) {
   for (size_t size = 0; size < small.size(); ++size) {
     // A copy of its own on the heap, at whose end a sanitizer watches.
     const std::vector<char> cut(small.begin(), small.begin() + static_cast<ptrdiff_t>(size));
-    EXPECT_FALSE(CheckModelFormat({cut.data(), cut.size()}).ok()) << size;
+    EXPECT_FALSE(FindModelFormat({cut.data(), cut.size()}).ok()) << size;
   }
   for (size_t at = 0; at < small.size(); ++at) {
     for (const int wrong : {0x01, 0x80, 0xff}) {
       std::vector<char> content(small.begin(), small.end());
       content[at] = static_cast<char>(content[at] ^ wrong);
-      CheckModelFormat({content.data(), content.size()}).IgnoreError();
+      FindModelFormat({content.data(), content.size()}).IgnoreError();
     }
   }
 }

@@ -16,7 +16,7 @@ class Retargeting : public TorchExecutorTest {
  protected:
   torch::jit::Module Frozen(const std::string& source,
                             const std::vector<ModelWeight>& weights = {}) {
-    return FreezeModule(ReadModule(Read(Save(source, weights))).value()).value();
+    return FreezeModule(ReadModule(Read(Save(source, weights)).content()).value()).value();
   }
 
   static at::Tensor Run(torch::jit::Module module, const at::Tensor& x) {
