@@ -202,7 +202,8 @@ void WorkerSupervisor::CheckWorkers(TimePoint before) {
 }
 
 TimePoint WorkerSupervisor::HangDeadline(WorkerId worker, const WorkerLink& link) const {
-  const bool disturbed = parts_.options->host->preparations().any(link.role().device);
+  const bool disturbed =
+      parts_.options->host->preparations().Disturb(link.role().device, Clock::now());
   return parts_.scheduler->HangDeadline(worker, disturbed);
 }
 

@@ -14,11 +14,11 @@ namespace {
 
 class WorkerLinkTest : public testing::Test {
  protected:
-  static WorkerLink Start(const std::string& mode) {
+  static WorkerLink Start(const std::string& mode, WorkerHost* host = Host()) {
     const SlabLayout layout{.slots = 1, .stride = 64};
     const Slab slab = *Slab::Create(layout);
     return WorkerLink(
-        Host(),
+        host,
         {.process = *WorkerProcess::Spawn(MisbehavingWorker(mode),
                                           {.slots = layout.slots, .stride = layout.stride}, slab),
          .oom_kills = OomKillCounter()},
@@ -46,24 +46,24 @@ TEST_F(WorkerLinkTest, IsNotLateBeforeItsFirstWord) {
   EXPECT_EQ(link.deadline(), now_ + kHeartbeatTimeout);
 }
 
-TEST_F(WorkerLinkTest, PreparesUntilItIsReadyOrGone) {
-  const Preparations& preparations = Host()->preparations();
-  {
-    WorkerLink link = Start("never-ready");
-    WorkerLink other = Start("never-ready");
-    EXPECT_TRUE(preparations.any(0));
-    EXPECT_FALSE(preparations.any(1));
-    link.Reported({.state = WorkerState::kLoading});
-    EXPECT_TRUE(preparations.any(0));
-    link.Reported({.state = WorkerState::kReady});
-    EXPECT_TRUE(preparations.any(0)) << "the other does";
-    ::kill(other.process().pid(), SIGKILL);
-    EndOf(other);
-    EXPECT_FALSE(preparations.any(0));
-    WorkerLink third = Start("never-ready");
-    EXPECT_TRUE(preparations.any(0));
-  }
-  EXPECT_FALSE(preparations.any(0));
+TEST_F(WorkerLinkTest, DisturbsItsNeighboursUntilItIsReadyOrGoneAndAWhileAfter) {
+  PlainWorkerHost host((WorkerCommand()));
+  const auto disturb = [&host](int device, Duration later) {
+    return host.preparations().Disturb(device, Clock::now() + later);
+  };
+  constexpr Duration kLater = std::chrono::minutes(1);
+  EXPECT_FALSE(disturb(0, Duration::zero()));
+  WorkerLink link = Start("never-ready", &host);
+  WorkerLink other = Start("never-ready", &host);
+  EXPECT_TRUE(disturb(0, kLater));
+  EXPECT_FALSE(disturb(1, kLater));
+  link.Reported({.state = WorkerState::kLoading});
+  link.Reported({.state = WorkerState::kReady});
+  EXPECT_TRUE(disturb(0, kLater)) << "the other does";
+  ::kill(other.process().pid(), SIGKILL);
+  EndOf(other);
+  EXPECT_FALSE(disturb(0, kLater));
+  EXPECT_TRUE(disturb(0, Duration::zero())) << "what began meanwhile may not have come to its end";
 }
 
 TEST_F(WorkerLinkTest, IsLateSomeTimeAfterItClosedItsSocket) {
