@@ -1,13 +1,14 @@
 #include "worker/cuda/gpu_source.h"
 
-#include <ATen/cuda/CUDAContextLight.h>
 #include <c10/cuda/CUDACachingAllocator.h>
+#include <cuda_runtime_api.h>
 #include <torch/csrc/jit/passes/frozen_concat_linear.h>
 #include <torch/script.h>
 
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "worker/cuda/gpu_status.h"
 #include "worker/torch/compiled_function.h"
 #include "worker/torch/convolution_fusion.h"
 #include "worker/torch/graph_transform.h"
@@ -98,12 +99,18 @@ class PackageSource : public GpuSource {
   absl::Status CheckArchitecture() const {
     const absl::StatusOr<CompiledModel> model = package_.ModelFor("cuda");
     if (!model.ok() || !model->gpu_architecture) return model.status();
-    const cudaDeviceProp& gpu = *at::cuda::getDeviceProperties(kGpu.index());
-    const int found = gpu.major * 10 + gpu.minor;
+    int major = 0;
+    int minor = 0;
+    cudaError_t error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0);
+    if (error == cudaSuccess) {
+      error = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0);
+    }
+    if (error != cudaSuccess) return GpuStatus(error, "ask for the compute capability");
+    const int found = major * 10 + minor;
     if (found == *model->gpu_architecture) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat(
-        "the package was compiled for GPUs of compute capability ", *model->gpu_architecture / 10.0,
-        ", this one (", gpu.name, ") has ", found / 10.0, ": compile it on this kind of GPU"));
+        "the package was compiled for GPUs of compute capability ", *model->gpu_architecture,
+        ", this one has ", found, " (90 is 9.0): compile it on this kind of GPU"));
   }
 
   const ModelFile file_;  // whose content the package is
