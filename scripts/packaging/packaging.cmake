@@ -23,7 +23,8 @@ install(DIRECTORY "${pages}/zsh/" DESTINATION share/zsh/vendor-completions COMPO
   EXCLUDE_FROM_ALL)
 install(DIRECTORY "${pages}/fish/" DESTINATION share/fish/vendor_completions.d COMPONENT manual)
 install(DIRECTORY configs/ docs/examples/ DESTINATION share/doc/escan/examples COMPONENT manual)
-install(DIRECTORY proto/ DESTINATION share/escan/proto COMPONENT manual FILES_MATCHING PATTERN "*.proto")
+install(DIRECTORY proto/ DESTINATION share/escan/proto COMPONENT manual
+        FILES_MATCHING PATTERN "*.proto")
 install(DIRECTORY docs/ DESTINATION share/doc/escan COMPONENT manual FILES_MATCHING PATTERN "*.md"
         PATTERN examples EXCLUDE)
 
