@@ -201,7 +201,8 @@ TEST_F(WorkerLoopTest, WarnsOfAScoreThatIsNanUnlessItOnlyCompares) {
   Send(2, {1});
   SendStop();
   spec_.credits = 1;
-  ASSERT_TRUE(loop.Run().ok());
+  ASSERT_TRUE(loop.Prepare().ok());
+  ASSERT_TRUE(loop.Serve().ok());
   EXPECT_EQ(warnings_, (std::vector<std::string>{"event=score_nan stage=only score=margin "
                                                  "reason=\"'p' sums to 0, not 1: no softmax?\""}));
 }
