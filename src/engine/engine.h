@@ -65,6 +65,14 @@ struct WorkerAnswers {
   friend bool operator==(const WorkerAnswers&, const WorkerAnswers&) = default;
 };
 
+// What audits of samples that exited at a stage have shown.
+struct AuditCount {
+  uint64_t audited = 0;    // samples that the last stage answered, too
+  uint64_t disagreed = 0;  // of them, that the last stage puts into another class
+
+  friend bool operator==(const AuditCount&, const AuditCount&) = default;
+};
+
 // A share of a device at which a worker answered wrongly, before it was ready or while it served.
 struct DoubtfulShare {
   int device = 0;
@@ -79,11 +87,13 @@ struct DoubtfulShare {
 struct EngineStatus {
   struct Stage {
     StagePolicy policy;
-    float threshold = 0;
+    float threshold = 0;      // in effect
+    float set_threshold = 0;  // the same without a brown-out
     int ready_workers = 0;
     int queued = 0;
     int in_flight = 0;
     StageStatistics statistics;
+    AuditCount audits{};
   };
   struct Worker {
     Fleet::Member member;
@@ -107,7 +117,9 @@ struct EngineStatus {
   uint64_t worker_restarts = 0;
   uint64_t plan_changes = 0;
   bool plan_change_in_progress = false;
-  bool ready = false;  // every stage has a ready worker
+  int brown_out = 0;             // how far the thresholds are lowered, of BrownOut::kLevels
+  uint64_t brown_out_steps = 0;  // up and down, so far
+  bool ready = false;            // every stage has a ready worker
 };
 
 struct PlanChange {

@@ -11,8 +11,11 @@
 namespace escan {
 namespace {
 
-SchedulerOptions WithVerification(SchedulerOptions options, const CascadeSpec& cascade) {
+// With what the cascade wants to be watched by.
+SchedulerOptions WithWatches(SchedulerOptions options, const CascadeSpec& cascade) {
   options.verify_every = cascade.verify_every;
+  options.audit_every = cascade.audit_every;
+  options.brown_out = !cascade.lowest_thresholds.empty();
   return options;
 }
 
@@ -33,13 +36,14 @@ EngineLoop::EngineLoop(const Environment& environment, const Plan& plan,
     : environment_(environment),
       poller_(std::move(poller)),
       scheduler_(*environment.cascade, plan, environment.slots->next(), this,
-                 WithVerification(environment.options->scheduler, *environment.cascade)),
+                 WithWatches(environment.options->scheduler, *environment.cascade)),
       fleet_(this, environment.options->fleet),
       changer_(environment.cascade->name, plan, &fleet_, &scheduler_),
       links_(*environment.cascade, *environment.layout, *environment.slab, *environment.probes,
              environment.models, *environment.options, poller_.get()),
       starts_(*environment.options, fleet_, &links_),
       checks_(*environment.cascade),
+      audits_(*environment.cascade, *environment.layout, *environment.slab),
       completions_(static_cast<size_t>(environment.slots->slots())),
       readiness_(ReadinessOf(*environment.cascade, scheduler_, fleet_)) {}
 
@@ -127,6 +131,25 @@ void EngineLoop::Compared(const Comparison& comparison) {
       "difference=\"{}\"",
       cascade.name, comparison.wrong, stage, fleet_.Find(comparison.wrong)->role.thread_percent,
       answers.checked, answers.wrong, comparison.unverified, comparison.message);
+}
+
+void EngineLoop::Audited(const AuditedSample& sample) { audits_.Add(sample); }
+
+void EngineLoop::Drifted(int stage, const DriftStatus& drift) {
+  const bool drifted = drift.state == DriftStatus::State::kDrifted;
+  spdlog::log(drifted ? spdlog::level::warn : spdlog::level::info,
+              "scores {} model={} stage={} samples={} moved={:.3f} chi_square={:.1f} limit={:.1f}",
+              drifted ? "have drifted from the calibration" : "are as calibrated",
+              environment_.cascade->name,
+              environment_.cascade->stages[static_cast<size_t>(stage)].name, drift.samples,
+              drift.moved, drift.statistic, drift.limit);
+}
+
+void EngineLoop::BrownedOut(int level) {
+  spdlog::log(level > 0 ? spdlog::level::warn : spdlog::level::info,
+              "thresholds {} model={} level={} of={}",
+              level > 0 ? "are lowered for overload" : "are no longer lowered",
+              environment_.cascade->name, level, BrownOut::kLevels);
 }
 
 // The rows that such a worker holds have no part in it.
@@ -452,7 +475,7 @@ void EngineLoop::PublishReady() {
 }
 
 EngineStatus EngineLoop::Status() const {
-  return {.stages = StagesStatus(changer_.plan(), scheduler_, fleet_),
+  return {.stages = StagesStatus(changer_.plan(), scheduler_, fleet_, audits_),
           .workers = WorkersStatus(fleet_, links_, checks_.of_ended()),
           .answers = answer_records_.all(),
           .doubtful_shares = answer_records_.doubtful_shares(),
@@ -463,6 +486,8 @@ EngineStatus EngineLoop::Status() const {
           .worker_restarts = worker_restarts_,
           .plan_changes = changer_.changes(),
           .plan_change_in_progress = changer_.in_progress(),
+          .brown_out = scheduler_.brown_out().level(),
+          .brown_out_steps = scheduler_.brown_out().steps(),
           .ready = readiness_.ready()};
 }
 

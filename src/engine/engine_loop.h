@@ -11,6 +11,7 @@
 #include "engine/answer_records.h"
 #include "engine/completer.h"
 #include "engine/engine.h"
+#include "engine/exit_audits.h"
 #include "engine/mailbox.h"
 #include "engine/model_files.h"
 #include "engine/pause_detector.h"
@@ -84,6 +85,9 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void Complete(const RequestKey& key, const Outcome& outcome) override;
   void Settled(const RequestKey& key) override;
   void Compared(const Comparison& comparison) override;
+  void Audited(const AuditedSample& sample) override;
+  void Drifted(int stage, const DriftStatus& drift) override;
+  void BrownedOut(int level) override;
   // --- FleetActions
   void StartWorker(WorkerId worker, uint32_t incarnation, const WorkerGroup& role) override;
   void DrainWorker(WorkerId worker) override;
@@ -132,6 +136,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   WorkerStarts starts_;
   WorkerChecks checks_;
   AnswerRecords answer_records_;
+  ExitAudits audits_;
   std::vector<WorkerId> wrong_workers_;  // to be replaced
   std::vector<UnsentBatch> unsent_;
   PauseDetector pause_detector_{Clock::now()};

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/exit_audits.h"
 #include "engine/readiness.h"
 #include "engine/worker_links.h"
 #include "scheduling/scheduler.h"
@@ -23,6 +24,6 @@ Readiness::State ReadinessOf(const CascadeSpec& cascade, const Scheduler& schedu
 
 // EngineStatus::stages, one for each policy of `plan`.
 std::vector<EngineStatus::Stage> StagesStatus(const Plan& plan, const Scheduler& scheduler,
-                                              const Fleet& fleet);
+                                              const Fleet& fleet, const ExitAudits& audits);
 
 }  // namespace escan
