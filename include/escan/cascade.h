@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "escan/calibration.h"
 #include "escan/tensor.h"
 #include "escan/time.h"
 
@@ -127,6 +128,13 @@ struct CascadeSpec {
   int slots = 0;                // samples that may be inside at the same time
   // Samples that a stage answers between two checks of answers while it serves; 0: none is checked.
   int verify_every = 0;
+  // Samples that exit early at a stage between two that also run through the last one; 0: none
+  // does.
+  int audit_every = 0;
+  Calibration calibration;
+  // How far a brown-out lowers the thresholds, one a stage; empty: there is no brown-out.
+  std::vector<float> lowest_thresholds;
+  FeedbackSpec feedback;
 
   int stage_count() const { return static_cast<int>(stages.size()); }
   std::optional<int> FindStage(std::string_view stage_name) const;

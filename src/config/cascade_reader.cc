@@ -10,6 +10,7 @@
 #include "allocation/search_grid.h"
 #include "arrays/probe_rows.h"
 #include "config/files.h"
+#include "config/monitoring_reader.h"
 #include "config/plan_reader.h"
 #include "config/scalars.h"
 #include "config/slots.h"
@@ -40,7 +41,8 @@ class CascadeReader {
                 const std::vector<Device>& devices, MpsConfig::Mode mps)
       : mistakes_before_(node.mistakes()->count()),
         map_(node, {"name", "max_rows", "deadline", "latency_objective", "slots", "inputs",
-                    "outputs", "stages", "probe", "verify", "profile", "plan"}),
+                    "outputs", "stages", "probe", "verify", "audit", "calibration", "overload",
+                    "feedback", "profile", "plan"}),
         folder_(folder),
         devices_(devices),
         mps_(mps) {}
@@ -50,7 +52,10 @@ class CascadeReader {
     ReadStages();
     ReadProbe();
     config_.profile = map_["profile"].AsPath(folder_).value_or("");
-    if (PlanCanBeChecked()) ReadPlanOrItsFile();
+    if (StagesCanBeReferredTo()) {
+      ReadMonitoring(map_, folder_, &spec());
+      ReadPlanOrItsFile();
+    }
     if (map_.node().mistakes()->count() == mistakes_before_) {
       config_.spec.slots = ReadSlots(map_["slots"], spec(), LargestPlan());
     }
@@ -138,8 +143,8 @@ class CascadeReader {
     node.mistakes()->Append(mistakes);
   }
 
-  // A plan is about stages with names and buckets.
-  bool PlanCanBeChecked() const {
+  // By a plan, which is about stages with names and buckets, and by what watches over them.
+  bool StagesCanBeReferredTo() const {
     const std::vector<StageSpec>& stages = config_.spec.stages;
     return !stages.empty() &&
            std::none_of(stages.begin(), stages.end(), [](const StageSpec& stage) {

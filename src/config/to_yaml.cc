@@ -138,6 +138,29 @@ void PutPlan(YAML::Emitter& out, const Plan& plan, const CascadeSpec& cascade) {
   out << EndMap << EndMap;
 }
 
+// What watches over a cascade, and lowers its thresholds.
+void PutMonitoring(YAML::Emitter& out, const CascadeSpec& spec) {
+  PutKey(out, "audit") << Flow << BeginMap;
+  Put(out, "every", spec.audit_every);
+  out << EndMap;
+  if (!spec.calibration.file.empty()) Put(out, "calibration", spec.calibration.file.string());
+  if (!spec.lowest_thresholds.empty()) {
+    PutKey(out, "overload") << Flow << BeginMap;
+    PutKey(out, "lower_thresholds_to") << Flow << BeginMap;
+    for (size_t i = 0; i < spec.stages.size(); ++i) {
+      if (spec.lowest_thresholds[i] >= spec.stages[i].exit.threshold) continue;
+      Put(out, spec.stages[i].name, FormatNumber(spec.lowest_thresholds[i]));
+    }
+    out << EndMap << EndMap;
+  }
+  if (spec.feedback.samples > 0) {
+    PutKey(out, "feedback") << Flow << BeginMap;
+    Put(out, "samples", spec.feedback.samples);
+    Put(out, "keep", FormatDuration(spec.feedback.keep));
+    out << EndMap;
+  }
+}
+
 void PutCascade(YAML::Emitter& out, const CascadeConfig& cascade) {
   const CascadeSpec& spec = cascade.spec;
   out << BeginMap;
@@ -154,6 +177,7 @@ void PutCascade(YAML::Emitter& out, const CascadeConfig& cascade) {
   PutKey(out, "verify") << Flow << BeginMap;
   Put(out, "every", spec.verify_every);
   out << EndMap;
+  PutMonitoring(out, spec);
   PutTensors(out, "inputs", spec.inputs);
   PutTensors(out, "outputs", spec.outputs);
   PutKey(out, "stages") << BeginSeq;

@@ -90,6 +90,11 @@ absl::StatusOr<v1::SetThresholdsResponse> AdminClient::SetThresholds(
   return impl_->Call(&v1::AdminService::Stub::SetThresholds, request, timeout);
 }
 
+absl::StatusOr<v1::GiveFeedbackResponse> AdminClient::GiveFeedback(
+    const v1::GiveFeedbackRequest& request, absl::Duration timeout) {
+  return impl_->Call(&v1::AdminService::Stub::GiveFeedback, request, timeout);
+}
+
 absl::StatusOr<v1::DrainResponse> AdminClient::Drain(absl::Duration timeout) {
   return impl_->Call(&v1::AdminService::Stub::Drain, v1::DrainRequest(), timeout);
 }

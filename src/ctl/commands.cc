@@ -101,6 +101,17 @@ class Executor {
     });
   }
 
+  CommandResult operator()(const FeedbackCommand& command) {
+    v1::GiveFeedbackRequest request;
+    request.set_model(command.model);
+    request.set_request_id(command.request_id);
+    request.mutable_labels()->Add(command.labels.begin(), command.labels.end());
+    return Show(client_.GiveFeedback(request, timeout_), [&](const v1::GiveFeedbackResponse&) {
+      return absl::StrCat(command.labels.size(), command.labels.size() == 1 ? " label" : " labels",
+                          " counted\n");
+    });
+  }
+
   CommandResult operator()(const DrainCommand& command) {
     const absl::StatusOr<v1::DrainResponse> drain = client_.Drain(timeout_);
     if (drain.ok() && command.wait) client_.WaitUntilGone();

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -48,14 +50,20 @@ struct ThresholdsSetCommand {
   std::map<std::string, float> thresholds;  // by stage
 };
 
+struct FeedbackCommand {
+  std::string model;
+  std::string request_id;
+  std::vector<int64_t> labels;  // one a row
+};
+
 struct DrainCommand {
   bool wait = false;  // until the daemon has ended
 };
 
 using Command =
     std::variant<StatusCommand, HealthCommand, PlanShowCommand, PlanSetCommand, PlanFreezeCommand,
-                 PlanThawCommand, PlanHistoryCommand, ThresholdsSetCommand, DrainCommand,
-                 PlanSearchCommand, PlanPredictCommand, SimulateCommand>;
+                 PlanThawCommand, PlanHistoryCommand, ThresholdsSetCommand, FeedbackCommand,
+                 DrainCommand, PlanSearchCommand, PlanPredictCommand, SimulateCommand>;
 
 // What a command says: `output` for standard output, `error` for standard error.
 struct CommandResult {

@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "ctl/monitoring_lines.h"
 #include "ctl/text_table.h"
 
 namespace escan::ctl {
@@ -222,8 +223,8 @@ std::string FormatStatus(const v1::GetStatusResponse& status) {
   if (with_gpus) absl::StrAppend(&text, "\n", DeviceTable(status));
   for (const v1::CascadeStatus& cascade : status.cascades()) {
     absl::StrAppend(&text, "\n", CascadeHeading(cascade), ArrivalsLine(cascade.arrivals()),
-                    AnswersLine(cascade), DoubtfulShareLines(cascade), StageTable(cascade), "\n",
-                    WorkerTable(cascade, with_gpus));
+                    AnswersLine(cascade), MonitoringLines(cascade), DoubtfulShareLines(cascade),
+                    StageTable(cascade), "\n", WorkerTable(cascade, with_gpus));
   }
   return text;
 }

@@ -96,6 +96,7 @@ class CommandLine {
 
     AddPlanCommands();
     AddThresholdCommands();
+    AddFeedbackCommand();
 
     CLI::App* drain =
         AddCommand(app_, "drain",
@@ -140,6 +141,20 @@ class CommandLine {
         &plan_predict_);
   }
 
+  void AddFeedbackCommand() {
+    CLI::App* feedback = AddCommand(
+        app_, "feedback", "Tells the right classes of a request that was answered", &feedback_);
+    feedback->add_option("CASCADE", feedback_.model, "Cascade that answered it")
+        ->required()
+        ->type_name("");
+    feedback->add_option("REQUEST_ID", feedback_.request_id, "The id that the request had")
+        ->required()
+        ->type_name("");
+    feedback->add_option("LABEL", feedback_.labels, "The class of each row, in their order")
+        ->required()
+        ->type_name("");
+  }
+
   void AddThresholdCommands() {
     CLI::App& thresholds = *app_.add_subcommand("thresholds", "When samples exit early");
     thresholds.require_subcommand(1)->fallthrough();
@@ -170,6 +185,7 @@ class CommandLine {
   PlanSearchCommand plan_search_;
   PlanPredictCommand plan_predict_;
   ThresholdsSetCommand thresholds_;
+  FeedbackCommand feedback_;
   DrainCommand drain_;
   CLI::App* simulate_ = app_.add_subcommand(
       "simulate", "How a plan would serve a load, from a profile; needs no daemon");

@@ -15,8 +15,11 @@ namespace {
 // waits for it.
 constexpr Duration kLongestKill = std::chrono::seconds(5);
 
-SchedulerOptions WithVerification(SchedulerOptions options, const CascadeSpec& cascade) {
+// With what the cascade wants to be watched by.
+SchedulerOptions WithWatches(SchedulerOptions options, const CascadeSpec& cascade) {
   options.verify_every = cascade.verify_every;
+  options.audit_every = cascade.audit_every;
+  options.brown_out = !cascade.lowest_thresholds.empty();
   return options;
 }
 
@@ -40,13 +43,14 @@ EngineLoop::EngineLoop(const Environment& environment, const Plan& plan,
     : environment_(environment),
       poller_(std::move(poller)),
       scheduler_(*environment.cascade, plan, environment.slots->next(), this,
-                 WithVerification(environment.options->scheduler, *environment.cascade)),
+                 WithWatches(environment.options->scheduler, *environment.cascade)),
       fleet_(this, environment.options->fleet),
       changer_(environment.cascade->name, plan, &fleet_, &scheduler_),
       launcher_(*environment.cascade, *environment.layout, *environment.slab, *environment.probes,
                 environment.models, *environment.options),
       links_(*environment.cascade, environment.options->host.get(), poller_.get()),
       checks_(*environment.cascade),
+      audits_(*environment.cascade, *environment.layout, *environment.slab),
       starts_({.options = environment.options,
                .fleet = &fleet_,
                .links = &links_,
@@ -165,6 +169,26 @@ void EngineLoop::Compared(const Comparison& comparison) {
       "difference=\"{}\"",
       cascade.name, comparison.wrong, stage, fleet_.Find(comparison.wrong)->role.thread_percent,
       answers.checked, answers.wrong, comparison.unverified, comparison.message);
+}
+
+void EngineLoop::Audited(const AuditedSample& sample) { audits_.Add(sample); }
+
+void EngineLoop::Drifted(int stage, const DriftStatus& drift) {
+  const bool drifted = drift.state == DriftStatus::State::kDrifted;
+  spdlog::log(drifted ? spdlog::level::warn : spdlog::level::info,
+              "scores {} model={} stage={} samples={} moved={:.3f} chi_square={:.1f} limit={:.1f}",
+              drifted ? "have drifted from the calibration" : "are as calibrated",
+              environment_.cascade->name,
+              environment_.cascade->stages[static_cast<size_t>(stage)].name, drift.samples,
+              drift.moved, drift.statistic, drift.limit);
+}
+
+void EngineLoop::BrownedOut(int level) {
+  status_.TouchAll();
+  spdlog::log(level > 0 ? spdlog::level::warn : spdlog::level::info,
+              "thresholds {} model={} level={} of={}",
+              level > 0 ? "are lowered for overload" : "are no longer lowered",
+              environment_.cascade->name, level, BrownOut::kLevels);
 }
 
 // The rows that such a worker holds have no part in it.
@@ -322,7 +346,7 @@ TimePoint EngineLoop::PublishStatus(TimePoint now) {
 }
 
 void EngineLoop::Publish(TimePoint now) {
-  status_.Publish({.stages = StagesStatus(changer_.plan(), scheduler_, fleet_),
+  status_.Publish({.stages = StagesStatus(changer_.plan(), scheduler_, fleet_, audits_),
                    .requests = scheduler_.requests()},
                   status_.all_is_due() ? std::optional(Status()) : std::nullopt, now);
 }
@@ -351,6 +375,8 @@ EngineStatus EngineLoop::Status() const {
           .worker_restarts = supervisor_.restarts(),
           .plan_changes = changer_.changes(),
           .plan_change_in_progress = changer_.in_progress(),
+          .brown_out = scheduler_.brown_out().level(),
+          .brown_out_steps = scheduler_.brown_out().steps(),
           .ready = readiness_.ready()};
 }
 

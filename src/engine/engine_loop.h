@@ -12,6 +12,7 @@
 #include "engine/completer.h"
 #include "engine/engine_options.h"
 #include "engine/engine_status.h"
+#include "engine/exit_audits.h"
 #include "engine/mailbox.h"
 #include "engine/model_files.h"
 #include "engine/pause_detector.h"
@@ -93,6 +94,9 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   void Complete(const RequestKey& key, const Outcome& outcome) override;
   void Settled(const RequestKey& key) override;
   void Compared(const Comparison& comparison) override;
+  void Audited(const AuditedSample& sample) override;
+  void Drifted(int stage, const DriftStatus& drift) override;
+  void BrownedOut(int level) override;
   // --- FleetActions
   void StartWorker(WorkerId worker, uint32_t incarnation, const WorkerGroup& role) override;
   void DrainWorker(WorkerId worker) override;
@@ -127,6 +131,7 @@ class EngineLoop : private SchedulerActions, private FleetActions {
   WorkerLinks links_;
   WorkerChecks checks_;
   AnswerRecords answer_records_;
+  ExitAudits audits_;
   WorkerStarts starts_;
   WorkerSupervisor supervisor_;
   std::vector<WorkerId> wrong_workers_;  // to be replaced

@@ -16,15 +16,25 @@
 
 namespace escan {
 
+// What audits of samples that exited at a stage have shown.
+struct AuditCount {
+  uint64_t audited = 0;    // samples that the last stage answered, too
+  uint64_t disagreed = 0;  // of them, that the last stage puts into another class
+
+  friend bool operator==(const AuditCount&, const AuditCount&) = default;
+};
+
 // What an operator and the metrics see of a cascade; one consistent moment of the engine.
 struct EngineStatus {
   struct Stage {
     StagePolicy policy;
-    float threshold = 0;
+    float threshold = 0;      // in effect
+    float set_threshold = 0;  // the same without a brown-out
     int ready_workers = 0;
     int queued = 0;
     int in_flight = 0;
     StageStatistics statistics;
+    AuditCount audits{};
   };
   struct Worker {
     Fleet::Member member;
@@ -48,7 +58,9 @@ struct EngineStatus {
   uint64_t worker_restarts = 0;
   uint64_t plan_changes = 0;
   bool plan_change_in_progress = false;
-  bool ready = false;  // every stage has a ready worker
+  int brown_out = 0;             // how far the thresholds are lowered, of BrownOut::kLevels
+  uint64_t brown_out_steps = 0;  // up and down, so far
+  bool ready = false;            // every stage has a ready worker
 };
 
 }  // namespace escan

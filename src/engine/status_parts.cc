@@ -63,15 +63,17 @@ std::vector<EngineStatus::Worker> WorkersStatus(const Fleet& fleet, const Worker
 }
 
 std::vector<EngineStatus::Stage> StagesStatus(const Plan& plan, const Scheduler& scheduler,
-                                              const Fleet& fleet) {
+                                              const Fleet& fleet, const ExitAudits& audits) {
   std::vector<EngineStatus::Stage> entries;
   for (int stage = 0; stage < static_cast<int>(plan.stages.size()); ++stage) {
     EngineStatus::Stage& entry = entries.emplace_back();
     entry.policy = plan.stages[static_cast<size_t>(stage)];
     entry.threshold = scheduler.threshold(stage);
+    entry.set_threshold = scheduler.set_threshold(stage);
     entry.queued = scheduler.queued(stage);
     entry.in_flight = scheduler.in_flight(stage);
     entry.statistics = scheduler.statistics(stage);
+    entry.audits = audits.of(stage);
     entry.ready_workers = static_cast<int>(std::count_if(
         fleet.members().begin(), fleet.members().end(), [&](const Fleet::Member& member) {
           return member.state == FleetState::kReady && Hosts(member, stage);

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "engine/engine_status.h"
+#include "engine/exit_audits.h"
 #include "engine/readiness.h"
 #include "engine/worker_checks.h"
 #include "engine/worker_links.h"
@@ -22,6 +23,6 @@ Readiness::State ReadinessOf(const CascadeSpec& cascade, const Scheduler& schedu
 
 // EngineStatus::stages, one for each policy of `plan`.
 std::vector<EngineStatus::Stage> StagesStatus(const Plan& plan, const Scheduler& scheduler,
-                                              const Fleet& fleet);
+                                              const Fleet& fleet, const ExitAudits& audits);
 
 }  // namespace escan

@@ -1,25 +1,14 @@
 #include "scheduling/answer_verifier.h"
 
 #include <algorithm>
-#include <chrono>
 #include <span>
 
 namespace escan {
-namespace {
-
-constexpr Duration kLongestWait = std::chrono::seconds(1);
-
-// Slots are needed more for requests: less than a quarter is free.
-bool SlotsAreShort(const RequestTable& requests) {
-  return 4 * requests.slots_used() > 3 * requests.slots();
-}
-
-}  // namespace
-
-AnswerVerifier::AnswerVerifier(int every, std::vector<StageState>* stages, RequestTable* requests,
-                               WorkerTable* workers, Dispatcher* dispatcher,
+AnswerVerifier::AnswerVerifier(int every, const SpareTime* spare, std::vector<StageState>* stages,
+                               RequestTable* requests, WorkerTable* workers, Dispatcher* dispatcher,
                                SchedulerActions* actions)
     : every_(static_cast<uint64_t>(every)),
+      spare_(spare),
       stages_(stages),
       requests_(requests),
       workers_(workers),
@@ -33,7 +22,7 @@ void AnswerVerifier::Offer(WorkerId worker, const Flight& batch, const BatchResu
   if (every_ == 0 || Contains(exempt_, batch.stage)) return;
   uint64_t& executed = executed_[static_cast<size_t>(batch.stage)];
   executed += static_cast<uint64_t>(batch.rows);
-  if (executed < every_ || state_ != State::kNone || SlotsAreShort(*requests_)) return;
+  if (executed < every_ || state_ != State::kNone || spare_->SlotsAreShort()) return;
   stage_ = batch.stage;
   const std::vector<int>& buckets = stage().spec->buckets;
   answered_ = worker;
@@ -47,7 +36,7 @@ void AnswerVerifier::Offer(WorkerId worker, const Flight& batch, const BatchResu
   executed = 0;
   message_.clear();
   state_ = State::kWaits;
-  due_ = now + kLongestWait;
+  due_ = now + SpareTime::kLongestWait;
 }
 
 int AnswerVerifier::TakeRows(const Flight& batch, const BatchResult& result, int most) {
@@ -72,7 +61,7 @@ int AnswerVerifier::RowsOfRound() const {
 
 void AnswerVerifier::Advance(TimePoint now) {
   if (state_ != State::kWaits) return;
-  if (now >= due_ || SlotsAreShort(*requests_)) return GiveUp();
+  if (now >= due_ || spare_->SlotsAreShort()) return GiveUp();
   const WorkerId worker = PickWorker();
   if (worker < 0) return;
   // Rows are repeated where they are too few for the bucket.
@@ -110,17 +99,6 @@ bool AnswerVerifier::HasThirdHost() const {
   return std::ranges::any_of(workers_->by_preference(), [&](WorkerId id) {
     return id != answered_ && id != compared_ && Contains((*workers_)[id].hosts(), stage_);
   });
-}
-
-bool AnswerVerifier::IsFree(WorkerId id) const {
-  const Worker& worker = (*workers_)[id];
-  const Backlog& backlog = requests_->backlog();
-  if (worker.load() > 0 || !workers_->has_credit(id)) return false;
-  // A suspect needs a device to itself.
-  if (!Contains(worker.hosts(), stage_) || backlog.suspect_stages() != 0) return false;
-  bool waits = false;
-  ForEachStage(worker.hosts(), [&](int stage) { waits |= backlog.queued(stage) > 0; });
-  return !waits;
 }
 
 void AnswerVerifier::Land(WorkerId worker, const BatchResult& result, TimePoint now) {
@@ -172,7 +150,7 @@ void AnswerVerifier::Judge(WorkerId worker, bool differs, TimePoint now) {
 void AnswerVerifier::NextRound(TimePoint now) {
   ++round_;
   state_ = State::kWaits;
-  due_ = now + kLongestWait;
+  due_ = now + SpareTime::kLongestWait;
 }
 
 void AnswerVerifier::Lost() {

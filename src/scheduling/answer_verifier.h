@@ -10,6 +10,7 @@
 #include "scheduling/dispatcher.h"
 #include "scheduling/request_table.h"
 #include "scheduling/scheduler.h"
+#include "scheduling/spare_time.h"
 #include "scheduling/stage_state.h"
 #include "scheduling/worker_table.h"
 
@@ -28,8 +29,9 @@ namespace escan {
 class AnswerVerifier {
  public:
   // After `every` samples of a stage a batch is checked; 0: never. All else outlives this.
-  AnswerVerifier(int every, std::vector<StageState>* stages, RequestTable* requests,
-                 WorkerTable* workers, Dispatcher* dispatcher, SchedulerActions* actions);
+  AnswerVerifier(int every, const SpareTime* spare, std::vector<StageState>* stages,
+                 RequestTable* requests, WorkerTable* workers, Dispatcher* dispatcher,
+                 SchedulerActions* actions);
 
   // The stage's answers differ from one time to the next by its nature: they are not compared.
   void Exempt(int stage);
@@ -64,7 +66,7 @@ class AnswerVerifier {
   WorkerId PickWorker() const;
   // A worker that has nothing else to do; -1: none.
   WorkerId FreeHost() const;
-  bool IsFree(WorkerId id) const;
+  bool IsFree(WorkerId id) const { return spare_->IsFree(id, stage_); }
   bool HasThirdHost() const;
 
   void Judge(WorkerId worker, bool differs, TimePoint now);
@@ -77,6 +79,7 @@ class AnswerVerifier {
   StageState& stage() const { return (*stages_)[static_cast<size_t>(stage_)]; }
 
   const uint64_t every_;
+  const SpareTime* spare_;
   std::vector<StageState>* stages_;
   RequestTable* requests_;
   WorkerTable* workers_;

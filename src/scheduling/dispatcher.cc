@@ -173,6 +173,7 @@ Flight& Dispatcher::Begin(WorkerId id, int stage) {
   batch.stage = stage;
   batch.rows = 0;
   batch.purpose = BatchPurpose::kServe;
+  batch.audit = false;
   batch.alone = false;
   return batch;
 }
@@ -224,6 +225,14 @@ uint64_t Dispatcher::Compare(WorkerId id, int index, std::span<const SlotId> row
   return batch.sequence;
 }
 
+void Dispatcher::Audit(WorkerId id, int index, SlotId slot, TimePoint now) {
+  Flight& batch = Begin(id, index);
+  batch.audit = true;
+  batch.rows = 1;
+  batch.slots.front() = slot;
+  Send(id, now);
+}
+
 // All copies of a request in one batch are judged alike, so that none is sent when it is given up.
 bool Dispatcher::Take(Flight& batch, SlotId slot, const std::optional<Duration>& step,
                       TimePoint now) {
@@ -249,6 +258,7 @@ void Dispatcher::Send(WorkerId id, TimePoint now) {
   const StageState& at = stage(batch.stage);
   batch.sequence = ++sequence_;
   batch.threshold_epoch = at.threshold_epoch;
+  batch.brown_out = at.brown_out;
   batch.dispatched = now;
   workers_->Launch(id);
   actions_->Dispatch({.worker = id,

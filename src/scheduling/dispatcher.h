@@ -36,6 +36,9 @@ class Dispatcher {
   // Gives rows that were answered to a worker that has a credit, to be computed once more. Returns
   // the batch's sequence.
   uint64_t Compare(WorkerId id, int stage, std::span<const SlotId> rows, TimePoint now);
+  // Runs a row that was answered through one more stage, for an ExitAuditor, at a worker that has a
+  // credit.
+  void Audit(WorkerId id, int stage, SlotId slot, TimePoint now);
   // After Run: when a batch that is not full will have waited long enough for a worker that is
   // free. TimePoint::max(): there is none.
   TimePoint NextRipe(TimePoint now) const;

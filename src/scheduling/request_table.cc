@@ -72,13 +72,13 @@ void RequestTable::Settle(SlotId slot) {
 }
 
 void RequestTable::Release(SlotId slot) {
-  samples_[slot].held = false;
+  --samples_[slot].holds;
   Settle(slot);
 }
 
 void RequestTable::SettleSample(SlotId slot) {
   Sample& sample = samples_[slot];
-  if (sample.settled || sample.held || !sample.answered) return;
+  if (sample.settled || sample.holds > 0 || !sample.answered) return;
   if (sample.queued != 0 || sample.in_flight != 0) return;
   sample.settled = true;
   if (sample.failed != 0) failures_.erase(slot);
@@ -105,12 +105,10 @@ void RequestTable::CompleteAll(const Outcome& outcome) {
   }
 }
 
-void RequestTable::Passed(SlotId slot, int stage, float score) {
-  samples_[slot].passed |= StageBit(stage);
-  SampleAnswer& answer = answers_[slot];
-  if (answer.stage < 0 || stage < answer.stage) {
-    answer = {.stage = static_cast<int8_t>(stage), .score = score};
-  }
+void RequestTable::Passed(SlotId slot, const SampleAnswer& answer) {
+  samples_[slot].passed |= StageBit(answer.stage);
+  SampleAnswer& kept = answers_[slot];
+  if (kept.stage < 0 || answer.stage < kept.stage) kept = answer;
 }
 
 void RequestTable::Failed(SlotId slot, int stage, std::string_view message) {

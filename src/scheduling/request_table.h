@@ -36,8 +36,8 @@ class RequestTable {
   void CompleteFor(SlotId slot, Outcome outcome);
   // To be called when a copy of an answered sample has gone.
   void Settle(SlotId slot);
-  // Keeps the sample's request from being settled.
-  void Hold(SlotId slot) { samples_[slot].held = true; }
+  // Keeps the sample's request from being settled, until it is released as many times.
+  void Hold(SlotId slot) { ++samples_[slot].holds; }
   void Release(SlotId slot);
 
   void Expire(TimePoint now);
@@ -46,7 +46,7 @@ class RequestTable {
 
   // What a stage said about a score that passed, or why it threw; whether that counts turns out
   // once all earlier stages answered.
-  void Passed(SlotId slot, int stage, float score);
+  void Passed(SlotId slot, const SampleAnswer& answer);
   void Failed(SlotId slot, int stage, std::string_view message);
   std::string failure(SlotId slot, int stage) const;
 

@@ -28,8 +28,8 @@ struct Sample {
   uint8_t blameless_ends = 0;
 
   bool answered = false;  // by a stage, or because its request is over
-  bool held = false;      // what a stage answered is to be computed once more
-  bool settled = false;   // answered, not held, and no copy is left
+  uint8_t holds = 0;      // by those that have something computed once more
+  bool settled = false;   // answered, without holds, and no copy is left
 
   // The stage whose word is needed next: all earlier ones declined.
   int frontier() const { return std::countr_one(declined); }

@@ -45,6 +45,8 @@ void Scheduler::SetThreshold(int stage, float threshold, TimePoint /*now*/) {
 }
 void Scheduler::ExemptFromVerification(int stage) { core_->ExemptFromVerification(stage); }
 float Scheduler::threshold(int stage) const { return core_->threshold(stage); }
+float Scheduler::set_threshold(int stage) const { return core_->set_threshold(stage); }
+const BrownOut& Scheduler::brown_out() const { return core_->brown_out(); }
 
 TimePoint Scheduler::Advance(TimePoint now) { return core_->Advance(now); }
 void Scheduler::FailAll(TimePoint /*now*/) { core_->FailAll(); }

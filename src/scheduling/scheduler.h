@@ -12,6 +12,8 @@
 #include "escan/ids.h"
 #include "escan/stage_executor.h"
 #include "escan/time.h"
+#include "scheduling/brown_out.h"
+#include "scheduling/score_drift.h"
 #include "scheduling/stage_statistics.h"
 
 namespace escan {
@@ -60,6 +62,9 @@ struct Outcome {
 struct SampleAnswer {
   int8_t stage = -1;  // index of the stage that answered
   float score = 0;    // its confidence, NaN when the stage is not scored
+  // Of the threshold that it passed, see BrownOut; of one that the last stage answered: how far the
+  // thresholds were lowered when it did.
+  uint8_t brown_out = 0;
 };
 
 struct Batch {
@@ -97,6 +102,13 @@ struct Comparison {
   std::string_view message{};  // about the first row that differs
 };
 
+// A sample that exited early has also run through the last stage: its slot holds both answers
+// during the call.
+struct AuditedSample {
+  SlotId slot = kNoSlot;
+  int stage = 0;  // that answered it
+};
+
 // Of a worker whose faults are its own, as on a CPU.
 inline constexpr int kNoFaultDomain = -1;
 
@@ -123,12 +135,27 @@ class SchedulerActions {
 
   // Answers were computed once more. Only with SchedulerOptions::verify_every.
   virtual void Compared(const Comparison&) {}
+
+  // Only with SchedulerOptions::audit_every.
+  virtual void Audited(const AuditedSample&) {}
+
+  // StageStatistics::drift has another state. Only with SchedulerOptions::drift.
+  virtual void Drifted(int /*stage*/, const DriftStatus&) {}
+
+  // Thresholds were lowered, or raised again, to this level. Only with SchedulerOptions::brown_out.
+  virtual void BrownedOut(int /*level*/) {}
 };
 
 struct SchedulerOptions {
   Duration exit_window = std::chrono::seconds(30);  // of the exit ratio estimates, see ExitWindows
   // After so many samples of a stage rows of a batch are computed once more and compared; 0: never.
   int verify_every = 0;
+  // After so many samples that exit at a stage one also runs through the last stage; 0: never.
+  int audit_every = 0;
+  // How the scores are compared with those of the cascade's calibration, where it has one.
+  DriftOptions drift;
+  // Whether thresholds are lowered, as far as the cascade allows, before requests are refused.
+  bool brown_out = false;
 };
 
 // Owns the stage queues and the state of every sample of one cascade, and decides what each worker
@@ -178,9 +205,11 @@ class Scheduler {
   // Replaces batch policies and options; hosting follows from the workers that are ready.
   void SetPolicies(const std::vector<StagePolicy>& stages, const PlanOptions& options,
                    TimePoint now);
-  // Forgets the stage's exit estimate.
+  // Forgets the stage's exit estimate, as a brown-out does with each step.
   void SetThreshold(int stage, float threshold, TimePoint now);
-  float threshold(int stage) const;
+  float threshold(int stage) const;      // in effect
+  float set_threshold(int stage) const;  // the same without a brown-out
+  const BrownOut& brown_out() const;
   // The stage's answers cannot be repeated: SchedulerOptions::verify_every is not for it.
   void ExemptFromVerification(int stage);
 

@@ -30,7 +30,13 @@ bool Answers(const BatchResult& result, const Flight& flight) {
 
 std::vector<StageState> MakeStages(const CascadeSpec& cascade, const SchedulerOptions& options) {
   std::vector<StageState> stages;
-  for (const StageSpec& stage : cascade.stages) stages.emplace_back(stage, options.exit_window);
+  const std::vector<StageCalibration>& calibration = cascade.calibration.stages;
+  for (const StageSpec& stage : cascade.stages) {
+    const size_t index = stages.size();
+    const ScoreHistogram scores =
+        index < calibration.size() ? calibration[index].scores : ScoreHistogram{};
+    stages.emplace_back(stage, options.exit_window, ScoreDrift(scores, options.drift));
+  }
   return stages;
 }
 
@@ -39,14 +45,20 @@ std::vector<StageState> MakeStages(const CascadeSpec& cascade, const SchedulerOp
 Scheduler::Core::Core(const CascadeSpec& cascade, const Plan& plan,
                       std::span<const SlotId> next_slot, SchedulerActions* actions,
                       const SchedulerOptions& options)
-    : actions_(actions),
+    : cascade_(cascade),
+      actions_(actions),
       stages_(MakeStages(cascade, options)),
       step_times_(cascade),
       requests_(cascade.stage_count(), next_slot, actions),
       backlog_(requests_.backlog()),
       dispatcher_(&stages_, &requests_, &workers_, &step_times_, actions),
-      verifier_(options.verify_every, &stages_, &requests_, &workers_, &dispatcher_, actions) {
+      spare_(&requests_, &workers_),
+      verifier_(options.verify_every, &spare_, &stages_, &requests_, &workers_, &dispatcher_,
+                actions),
+      auditor_(options.audit_every, cascade, &spare_, &requests_, &dispatcher_, actions),
+      brown_out_(options.brown_out ? cascade.lowest_thresholds : std::vector<float>()) {
   SetPolicies(plan.stages, plan.options);
+  CompareScores();
 }
 
 // --- requests
@@ -58,6 +70,7 @@ void Scheduler::Core::Admit(const Admission& admission, TimePoint now) {
     actions_->Settled(admission.key);
     return;
   }
+  if (brown_out_.on()) brown_out_.Admitted(admission.deadline - now);
   requests_.Open(admission);
   requests_.ForEachSlot(admission.key.first_slot, [&](SlotId slot) {
     backlog_.Queue(slot, 0, now);
@@ -73,6 +86,7 @@ void Scheduler::Core::Cancel(const RequestKey& key) {
 void Scheduler::Core::FailAll() {
   requests_.CompleteAll({.code = OutcomeCode::kUnavailable});
   verifier_.GiveUp();
+  auditor_.GiveUp();
 }
 
 // --- workers
@@ -103,6 +117,8 @@ bool Scheduler::Core::BatchDone(WorkerId id, const BatchResult& result, TimePoin
   workers_.Land(id, *flight, now);
   if (flight->purpose == BatchPurpose::kCompare) {
     verifier_.Land(id, result, now);
+  } else if (flight->audit) {
+    auditor_.Land(result, now);
   } else {
     LandBatch({.worker = id, .flight = *flight, .now = now}, result);
   }
@@ -144,6 +160,7 @@ void Scheduler::Core::ReturnBatches(WorkerId id, WorkerEnd end, TimePoint now) {
 void Scheduler::Core::ReturnBatch(WorkerId id, const Flight& flight, WorkerEnd end, TimePoint now) {
   workers_.Land(id, flight, now);
   if (flight.purpose == BatchPurpose::kCompare) return verifier_.Lost();
+  if (flight.audit) return auditor_.Lost();
   for (size_t row = flight.samples().size(); row-- > 0;) {
     ReturnRow(flight, flight.slots[row], end);
   }
@@ -214,6 +231,7 @@ void Scheduler::Core::LandRow(const Landing& landing, size_t row, const BatchRes
   if (sample.answered) return requests_.Settle(slot);
 
   const int frontier = sample.frontier();
+  if (!failed && stage == frontier) CountScore(stage, result.scores[row], landing.now);
   const bool exits = result.exits[row] != 0 && !nan;
   if (failed) {
     // The message is about the first failed row, which may be another client's.
@@ -221,7 +239,7 @@ void Scheduler::Core::LandRow(const Landing& landing, size_t row, const BatchRes
     const bool is_first = first == result.failed.begin() + static_cast<ptrdiff_t>(row);
     requests_.Failed(slot, stage, is_first ? result.message : "the model failed on this row");
   } else if (exits || stage + 1 == stage_count()) {
-    requests_.Passed(slot, stage, result.scores[row]);
+    requests_.Passed(slot, {static_cast<int8_t>(stage), result.scores[row], flight.brown_out});
   } else {
     sample.declined |= StageBit(stage);
   }
@@ -235,6 +253,7 @@ void Scheduler::Core::Proceed(const Landing& landing, SlotId slot, int stage) {
   if (Contains(sample.passed, stage)) {
     CountExit(sample, stage, true, landing.now);
     ++at(stage).statistics.samples_exited;
+    auditor_.Offer(slot, stage, landing.now);
     requests_.Answer(slot, options_.cancel == CancelPolicy::kQueued);
   } else if (Contains(sample.failed, stage)) {
     requests_.CompleteFor(slot, {.code = OutcomeCode::kStageFailed,
@@ -242,6 +261,30 @@ void Scheduler::Core::Proceed(const Landing& landing, SlotId slot, int stage) {
                                  .message = requests_.failure(slot, stage)});
   } else if (!Contains(sample.begun(), stage)) {
     QueueOn(landing, slot, stage);
+  }
+}
+
+// A copy that an earlier stage has not answered yet is left out, as it may not have had to come.
+void Scheduler::Core::CountScore(int stage, float score, TimePoint now) {
+  StageState& state = at(stage);
+  if (!state.drift.on()) return;
+  const uint64_t windows = state.drift.status().windows;
+  const bool changed = state.drift.Add(score, now);
+  if (state.drift.status().windows == windows) return;
+  state.statistics.drift = state.drift.status();
+  if (changed) actions_->Drifted(stage, state.statistics.drift);
+}
+
+void Scheduler::Core::CompareScores() {
+  if (cascade_.calibration.stages.empty()) return;
+  bool comparable = true;
+  for (int i = 0; i < stage_count(); ++i) {
+    StageState& state = at(i);
+    const std::optional<float>& calibrated =
+        cascade_.calibration.stages[static_cast<size_t>(i)].threshold;
+    state.drift.Compare(comparable);
+    state.statistics.drift = state.drift.status();
+    comparable = comparable && (!calibrated.has_value() || *calibrated == state.threshold);
   }
 }
 
@@ -281,8 +324,14 @@ void Scheduler::Core::SetPolicies(const std::vector<StagePolicy>& stages,
 }
 
 void Scheduler::Core::SetThreshold(int stage, float threshold) {
+  at(stage).set_threshold = threshold;
+  ApplyThreshold(stage);
+  CompareScores();
+}
+
+void Scheduler::Core::ApplyThreshold(int stage) {
   StageState& state = at(stage);
-  state.threshold = threshold;
+  state.threshold = brown_out_.Threshold(stage, state.set_threshold);
   ++state.threshold_epoch;
   state.exits.Reset();
   state.statistics.exits = {};
@@ -291,15 +340,43 @@ void Scheduler::Core::SetThreshold(int stage, float threshold) {
   }
 }
 
+double Scheduler::Core::Pressure(TimePoint now) const {
+  const double used =
+      static_cast<double>(requests_.slots_used()) / static_cast<double>(requests_.slots());
+  const auto budget = static_cast<double>(brown_out_.mean_budget().count());
+  if (budget <= 0) return used;
+  Duration longest{};
+  for (int stage = 0; stage < stage_count(); ++stage) {
+    const StageQueue& queue = requests_.backlog().queue(stage);
+    if (!queue.empty()) longest = std::max(longest, now - queue.oldest_since());
+  }
+  return std::max(used, static_cast<double>(longest.count()) / budget);
+}
+
+// The levels of all stages go together, and the stages that are not lowered keep what they count.
+void Scheduler::Core::UpdateBrownOut(TimePoint now) {
+  if (!brown_out_.Update(Pressure(now), now)) return;
+  for (int stage = 0; stage < stage_count(); ++stage) {
+    at(stage).brown_out = static_cast<uint8_t>(brown_out_.level());
+    const float threshold = brown_out_.Threshold(stage, at(stage).set_threshold);
+    if (threshold != at(stage).threshold) ApplyThreshold(stage);
+  }
+  CompareScores();
+  actions_->BrownedOut(brown_out_.level());
+}
+
 TimePoint Scheduler::Core::Advance(TimePoint now) {
   requests_.Expire(now);
   for (StageState& stage : stages_) {
     stage.exits.Roll(now);
     stage.statistics.exits = stage.exits.windows();
   }
+  if (brown_out_.on()) UpdateBrownOut(now);
   dispatcher_.Run(now);
   verifier_.Advance(now);
-  return std::min({requests_.NextDeadline(), dispatcher_.NextRipe(now), verifier_.due()});
+  auditor_.Advance(now);
+  return std::min({requests_.NextDeadline(), dispatcher_.NextRipe(now), verifier_.due(),
+                   auditor_.due(), brown_out_.due()});
 }
 
 }  // namespace escan

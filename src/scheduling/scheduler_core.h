@@ -5,9 +5,12 @@
 #include <vector>
 
 #include "scheduling/answer_verifier.h"
+#include "scheduling/brown_out.h"
 #include "scheduling/dispatcher.h"
+#include "scheduling/exit_auditor.h"
 #include "scheduling/request_table.h"
 #include "scheduling/scheduler.h"
+#include "scheduling/spare_time.h"
 #include "scheduling/stage_state.h"
 #include "scheduling/step_times.h"
 #include "scheduling/worker_table.h"
@@ -37,6 +40,8 @@ class Scheduler::Core {
   void SetPolicies(const std::vector<StagePolicy>& stages, const PlanOptions& options);
   void SetThreshold(int stage, float threshold);
   float threshold(int stage) const { return at(stage).threshold; }
+  float set_threshold(int stage) const { return at(stage).set_threshold; }
+  const BrownOut& brown_out() const { return brown_out_; }
   void ExemptFromVerification(int stage) { verifier_.Exempt(stage); }
   TimePoint Advance(TimePoint now);
   void FailAll();
@@ -61,6 +66,16 @@ class Scheduler::Core {
   // Moves the sample on from `stage`, whose word has just come and was the next one needed: to its
   // answer, its failure or the next stage.
   void Proceed(const Landing& landing, SlotId slot, int stage);
+  // How near the cascade is to refusing requests, see BrownOut.
+  double Pressure(TimePoint now) const;
+  void UpdateBrownOut(TimePoint now);
+  // Puts the threshold of the stage into effect that was set, less what the brown-out takes.
+  void ApplyThreshold(int stage);
+
+  // The score of a sample that reached the stage.
+  void CountScore(int stage, float score, TimePoint now);
+  // Scores are comparable where the samples that get to a stage are those that the calibration saw.
+  void CompareScores();
   void CountExit(const Sample& sample, int stage, bool exited, TimePoint now);
   // Queues the sample at `stage` and at the stages after it that speculate.
   void QueueOn(const Landing& landing, SlotId slot, int stage);
@@ -74,6 +89,7 @@ class Scheduler::Core {
   StageState& at(int stage) { return stages_[static_cast<size_t>(stage)]; }
   const StageState& at(int stage) const { return stages_[static_cast<size_t>(stage)]; }
 
+  const CascadeSpec& cascade_;
   SchedulerActions* actions_;
   std::vector<StageState> stages_;
   PlanOptions options_;
@@ -82,7 +98,10 @@ class Scheduler::Core {
   Backlog& backlog_;
   WorkerTable workers_;
   Dispatcher dispatcher_;
+  SpareTime spare_;
   AnswerVerifier verifier_;
+  ExitAuditor auditor_;
+  BrownOut brown_out_;
 };
 
 }  // namespace escan

@@ -5,6 +5,7 @@
 
 #include "escan/cascade.h"
 #include "escan/time.h"
+#include "scheduling/drift_status.h"
 #include "scheduling/exit_estimate.h"
 
 namespace escan {
@@ -41,6 +42,7 @@ struct StageStatistics {
   uint64_t answers_wrong = 0;     // rows that differed, and it is known who was wrong
   uint64_t answers_doubtful = 0;  // rows that differed, and it is not
   uint64_t batches = 0;
+  DriftStatus drift;
   ExitWindows exits;  // of samples that would have reached the stage
   Histogram<kBatchBounds.size()> batch_rows;
   Histogram<kLatencyBounds.size()> step_time;   // from dispatch to result, per batch

@@ -20,8 +20,10 @@ struct Flight {
   int stage = 0;
   int rows = 0;
   BatchPurpose purpose = BatchPurpose::kServe;
+  bool audit = false;            // of an ExitAuditor: its row is answered already
   bool alone = false;            // a trial: one suspect, and its fault domain gets nothing else
   uint64_t threshold_epoch = 0;  // of the stage's threshold
+  uint8_t brown_out = 0;         // level of the same
   TimePoint dispatched;
   TimePoint head_since;  // when it became the worker's oldest batch
   std::array<SlotId, kMaxBatchRows> slots;

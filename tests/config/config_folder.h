@@ -37,7 +37,17 @@ inline std::string TwoStages(const std::string& more = "") {
 )" + more;
 }
 
-// That, with one of its texts replaced.
+// What a calibration has found out about that cascade, as a file.
+inline std::string CalibrationOfTwoStages() {
+  return R"({"version": 1, "cascade": "digits", "stages": [
+  {"name": "small", "score": "max_probability", "threshold": 0.9, "lowest_threshold": 0.7,
+   "scores": {"edges": [0.5, 0.6], "counts": [10, 20, 30]}},
+  {"name": "large", "score": "max_probability",
+   "scores": {"edges": [0.5], "counts": [10, 20]}}],
+  "report": {"accuracy": 0.91}})";
+}
+
+// That cascade, with one of its texts replaced.
 inline std::string TwoStagesWith(const std::string& text, const std::string& replacement) {
   std::string yaml = TwoStages();
   return yaml.replace(yaml.find(text), text.size(), replacement);

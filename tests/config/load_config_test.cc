@@ -105,6 +105,29 @@ cascades:
             (GpuOptions{Precision::kFp16, MemoryLayout::kChannelsLast, Execution::kEager}));
 }
 
+TEST(LoadConfig, ReadsWhatKeepsACascadeCalibrated) {
+  const ConfigFolder folder;
+  const std::filesystem::path file = folder.Write("calibration.json", CalibrationOfTwoStages());
+  const CascadeSpec spec = MustLoadCascade(folder, TwoStages(R"(    audit: {every: 1000}
+    calibration: calibration.json
+    overload: {lower_thresholds_to: {small: 0.7}}
+    feedback: {samples: 5000}
+)"))
+                               .spec;
+  EXPECT_EQ(spec.audit_every, 1000);
+  EXPECT_EQ(spec.calibration.file, file);
+  EXPECT_THAT(spec.calibration.stages,
+              ElementsAre(StageCalibration{.threshold = 0.9f,
+                                           .lowest_threshold = 0.7f,
+                                           .scores = {{0.5f, 0.6f}, {10, 20, 30}}},
+                          StageCalibration{.threshold = std::nullopt,
+                                           .lowest_threshold = std::nullopt,
+                                           .scores = {{0.5f}, {10, 20}}}));
+  ASSERT_EQ(spec.lowest_thresholds.size(), 2u);
+  EXPECT_EQ(spec.lowest_thresholds[0], 0.7f);
+  EXPECT_EQ(spec.feedback, (FeedbackSpec{.samples = 5000, .keep = std::chrono::hours(1)}));
+}
+
 TEST(LoadConfig, WithoutMpsAGpuIsUsedAsAWhole) {
   const ConfigFolder folder;
   const absl::StatusOr<Config> config = folder.Load("mps: {mode: off}\n" + TwoStages(), TwoGpus());
@@ -121,6 +144,10 @@ TEST(LoadConfig, FillsInTheDefaultsOfACascade) {
   EXPECT_EQ(cascade.spec.latency_objective, std::nullopt);
   EXPECT_EQ(cascade.spec.slots, 1024);
   EXPECT_EQ(cascade.spec.verify_every, 10'000);
+  EXPECT_EQ(cascade.spec.audit_every, 0);
+  EXPECT_THAT(cascade.spec.calibration.stages, IsEmpty());
+  EXPECT_THAT(cascade.spec.lowest_thresholds, IsEmpty());
+  EXPECT_EQ(cascade.spec.feedback.samples, 0);
   EXPECT_TRUE(cascade.profile.empty());
   EXPECT_TRUE(cascade.plan_is_auto);
   EXPECT_EQ(cascade.plan, SafePlan(cascade.spec));

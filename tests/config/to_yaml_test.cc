@@ -34,6 +34,11 @@ void ExpectEqual(const CascadeConfig& a, const CascadeConfig& b) {
   EXPECT_EQ(a.spec.outputs, b.spec.outputs);
   EXPECT_EQ(a.spec.slots, b.spec.slots);
   EXPECT_EQ(a.spec.verify_every, b.spec.verify_every);
+  EXPECT_EQ(a.spec.audit_every, b.spec.audit_every);
+  EXPECT_EQ(a.spec.calibration.file, b.spec.calibration.file);
+  EXPECT_EQ(a.spec.calibration.stages, b.spec.calibration.stages);
+  EXPECT_EQ(a.spec.lowest_thresholds, b.spec.lowest_thresholds);
+  EXPECT_EQ(a.spec.feedback, b.spec.feedback);
   EXPECT_EQ(a.spec.probe, b.spec.probe);
   EXPECT_EQ(a.profile, b.profile);
   EXPECT_EQ(a.plan, b.plan);
@@ -91,6 +96,9 @@ cascades:
     latency_objective: {p99: 20ms}
     slots: 99
     verify: {every: 500}
+    audit: {every: 1000}
+    overload: {lower_thresholds_to: {"off": -2.5, near: 0.1}}
+    feedback: {samples: 500, keep: 90s}
     inputs:
       - {name: "null", datatype: UINT64, shape: [28, 28], range: [0, 9223372036854775807]}
       - {name: "true", datatype: INT64, shape: [], range: [-9223372036854775808, 5]}
@@ -121,6 +129,12 @@ cascades:
     outputs: [{name: probabilities, datatype: FP32, shape: [26]}]
     stages: [{name: only, executor: null}]
 )");
+}
+
+TEST(ToYaml, ReadsBackTheCalibration) {
+  const ConfigFolder folder;
+  folder.Write("a calibration.json", CalibrationOfTwoStages());
+  ExpectRoundTrip(folder, TwoStages("    calibration: a calibration.json\n"));
 }
 
 TEST(ToYaml, ReadsBackTheProbe) {

@@ -8,6 +8,7 @@ namespace escan::ctl {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 v1::GetStatusResponse Status(const std::string& text) {
   v1::GetStatusResponse status;
@@ -85,6 +86,40 @@ TEST(FormatStatus, SaysWhatWasFoundOfAnswers) {
                         "  doubtful: 30 % of device 1 for large, 1 worker replaced for wrong "
                         "answers\n"
                         "  STAGE "));
+}
+
+TEST(FormatStatus, SaysHowOftenTheLastStageDisagreesWithAnExit) {
+  EXPECT_THAT(FormatStatus(Status(R"(cascades { name: "digits"
+      stages { name: "small" disagreement { ratio: 0.02 low: 0.0055 high: 0.07 samples: 100 } }
+      stages { name: "large" } })")),
+              HasSubstr("  exits that the last stage disagrees with: small 2 % [0.55, 7] of 100\n"
+                        "  STAGE "));
+}
+
+TEST(FormatStatus, SaysHowScoresCompareWithTheCalibration) {
+  EXPECT_THAT(FormatStatus(Status(R"(cascades { name: "digits"
+      stages { name: "a" drift { state: "drifted" samples: 1000 moved: 0.2 windows: 3 } }
+      stages { name: "b" drift { state: "as_calibrated" samples: 1200 moved: 0.013 windows: 3 } }
+      stages { name: "c" drift { state: "waiting" } }
+      stages { name: "d" drift { state: "other_thresholds" } }
+      stages { name: "e" } })")),
+              HasSubstr("  scores: a DRIFTED (20.0 % moved, of 1000); "
+                        "b as calibrated (1.3 % moved, of 1200); c waits for a full window; "
+                        "d not compared, as earlier thresholds are not the calibration's\n"));
+}
+
+TEST(FormatStatus, SaysWhatLabelsHaveShown) {
+  EXPECT_THAT(FormatStatus(Status(R"(cascades { name: "digits"
+      stages { name: "small" accuracy { ratio: 0.95 low: 0.89 high: 0.98 samples: 100 } }
+      stages { name: "large" } })")),
+              HasSubstr("  accuracy by labels: small 95 % [89, 98] of 100\n"));
+}
+
+TEST(FormatStatus, SaysThatThresholdsAreLowered) {
+  EXPECT_THAT(FormatStatus(Status(R"(cascades { name: "d" brown_out { level: 2 levels: 4 } })")),
+              HasSubstr("  overload: thresholds are lowered, level 2 of 4\n"));
+  EXPECT_THAT(FormatStatus(Status(R"(cascades { name: "d" brown_out { levels: 4 } })")),
+              Not(HasSubstr("overload")));
 }
 
 constexpr char kOnGpus[] = R"(

@@ -63,6 +63,13 @@ class FakeDaemon : public v1::AdminService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status GiveFeedback(grpc::ServerContext*, const v1::GiveFeedbackRequest* request,
+                            v1::GiveFeedbackResponse*) override {
+    feedback = *request;
+    if (request->request_id() == "gone") return {grpc::StatusCode::NOT_FOUND, "not remembered"};
+    return grpc::Status::OK;
+  }
+
   grpc::Status Drain(grpc::ServerContext*, const v1::DrainRequest*,
                      v1::DrainResponse* response) override {
     response->set_requests(2);
@@ -73,6 +80,7 @@ class FakeDaemon : public v1::AdminService::Service {
   bool ready = true;
   v1::SetPlanRequest set_plan;
   v1::SetThresholdsRequest set_thresholds;
+  v1::GiveFeedbackRequest feedback;
   std::promise<void> drained;
 };
 
@@ -182,6 +190,21 @@ TEST_F(Program, SetsThresholdsOfSeveralStages) {
   EXPECT_EQ(ended.exit_status, 0) << ended.output;
   EXPECT_EQ(daemon_.set_thresholds.thresholds().size(), 2u);
   EXPECT_EQ(daemon_.set_thresholds.thresholds().at("medium"), 0.75f);
+}
+
+TEST_F(Program, TellsTheLabelsOfARequest) {
+  Ended ended = Ctl("feedback digits r-1 3 7");
+  EXPECT_EQ(ended.exit_status, 0) << ended.output;
+  EXPECT_EQ(ended.output, "2 labels counted\n");
+  EXPECT_EQ(daemon_.feedback.model(), "digits");
+  EXPECT_EQ(daemon_.feedback.request_id(), "r-1");
+  ASSERT_EQ(daemon_.feedback.labels_size(), 2);
+  EXPECT_EQ(daemon_.feedback.labels(1), 7);
+  ended = Ctl("feedback digits gone 3");
+  EXPECT_EQ(ended.exit_status, 1);
+  EXPECT_EQ(ended.output, "escanctl: not remembered\n");
+  EXPECT_EQ(Ctl("feedback digits r-1 cat").exit_status, 2);
+  EXPECT_EQ(Ctl("feedback digits r-1").exit_status, 2);
 }
 
 TEST_F(Program, AWrongCommandLineEndsWithTwo) {

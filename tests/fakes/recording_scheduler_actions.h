@@ -48,10 +48,17 @@ class RecordingSchedulerActions : public SchedulerActions {
     compared.back().message = {};
   }
 
+  void Audited(const AuditedSample& sample) override { audited.push_back(sample); }
+  void Drifted(int stage, const DriftStatus& drift) override { drifted.emplace_back(stage, drift); }
+  void BrownedOut(int level) override { levels.push_back(level); }
+
   std::deque<Sent> sent;
   std::vector<Completed> completed;
   std::vector<RequestKey> settled;
   std::vector<Comparison> compared;
+  std::vector<AuditedSample> audited;
+  std::vector<std::pair<int, DriftStatus>> drifted;
+  std::vector<int> levels;            // of a brown-out
   std::vector<std::string> messages;  // of `compared`
 };
 

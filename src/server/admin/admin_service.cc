@@ -27,8 +27,9 @@ grpc::Status AdminService::GetStatus(grpc::ServerContext*, const v1::GetStatusRe
     *response->mutable_mps() = DescribeMps(*mps);
   }
   for (const std::unique_ptr<ServedModel>& model : state_->models()) {
-    *response->add_cascades() =
-        DescribeStatus(model->config, devices_, model->engine->Status(), PlanMode(*model));
+    v1::CascadeStatus* const cascade = response->add_cascades();
+    *cascade = DescribeStatus(model->config, devices_, model->engine->Status(), PlanMode(*model));
+    DescribeAccuracy(model->feedback.accuracy(), cascade);
   }
   return grpc::Status::OK;
 }
@@ -106,6 +107,15 @@ grpc::Status AdminService::SetThresholds(grpc::ServerContext*,
   if (!thresholds.ok()) return ToGrpc(thresholds.status());
   (*model)->engine->SetThresholds(*thresholds);
   return grpc::Status::OK;
+}
+
+grpc::Status AdminService::GiveFeedback(grpc::ServerContext*,
+                                        const v1::GiveFeedbackRequest* request,
+                                        v1::GiveFeedbackResponse*) {
+  const absl::StatusOr<ServedModel*> model = Find(request->model());
+  if (!model.ok()) return ToGrpc(model.status());
+  const std::vector<int64_t> labels(request->labels().begin(), request->labels().end());
+  return ToGrpc((*model)->feedback.Label(request->request_id(), labels, Clock::now()));
 }
 
 grpc::Status AdminService::Drain(grpc::ServerContext*, const v1::DrainRequest*,

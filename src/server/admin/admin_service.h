@@ -37,6 +37,8 @@ class AdminService final : public v1::AdminService::Service {
                               v1::GetPlanHistoryResponse* response) override;
   grpc::Status SetThresholds(grpc::ServerContext* context, const v1::SetThresholdsRequest* request,
                              v1::SetThresholdsResponse* response) override;
+  grpc::Status GiveFeedback(grpc::ServerContext* context, const v1::GiveFeedbackRequest* request,
+                            v1::GiveFeedbackResponse* response) override;
   grpc::Status Drain(grpc::ServerContext* context, const v1::DrainRequest* request,
                      v1::DrainResponse* response) override;
 

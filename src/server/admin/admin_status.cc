@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "scheduling/interval.h"
 #include "server/admin/worker_state.h"
 
 namespace escan {
@@ -20,6 +21,24 @@ void Describe(const ExitEstimate& exits, v1::ExitRatio* to) {
   to->set_low(exits.interval().low);
   to->set_high(exits.interval().high);
   to->set_samples(exits.reached);
+}
+
+void Describe(uint64_t hits, uint64_t samples, v1::Proportion* to) {
+  const Interval interval = WilsonInterval(hits, samples);
+  to->set_ratio(Ratio(hits, samples));
+  to->set_low(interval.low);
+  to->set_high(interval.high);
+  to->set_samples(samples);
+}
+
+void Describe(const DriftStatus& drift, v1::Drift* to) {
+  to->set_state(std::string(Name(drift.state)));
+  to->set_windows(drift.windows);
+  to->set_windows_drifted(drift.windows_drifted);
+  to->set_samples(drift.samples);
+  to->set_chi_square(drift.statistic);
+  to->set_limit(drift.limit);
+  to->set_moved(drift.moved);
 }
 
 void Describe(const ArrivalEstimate& arrivals, v1::Arrivals* to) {
@@ -54,6 +73,11 @@ void Describe(const StageSpec& spec, bool can_exit, const EngineStatus::Stage& s
   SetDuration(Duration(step_ns), to->mutable_mean_step_time());
   const ExitEstimate& exits = statistics.exits.estimate();
   if (can_exit && exits.reached > 0) Describe(exits, to->mutable_exit_ratio());
+  if (statistics.drift.state != DriftStatus::State::kOff) {
+    Describe(statistics.drift, to->mutable_drift());
+  }
+  const AuditCount& audits = stage.audits;
+  if (audits.audited > 0) Describe(audits.disagreed, audits.audited, to->mutable_disagreement());
 }
 
 void Describe(const CascadeSpec& cascade, const std::vector<Device>& devices,
@@ -89,7 +113,7 @@ void Describe(const CascadeSpec& cascade, const DoubtfulShare& share, v1::Doubtf
 bool ThresholdsDiffer(const CascadeSpec& cascade, const EngineStatus& status) {
   for (size_t i = 0; i < status.stages.size(); ++i) {
     if (!CanExitEarly(cascade, static_cast<int>(i))) continue;
-    if (status.stages[i].threshold != cascade.stages[i].exit.threshold) return true;
+    if (status.stages[i].set_threshold != cascade.stages[i].exit.threshold) return true;
   }
   return false;
 }
@@ -119,7 +143,21 @@ v1::CascadeStatus DescribeStatus(const CascadeConfig& config, const std::vector<
   described.set_plan_changes(status.plan_changes);
   described.set_plan_change_in_progress(status.plan_change_in_progress);
   Describe(status.arrivals, described.mutable_arrivals());
+  if (!config.spec.lowest_thresholds.empty()) {
+    v1::BrownOut* const brown_out = described.mutable_brown_out();
+    brown_out->set_level(static_cast<uint32_t>(status.brown_out));
+    brown_out->set_levels(BrownOut::kLevels);
+    brown_out->set_steps(status.brown_out_steps);
+  }
   return described;
+}
+
+void DescribeAccuracy(const std::vector<StageAccuracy>& accuracy, v1::CascadeStatus* to) {
+  for (size_t i = 0; i < accuracy.size(); ++i) {
+    if (accuracy[i].labelled == 0) continue;
+    Describe(accuracy[i].correct, accuracy[i].labelled,
+             to->mutable_stages(static_cast<int>(i))->mutable_accuracy());
+  }
 }
 
 bool PlanDiffers(const CascadeConfig& config, const Plan& plan, ControlLoop::Mode mode) {

@@ -9,6 +9,7 @@
 #include "engine/engine_status.h"
 #include "escan/v1/admin.pb.h"
 #include "server/daemon/mps_report.h"
+#include "server/protocol/answer_feedback.h"
 
 namespace escan {
 
@@ -16,6 +17,9 @@ namespace escan {
 // `devices` are those that plans refer to.
 v1::CascadeStatus DescribeStatus(const CascadeConfig& config, const std::vector<Device>& devices,
                                  const EngineStatus& status, ControlLoop::Mode mode);
+
+// Adds what labels have shown of each stage, where there were any. `to` has the stages.
+void DescribeAccuracy(const std::vector<StageAccuracy>& accuracy, v1::CascadeStatus* to);
 
 // Whether the plan in effect is another than the file's, which has none where it is automatic.
 bool PlanDiffers(const CascadeConfig& config, const Plan& plan, ControlLoop::Mode mode);

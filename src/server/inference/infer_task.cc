@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "contracts/label.h"
 #include "server/protocol/outcome_status.h"
 #include "server/protocol/typed_contents.h"
 
@@ -105,6 +107,7 @@ void InferTask::OnComplete(const Outcome& outcome) {
   }
   grpc::ByteBuffer answer;
   if (status.ok()) answer = FormAnswer();
+  if (status.ok() && wants_classes()) NoteClasses();
   model_->engine->Release(key_);
   const TimePoint now = Clock::now();
   if (status.ok()) {
@@ -119,15 +122,41 @@ void InferTask::OnComplete(const Outcome& outcome) {
   Answered(std::move(status), std::move(answer));
 }
 
+bool InferTask::wants_classes() const {
+  if (!model_->label_output.has_value()) return false;
+  return !checked_.parameters.labels.empty() || (model_->feedback.remembers() && !id().empty());
+}
+
+void InferTask::NoteClasses() const {
+  const Engine& engine = *model_->engine;
+  const auto output = static_cast<size_t>(*model_->label_output);
+  const CascadeSpec& cascade = model_->cascade();
+  std::vector<AnsweredClass> rows;
+  SlotId slot = key_.first_slot;
+  for (int row = 0; row < checked_.rows; ++row, slot = engine.NextSlot(slot)) {
+    const int stage = engine.answer(slot).stage;
+    const int tensor = cascade.stages[static_cast<size_t>(stage)].answer[output];
+    rows.push_back({.stage = stage,
+                    .label = LabelOf(cascade.outputs[output], engine.output(slot, stage, tensor))});
+  }
+  if (checked_.parameters.labels.empty()) {
+    model_->feedback.Remember(id(), rows, Clock::now());
+  } else {
+    model_->feedback.Count(rows, checked_.parameters.labels);
+  }
+}
+
 grpc::ByteBuffer InferTask::FormAnswer() const {
   constexpr size_t kUsualRows = 16;
   const Engine& engine = *model_->engine;
   absl::InlinedVector<SlotId, kUsualRows> slots;
   absl::InlinedVector<SampleAnswer, kUsualRows> rows;
   SlotId slot = key_.first_slot;
+  int brown_out = 0;
   for (int row = 0; row < checked_.rows; ++row, slot = engine.NextSlot(slot)) {
     slots.push_back(slot);
     rows.push_back(engine.answer(slot));
+    brown_out = std::max(brown_out, int{rows.back().brown_out});
   }
   const std::vector<StageSpec>& stages = model_->cascade().stages;
   const auto data = [&](int row, int output) {
@@ -139,6 +168,7 @@ grpc::ByteBuffer InferTask::FormAnswer() const {
                          .rows = rows,
                          .outputs = checked_.outputs,
                          .mark_final = streamed() && asks_for_final_mark(),
+                         .brown_out = brown_out,
                          .data = data};
   const AnswerWriter& writer = model_->answers;
   grpc_slice slice =

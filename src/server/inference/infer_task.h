@@ -61,6 +61,11 @@ class InferTask : private Completion {
   absl::Status FillSlots();
   TimePoint Deadline(TimePoint call_deadline) const;
   grpc::ByteBuffer FormAnswer() const;
+  // Whether the answered classes are compared with labels, now or later.
+  bool wants_classes() const;
+  // Of an answered request: compares its classes with the labels that came with it, or remembers
+  // them.
+  void NoteClasses() const;
   void OnComplete(const Outcome& outcome) final;
 
   ServerState* const server_;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "contracts/label.h"
 #include "server/protocol/contract.h"
 
 namespace escan {
@@ -12,6 +13,8 @@ ServedModel::ServedModel(const CascadeConfig& model_config, std::unique_ptr<Engi
     : config(model_config),
       answer_tensors(AnswerTensors(config.spec)),
       answers(config.spec),
+      feedback(config.spec.feedback, config.spec.stage_count()),
+      label_output(LabelOutput(config.spec)),
       engine(std::move(model_engine)) {}
 
 ServedModel* ServerState::FindOrNull(absl::string_view name) const {

@@ -16,6 +16,7 @@
 #include "engine/engine.h"
 #include "escan/time.h"
 #include "server/daemon/mps_report.h"
+#include "server/protocol/answer_feedback.h"
 #include "server/protocol/answer_writer.h"
 #include "server/protocol/request_counters.h"
 #include "server/protocol/time_split.h"
@@ -32,6 +33,8 @@ struct ServedModel {
   const std::vector<TensorSpec> answer_tensors;
   const AnswerWriter answers;
   RequestCounters counters;
+  AnswerFeedback feedback;
+  const std::optional<int> label_output;  // of the cascade's outputs, that tells the class
   TimeSplit time_split;
   const std::unique_ptr<Engine> engine;
 };

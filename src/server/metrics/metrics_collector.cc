@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
 #include "server/metrics/metric_families.h"
+#include "server/metrics/monitoring_metrics.h"
 #include "server/metrics/worker_metrics.h"
 
 namespace escan {
@@ -203,6 +204,18 @@ void AddEngineValues(const std::vector<Reading>& readings, MetricFamilies* famil
   for (const Reading& reading : readings) {
     families->Gauge(ModelLabel(reading), reading.status.slots_in_use);
   }
+  families->Begin(MetricType::Gauge, "escan_brown_out_level",
+                  "How far thresholds are lowered for overload: 0 not at all, 4 as far as allowed");
+  for (const Reading& reading : readings) {
+    if (reading.model->cascade().lowest_thresholds.empty()) continue;
+    families->Gauge(ModelLabel(reading), reading.status.brown_out);
+  }
+  families->Begin(MetricType::Counter, "escan_brown_out_steps_total",
+                  "Steps by which thresholds were lowered for overload, or raised again");
+  for (const Reading& reading : readings) {
+    if (reading.model->cascade().lowest_thresholds.empty()) continue;
+    families->Counter(ModelLabel(reading), static_cast<double>(reading.status.brown_out_steps));
+  }
   families->Begin(MetricType::Counter, "escan_worker_restarts_total",
                   "Starts of worker processes in the place of ones that ended");
   for (const Reading& reading : readings) {
@@ -231,6 +244,20 @@ void AddPlanDecisions(const std::vector<Reading>& readings, const ControlLoop& c
   }
 }
 
+std::vector<MonitoredStage> Monitored(const std::vector<Reading>& readings) {
+  std::vector<MonitoredStage> stages;
+  for (const Reading& reading : readings) {
+    const std::vector<StageAccuracy> accuracy = reading.model->feedback.accuracy();
+    for (size_t i = 0; i < reading.status.stages.size(); ++i) {
+      stages.push_back({.labels = StageLabels(reading, i),
+                        .audits = reading.status.stages[i].audits,
+                        .drift = reading.status.stages[i].statistics.drift,
+                        .accuracy = accuracy[i]});
+    }
+  }
+  return stages;
+}
+
 std::vector<ModelWorkers> WorkersOf(const std::vector<Reading>& readings) {
   std::vector<ModelWorkers> models;
   for (const Reading& reading : readings) {
@@ -253,6 +280,7 @@ std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
   AddStageValues(readings, &families);
   AddStageHistograms(readings, &families);
   AddWrongAnswers(readings, &families);
+  AddMonitoringMetrics(Monitored(readings), &families);
   AddArrivals(readings, &families);
   AddEngineValues(readings, &families);
   AddPlanDecisions(readings, state_->controller(), &families);

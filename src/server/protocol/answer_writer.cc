@@ -55,6 +55,12 @@ std::string EncodedFinalMark() {
   return response.SerializeAsString();
 }
 
+std::string EncodedBrownOut(int level) {
+  ModelInferResponse response;
+  (*response.mutable_parameters())["brown_out"].set_int64_param(level);
+  return response.SerializeAsString();
+}
+
 size_t ShapeSize(const std::string& row_shape, size_t rows) {
   return CodedOutputStream::VarintSize32(static_cast<uint32_t>(rows)) + row_shape.size();
 }
@@ -72,6 +78,9 @@ AnswerWriter::AnswerWriter(const CascadeSpec& cascade)
              EncodedField(ModelInferResponse::kModelVersionFieldNumber, kModelVersion)),
       final_(EncodedFinalMark()),
       exit_stage_(static_cast<int>(cascade.outputs.size())) {
+  for (int level = 1; level <= BrownOut::kLevels; ++level) {
+    brown_out_[static_cast<size_t>(level)] = EncodedBrownOut(level);
+  }
   for (const TensorSpec& tensor : AnswerTensors(cascade)) {
     outputs_.push_back(
         {.name_and_datatype =
@@ -91,6 +100,7 @@ size_t AnswerWriter::Size(const Answer& answer) const {
   size_t size = model_.size();
   if (!answer.id.empty()) size += FieldSize(answer.id.size());
   if (answer.mark_final) size += final_.size();
+  size += brown_out_[static_cast<size_t>(answer.brown_out)].size();
   for (const int index : answer.outputs) {
     const Output& output = outputs_[static_cast<size_t>(index)];
     size += FieldSize(TensorSize(output, rows)) + FieldSize(rows * output.row_bytes);
@@ -106,6 +116,7 @@ void AnswerWriter::Write(const Answer& answer, uint8_t* to) const {
     to = WriteBytes(answer.id, to);
   }
   if (answer.mark_final) to = WriteBytes(final_, to);
+  to = WriteBytes(brown_out_[static_cast<size_t>(answer.brown_out)], to);
   for (const int index : answer.outputs) {
     const Output& output = outputs_[static_cast<size_t>(index)];
     to = WriteHead(ModelInferResponse::kOutputsFieldNumber, TensorSize(output, rows), to);

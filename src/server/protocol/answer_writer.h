@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -9,6 +10,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "escan/cascade.h"
+#include "scheduling/brown_out.h"
 #include "scheduling/scheduler.h"
 
 namespace escan {
@@ -19,6 +21,7 @@ struct Answer {
   std::span<const SampleAnswer> rows;  // where each row left
   std::span<const int> outputs;        // which of AnswerTensors(), in the order to answer in
   bool mark_final = false;             // adds the parameter triton_final_response: true
+  int brown_out = 0;                   // above 0: adds the parameter brown_out with this level
   // The bytes of a row of one of the cascade's own outputs.
   absl::FunctionRef<const std::byte*(int row, int output)> data;
 };
@@ -50,6 +53,8 @@ class AnswerWriter {
 
   std::string model_;  // encoded model_name and model_version
   std::string final_;  // encoded parameter
+  std::array<std::string, BrownOut::kLevels + 1>
+      brown_out_;  // by level: encoded parameter, or none
   std::vector<Output> outputs_;
   int exit_stage_ = 0;  // index in outputs_; the confidence follows
 };

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "contracts/label.h"
 #include "server/protocol/typed_contents.h"
 
 namespace escan {
@@ -170,6 +171,18 @@ absl::Status CheckOutputs(const std::vector<TensorSpec>& outputs, const ModelInf
   return absl::OkStatus();
 }
 
+absl::Status CheckLabels(const CascadeSpec& cascade, const CheckedRequest& checked) {
+  const size_t labels = checked.parameters.labels.size();
+  if (labels == 0) return absl::OkStatus();
+  if (!LabelOutput(cascade).has_value()) {
+    return absl::InvalidArgumentError(absl::StrCat("parameter 'ground_truth': no output of model '",
+                                                   cascade.name, "' tells a class"));
+  }
+  if (labels == static_cast<size_t>(checked.rows)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("parameter 'ground_truth': ", labels, " classes for ", checked.rows, " rows"));
+}
+
 }  // namespace
 
 std::vector<TensorSpec> AnswerTensors(const CascadeSpec& cascade) {
@@ -195,10 +208,11 @@ absl::StatusOr<CheckedRequest> CheckRequest(const CascadeSpec& cascade,
   if (!header.parameters().empty()) {
     absl::StatusOr<RequestParameters> parameters = ReadRequestParameters(header.parameters());
     if (!parameters.ok()) return parameters.status();
-    checked.parameters = *parameters;
+    checked.parameters = *std::move(parameters);
   }
   if (status = CheckInputs(cascade, request, &checked); !status.ok()) return status;
   if (status = CheckOutputs(outputs, header, &checked); !status.ok()) return status;
+  if (status = CheckLabels(cascade, checked); !status.ok()) return status;
   return checked;
 }
 

@@ -5,7 +5,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 namespace escan {
 namespace {
@@ -62,6 +64,28 @@ bool IsUnset(const InferParameter& value) {
   }
 }
 
+// One label, or the labels of several rows as "3,7,1".
+absl::Status ReadLabels(absl::string_view name, const InferParameter& value,
+                        std::vector<int64_t>* labels) {
+  if (value.has_int64_param()) {
+    labels->push_back(value.int64_param());
+    return absl::OkStatus();
+  }
+  if (const std::optional<uint64_t> label = NonNegativeInteger(value);
+      label.has_value() && *label <= uint64_t{std::numeric_limits<int64_t>::max()}) {
+    labels->push_back(static_cast<int64_t>(*label));
+    return absl::OkStatus();
+  }
+  for (const absl::string_view text : absl::StrSplit(value.string_param(), ',')) {
+    int64_t label = 0;
+    if (!absl::SimpleAtoi(text, &label)) {
+      return Refused(name, value, "a class, or classes of rows as \"3,7,1\"");
+    }
+    labels->push_back(label);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReadOne(absl::string_view name, const InferParameter& value,
                      RequestParameters* parameters) {
   if (name == "priority") {
@@ -81,6 +105,7 @@ absl::Status ReadOne(absl::string_view name, const InferParameter& value,
     }
     return absl::OkStatus();
   }
+  if (name == "ground_truth") return ReadLabels(name, value, &parameters->labels);
   if (name == kFinalMark) {
     return value.has_bool_param() ? absl::OkStatus() : Refused(name, value, "a bool");
   }
@@ -90,7 +115,8 @@ absl::Status ReadOne(absl::string_view name, const InferParameter& value,
         "parameter '", name, "': sequences are not supported, every request stands alone"));
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("unknown parameter '", name, "': known are priority, timeout and ", kFinalMark));
+      absl::StrCat("unknown parameter '", name, "': known are priority, timeout, ground_truth and ",
+                   kFinalMark));
 }
 
 }  // namespace

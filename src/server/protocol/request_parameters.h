@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -14,6 +16,7 @@ namespace escan {
 struct RequestParameters {
   int priority = kDefaultPriority;
   std::optional<Duration> timeout;  // from the request's arrival
+  std::vector<int64_t> labels;      // the right classes of its rows, where the client knows them
 };
 
 using ParameterMap = google::protobuf::Map<std::string, inference::InferParameter>;

@@ -15,6 +15,7 @@ EngineStatus Status() {
   EngineStatus status;
   status.stages.resize(2);
   status.stages[0].threshold = 0.5f;
+  status.stages[0].set_threshold = 0.5f;
   status.stages[0].policy = {.max_batch = 4, .max_delay = std::chrono::milliseconds(1500)};
   status.stages[0].statistics.samples_executed = 30;
   status.stages[0].statistics.batches = 10;
@@ -69,6 +70,55 @@ TEST(AdminStatus, EstimatesHaveTheirIntervals) {
   EXPECT_EQ(described.arrivals().rows_per_request(), 2);
   EXPECT_EQ(described.arrivals().offered_samples(), 900u);
   EXPECT_EQ(described.arrivals().refused_samples(), 8u);
+}
+
+TEST(AdminStatus, SaysWhatAuditsHaveShownWithAnInterval) {
+  EngineStatus status = Status();
+  status.stages[0].audits = {.audited = 100, .disagreed = 2};
+  const v1::CascadeStatus described = DescribeStatus(Configured(), {Device{}}, status, kFixed);
+  EXPECT_EQ(described.stages(0).disagreement().samples(), 100u);
+  EXPECT_DOUBLE_EQ(described.stages(0).disagreement().ratio(), 0.02);
+  EXPECT_NEAR(described.stages(0).disagreement().low(), 0.0055, 1e-4);
+  EXPECT_NEAR(described.stages(0).disagreement().high(), 0.0700, 1e-4);
+  EXPECT_FALSE(described.stages(1).has_disagreement());
+}
+
+TEST(AdminStatus, SaysHowScoresCompareWithTheCalibration) {
+  EngineStatus status = Status();
+  status.stages[0].statistics.drift = {.state = DriftStatus::State::kDrifted,
+                                       .windows = 4,
+                                       .windows_drifted = 1,
+                                       .samples = 1000,
+                                       .statistic = 80,
+                                       .limit = 40,
+                                       .moved = 0.2};
+  const v1::CascadeStatus described = DescribeStatus(Configured(), {Device{}}, status, kFixed);
+  const v1::Drift& drift = described.stages(0).drift();
+  EXPECT_EQ(drift.state(), "drifted");
+  EXPECT_EQ(drift.windows(), 4u);
+  EXPECT_EQ(drift.windows_drifted(), 1u);
+  EXPECT_EQ(drift.samples(), 1000u);
+  EXPECT_EQ(drift.chi_square(), 80);
+  EXPECT_EQ(drift.limit(), 40);
+  EXPECT_EQ(drift.moved(), 0.2);
+  EXPECT_FALSE(described.stages(1).has_drift());
+}
+
+TEST(AdminStatus, SaysHowFarThresholdsAreLowered) {
+  CascadeConfig config = Configured();
+  EngineStatus status = Status();
+  EXPECT_FALSE(DescribeStatus(config, {Device{}}, status, kFixed).has_brown_out());
+  config.spec.lowest_thresholds = {0.1f, 1.0f};
+  status.stages[0].set_threshold = config.spec.stages[0].exit.threshold;
+  status.stages[0].threshold = 0.1f;
+  status.brown_out = BrownOut::kLevels;
+  status.brown_out_steps = 6;
+  const v1::CascadeStatus described = DescribeStatus(config, {Device{}}, status, kFixed);
+  EXPECT_EQ(described.brown_out().level(), 4u);
+  EXPECT_EQ(described.brown_out().levels(), 4u);
+  EXPECT_EQ(described.brown_out().steps(), 6u);
+  EXPECT_FLOAT_EQ(described.stages(0).threshold(), 0.1f) << "what is in effect";
+  EXPECT_FALSE(described.thresholds_differ_from_file()) << "nobody set another";
 }
 
 TEST(AdminStatus, SaysWhatWasFoundOfAnswersAndScores) {
@@ -170,9 +220,9 @@ TEST(AdminStatus, WhatDiffersFromTheFileIsSaid) {
   EXPECT_FALSE(
       DescribeStatus(Configured(), {Device{}}, changed, kFixed).thresholds_differ_from_file());
   EXPECT_FALSE(DescribeStatus(Configured(), {Device{}}, changed, kFixed).plan_differs_from_file());
-  changed.stages[0].threshold = 0.6f;
+  changed.stages[0].set_threshold = 0.6f;
   // The last stage's threshold is not used.
-  changed.stages[1].threshold = 0.7f;
+  changed.stages[1].set_threshold = 0.7f;
   changed.plan.options.regroup = false;
   EXPECT_TRUE(
       DescribeStatus(Configured(), {Device{}}, changed, kFixed).thresholds_differ_from_file());

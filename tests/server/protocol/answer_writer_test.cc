@@ -85,6 +85,16 @@ TEST_F(AnswerWriterTest, EveryOutputIsRawWithItsDatatypeAndShape) {
   EXPECT_THAT(Elements<float>(response.raw_output_contents(3)), ElementsAre(0, 0.25f, 0.5f));
 }
 
+TEST_F(AnswerWriterTest, ABrownOutIsAParameterOfTheAnswer) {
+  Answer answer = Make(2, {0});
+  answer.brown_out = 3;
+  answer.mark_final = true;
+  const inference::ModelInferResponse response = Written(answer);
+  ASSERT_EQ(response.parameters_size(), 2);
+  EXPECT_EQ(response.parameters().at("brown_out").int64_param(), 3);
+  EXPECT_TRUE(response.parameters().at("triton_final_response").bool_param());
+}
+
 TEST_F(AnswerWriterTest, OnlyTheRequestedOutputsComeInTheirOrder) {
   const inference::ModelInferResponse response = Written(Make(1, {3, 1}));
   ASSERT_EQ(response.outputs_size(), 2);

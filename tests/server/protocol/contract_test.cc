@@ -228,8 +228,14 @@ const BadRequest kBadRequests[] = {
      "parameter 'triton_enable_empty_final_response': 1 is not a bool"},
     {"Sequence", Parameter("sequence_id", 7),
      "parameter 'sequence_id': sequences are not supported, every request stands alone"},
+    {"GroundTruthText",
+     [](auto* r) { (*r->mutable_parameters())["ground_truth"].set_string_param("3,cat"); },
+     "parameter 'ground_truth': \"3,cat\" is not a class, or classes of rows as \"3,7,1\""},
+    {"GroundTruthOfOtherRows",
+     [](auto* r) { (*r->mutable_parameters())["ground_truth"].set_string_param("1,2,3,4,5"); },
+     "parameter 'ground_truth': 5 classes for 2 rows"},
     {"UnknownParameter", Parameter("temperature", 1),
-     "unknown parameter 'temperature': known are priority, timeout and "
+     "unknown parameter 'temperature': known are priority, timeout, ground_truth and "
      "triton_enable_empty_final_response"},
 };
 
