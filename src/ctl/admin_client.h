@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/direct_channel.h"
 #include "escan/v1/admin.pb.h"
 
 namespace escan::ctl {
@@ -15,7 +16,7 @@ namespace escan::ctl {
 class AdminClient {
  public:
   // `address` is unix:PATH or ADDR:PORT. Does not connect yet.
-  explicit AdminClient(const std::string& address);
+  explicit AdminClient(const std::string& address, const ChannelSecurity& security = {});
   ~AdminClient();
 
   absl::StatusOr<v1::GetStatusResponse> GetStatus(absl::Duration timeout);

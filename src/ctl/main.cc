@@ -34,6 +34,12 @@ class CommandLine {
             "--timeout", [this](const std::string& text) { ParseTimeout(text); },
             "How long to wait for an answer (10s; 5m for plan set)")
         ->type_name("DURATION");
+    app_.add_option("--tls-ca", tls_.ca,
+                    "PEM file of who signs the daemon's certificate, where server.admin_tls is set")
+        ->type_name("FILE");
+    app_.add_option("--tls-cert", tls_.certificate, "PEM file of the certificate to show it")
+        ->type_name("FILE");
+    app_.add_option("--tls-key", tls_.key, "PEM file of that certificate's key")->type_name("FILE");
     app_.add_flag("--json", json_, "Show the answer as JSON");
     AddCommands();
   }
@@ -45,7 +51,12 @@ class CommandLine {
       return app_.exit(error) == 0 ? kDone : kUnreachable;
     }
     const bool slow = std::holds_alternative<PlanSetCommand>(command_);
-    AdminClient client(address_);
+    const absl::StatusOr<ChannelSecurity> security = ChannelSecurity::Read(tls_);
+    if (!security.ok()) {
+      std::cerr << "escanctl: " << security.status().message() << "\n";
+      return kUnreachable;
+    }
+    AdminClient client(address_, *security);
     const CommandResult result =
         Execute(command_, client, timeout_.value_or(slow ? kPlanChangeTimeout : kTimeout), json_);
     std::cout << result.output << std::flush;
@@ -157,6 +168,7 @@ class CommandLine {
 
   CLI::App app_{"Shows and changes what a running escand does, and simulates it.", "escanctl"};
   std::string address_;
+  ChannelSecurity::Files tls_;
   std::optional<absl::Duration> timeout_;
   bool json_ = false;
 

@@ -179,15 +179,21 @@ void Daemon::RenewWorkersOnGpus() {
 absl::Status Daemon::StartServers() {
   const ServerConfig& config = options_.config.server;
   absl::StatusOr<std::unique_ptr<InferenceServer>> inference = InferenceServer::Start(
-      state_.get(), config.listen, ClientCeiling(options_.descriptor_limit), [this] { Wake(); });
+      state_.get(), {.listen = config.listen,
+                     .tls = config.tls,
+                     .descriptor_ceiling = ClientCeiling(options_.descriptor_limit),
+                     .on_change = [this] { Wake(); }});
   if (!inference.ok()) return inference.status();
   inference_ = *std::move(inference);
-  absl::StatusOr<std::unique_ptr<AdminServer>> admin =
-      AdminServer::Start(state_.get(), options_.config.devices, config.admin,
-                         OperatorCeiling(options_.descriptor_limit), [this] {
-                           drain_requested_.store(true);
-                           Wake();
-                         });
+  absl::StatusOr<std::unique_ptr<AdminServer>> admin = AdminServer::Start(
+      state_.get(), {.devices = options_.config.devices,
+                     .address = config.admin,
+                     .tls = config.admin_tls,
+                     .descriptor_ceiling = OperatorCeiling(options_.descriptor_limit),
+                     .request_drain = [this] {
+                       drain_requested_.store(true);
+                       Wake();
+                     }});
   if (!admin.ok()) return admin.status();
   admin_ = *std::move(admin);
   if (!config.metrics.empty()) {
@@ -211,7 +217,7 @@ void Daemon::StartSelfProbe() {
   }
   // A server that refuses connections, or leaves, says so itself.
   options.questions.push_back([this](TimePoint deadline) {
-    return AnswersClients(inference_->address(), deadline) || !state_->accepting() ||
+    return inference_->Answers(deadline) || !state_->accepting() ||
            state_->phase() != Phase::kServing;
   });
   options.on_round = [this](bool answered) {

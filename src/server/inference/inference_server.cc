@@ -8,7 +8,9 @@
 #include <limits>
 
 #include "server/inference/inference_service.h"
+#include "server/inference/self_probe.h"
 #include "server/listening/grpc_listener.h"
+#include "server/listening/tls_credentials.h"
 #include "server/protocol/contract.h"
 
 namespace escan {
@@ -21,6 +23,8 @@ constexpr size_t kTransportMemory = size_t{1} << 30;
 // Calls of one connection beyond those that the slots can take: they are refused at once, where
 // further ones would wait unseen in the client's library.
 constexpr int kSpareStreams = 1024;
+// Of a call's metadata.
+constexpr int kMaxHeaderBytes = 16 << 10;
 
 int MessageLimit(const ServerState& state) {
   size_t limit = 0;
@@ -42,6 +46,7 @@ void SetLimits(const ServerState& state, grpc::ServerBuilder* builder) {
   builder->SetMaxReceiveMessageSize(MessageLimit(state));
   builder->SetMaxSendMessageSize(-1);
   builder->SetResourceQuota(grpc::ResourceQuota("inference").Resize(kTransportMemory));
+  builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxHeaderBytes);
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, StreamLimit(state));
   // Clients that went away without a word are found.
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
@@ -51,9 +56,8 @@ void SetLimits(const ServerState& state, grpc::ServerBuilder* builder) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<InferenceServer>> InferenceServer::Start(
-    ServerState* state, const std::string& listen, int descriptor_ceiling,
-    std::function<void()> on_change) {
+absl::StatusOr<std::unique_ptr<InferenceServer>> InferenceServer::Start(ServerState* state,
+                                                                        Options options) {
   std::unique_ptr<InferenceServer> server(new InferenceServer(state));
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -61,14 +65,15 @@ absl::StatusOr<std::unique_ptr<InferenceServer>> InferenceServer::Start(
   SetLimits(*state, &builder);
   builder.RegisterService(server->service_.get());
   absl::StatusOr<std::unique_ptr<GrpcListener>> listener =
-      GrpcListener::Start(builder, listen,
-                          {.descriptor_ceiling = descriptor_ceiling,
+      GrpcListener::Start(builder, options.listen,
+                          {.descriptor_ceiling = options.descriptor_ceiling,
                            .on_refused = [state] { state->CountRefusedConnection(); },
                            .on_accepting =
-                               [state, on_change = std::move(on_change)](bool accepting) {
+                               [state, on_change = std::move(options.on_change)](bool accepting) {
                                  state->set_accepting(accepting);
                                  on_change();
-                               }});
+                               },
+                           .credentials = ServerCredentialsFor(options.tls)});
   if (!listener.ok()) return listener.status();
   server->listener_ = *std::move(listener);
   server->PublishHealth();
@@ -82,6 +87,10 @@ InferenceServer::InferenceServer(ServerState* state)
 InferenceServer::~InferenceServer() = default;
 
 const std::string& InferenceServer::address() const { return listener_->address(); }
+
+bool InferenceServer::Answers(TimePoint deadline) {
+  return AnswersClients(listener_->ConnectToSelf(), deadline);
+}
 
 void InferenceServer::DrainStreams() { service_->DrainStreams(); }
 

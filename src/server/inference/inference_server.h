@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -16,16 +17,23 @@ class InferenceService;
 // The destructor cancels what is still open.
 class InferenceServer {
  public:
-  // Unavailable when `listen` cannot be bound. Connections get descriptors below the ceiling; when
-  // there are no such left `state` is told and `on_change` called, from another thread, and again
-  // when there are.
+  struct Options {
+    std::string listen;
+    std::optional<TlsConfig> tls;
+    int descriptor_ceiling = 0;       // of connections
+    std::function<void()> on_change;  // see Start
+  };
+
+  // Unavailable when `listen` cannot be bound. When there are no descriptors left for connections
+  // `state` is told and `on_change` called, from another thread, and again when there are.
   static absl::StatusOr<std::unique_ptr<InferenceServer>> Start(ServerState* state,
-                                                                const std::string& listen,
-                                                                int descriptor_ceiling,
-                                                                std::function<void()> on_change);
+                                                                Options options);
   ~InferenceServer();
 
   const std::string& address() const;
+
+  // Whether a call that this process makes to itself is answered before `deadline`.
+  bool Answers(TimePoint deadline);
 
   // Tells the clients of grpc.health.v1 what `state` says now.
   void PublishHealth();
