@@ -90,6 +90,10 @@ absl::StatusOr<v1::SetThresholdsResponse> AdminClient::SetThresholds(
   return impl_->Call(&v1::AdminService::Stub::SetThresholds, request, timeout);
 }
 
+absl::StatusOr<v1::ReloadResponse> AdminClient::Reload(absl::Duration timeout) {
+  return impl_->Call(&v1::AdminService::Stub::Reload, v1::ReloadRequest(), timeout);
+}
+
 absl::StatusOr<v1::DrainResponse> AdminClient::Drain(absl::Duration timeout) {
   return impl_->Call(&v1::AdminService::Stub::Drain, v1::DrainRequest(), timeout);
 }

@@ -33,6 +33,7 @@ class AdminClient {
       const v1::GetPlanHistoryRequest& request, absl::Duration timeout);
   absl::StatusOr<v1::SetThresholdsResponse> SetThresholds(const v1::SetThresholdsRequest& request,
                                                           absl::Duration timeout);
+  absl::StatusOr<v1::ReloadResponse> Reload(absl::Duration timeout);
   absl::StatusOr<v1::DrainResponse> Drain(absl::Duration timeout);
 
   // Blocks until the connection that an earlier call made is gone and cannot be made again, which

@@ -101,6 +101,10 @@ class Executor {
     });
   }
 
+  CommandResult operator()(const ReloadCommand&) {
+    return Show(client_.Reload(timeout_), FormatReload);
+  }
+
   CommandResult operator()(const DrainCommand& command) {
     const absl::StatusOr<v1::DrainResponse> drain = client_.Drain(timeout_);
     if (drain.ok() && command.wait) client_.WaitUntilGone();

@@ -48,14 +48,16 @@ struct ThresholdsSetCommand {
   std::map<std::string, float> thresholds;  // by stage
 };
 
+struct ReloadCommand {};
+
 struct DrainCommand {
   bool wait = false;  // until the daemon has ended
 };
 
 using Command =
     std::variant<StatusCommand, HealthCommand, PlanShowCommand, PlanSetCommand, PlanFreezeCommand,
-                 PlanThawCommand, PlanHistoryCommand, ThresholdsSetCommand, DrainCommand,
-                 PlanSearchCommand, PlanPredictCommand, SimulateCommand>;
+                 PlanThawCommand, PlanHistoryCommand, ThresholdsSetCommand, ReloadCommand,
+                 DrainCommand, PlanSearchCommand, PlanPredictCommand, SimulateCommand>;
 
 // What a command says: `output` for standard output, `error` for standard error.
 struct CommandResult {

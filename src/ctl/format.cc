@@ -276,6 +276,19 @@ std::string FormatPlanHistory(const v1::GetPlanHistoryResponse& history) {
   return table.ToString("");
 }
 
+std::string FormatReload(const v1::ReloadResponse& reload) {
+  std::string text = absl::StrFormat("configuration in effect after %s\n",
+                                     DurationText(reload.took(), absl::Milliseconds(1)));
+  const auto add = [&text](const char* what, const auto& names) {
+    if (!names.empty()) absl::StrAppend(&text, what, ": ", absl::StrJoin(names, ", "), "\n");
+  };
+  add("added", reload.added());
+  add("replaced", reload.replaced());
+  add("removed", reload.removed());
+  add("unchanged", reload.unchanged());
+  return text;
+}
+
 std::string FormatDrain(const v1::DrainResponse& drain) {
   return absl::StrFormat("draining, %s inside\n", Count(drain.requests(), "request"));
 }

@@ -19,7 +19,7 @@ namespace escan::ctl {
 namespace {
 
 // Long enough to load, warm up and drain workers.
-constexpr absl::Duration kPlanChangeTimeout = absl::Minutes(5);
+constexpr absl::Duration kPlanChangeTimeout = absl::Minutes(11);
 constexpr absl::Duration kTimeout = absl::Seconds(10);
 
 class CommandLine {
@@ -32,7 +32,7 @@ class CommandLine {
         ->capture_default_str();
     app_.add_option_function<std::string>(
             "--timeout", [this](const std::string& text) { ParseTimeout(text); },
-            "How long to wait for an answer (10s; 5m for plan set)")
+            "How long to wait for an answer (10s; 11m for plan set and reload)")
         ->type_name("DURATION");
     app_.add_option("--tls-ca", tls_.ca,
                     "PEM file of who signs the daemon's certificate, where server.admin_tls is set")
@@ -50,7 +50,8 @@ class CommandLine {
     } catch (const CLI::ParseError& error) {
       return app_.exit(error) == 0 ? kDone : kUnreachable;
     }
-    const bool slow = std::holds_alternative<PlanSetCommand>(command_);
+    const bool slow = std::holds_alternative<PlanSetCommand>(command_) ||
+                      std::holds_alternative<ReloadCommand>(command_);
     const absl::StatusOr<ChannelSecurity> security = ChannelSecurity::Read(tls_);
     if (!security.ok()) {
       std::cerr << "escanctl: " << security.status().message() << "\n";
@@ -107,6 +108,12 @@ class CommandLine {
 
     AddPlanCommands();
     AddThresholdCommands();
+
+    AddCommand(
+        app_, "reload",
+        "Has the daemon read its configuration again; ends when that is in effect, or with 1 "
+        "and the reason when it was refused as a whole",
+        &reload_);
 
     CLI::App* drain =
         AddCommand(app_, "drain",
@@ -182,6 +189,7 @@ class CommandLine {
   PlanSearchCommand plan_search_;
   PlanPredictCommand plan_predict_;
   ThresholdsSetCommand thresholds_;
+  ReloadCommand reload_;
   DrainCommand drain_;
   CLI::App* simulate_ = app_.add_subcommand(
       "simulate", "How a plan would serve a load, from a profile; needs no daemon");

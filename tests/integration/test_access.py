@@ -171,5 +171,124 @@ class Tls(Case):
             self.assertIn(message, done.stderr)
 
 
+class Tokens(Case):
+    def write_clients(self, **limits):
+        """Clients by name, each with its limits; the token is the name and -token."""
+        clients = [{"name": name,
+                    "token_sha256": hashlib.sha256(f"{name}-token".encode()).hexdigest(), **more}
+                   for name, more in limits.items()]
+        path = self.folder / "clients.yaml"
+        path.write_text(json.dumps({"clients": clients}))
+        return {"clients": str(path)}
+
+    def test_only_clients_with_a_token_come_in(self):
+        daemon = self.start(self.write_clients(camera={}))
+        address = daemon.address()
+        self.assertEqual(asked(address, token="camera-token"), ("OK", ""))
+        code, details = asked(address)
+        self.assertEqual(code, "UNAUTHENTICATED")
+        self.assertIn("authorization: Bearer TOKEN", details)
+        self.assertEqual(asked(address, token="other-token"),
+                         ("UNAUTHENTICATED", "the token is of no client"))
+        with grpc.insecure_channel(address) as channel:
+            stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+            with self.assertRaises(grpc.RpcError) as caught:
+                stub.ModelMetadata(service_pb2.ModelMetadataRequest(name="zeros"), timeout=20)
+            self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAUTHENTICATED)
+            with self.assertRaises(grpc.RpcError) as caught:
+                list(stub.ModelStreamInfer(iter([request()]), timeout=20))
+            self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAUTHENTICATED)
+            # What probes ask needs none.
+            self.assertTrue(stub.ServerReady(service_pb2.ServerReadyRequest(), timeout=20).ready)
+            health = health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(), timeout=20)
+            self.assertEqual(health.status, health_pb2.HealthCheckResponse.SERVING)
+
+    def test_limits_and_counts_are_of_each_client(self):
+        daemon = self.start(self.write_clients(
+            slow={"requests_per_second": 0.01}, small={"rows_per_second": 0.01}, free={}))
+        address = daemon.address()
+        self.assertEqual(asked(address, token="slow-token")[0], "OK")
+        self.assertEqual(asked(address, token="slow-token"),
+                         ("RESOURCE_EXHAUSTED", "client 'slow' may have 0.01 requests per second"))
+        self.assertEqual(asked(address, token="small-token", message=request(5))[0], "OK")
+        self.assertEqual(asked(address, token="small-token")[0], "RESOURCE_EXHAUSTED")
+        for _ in range(3):
+            self.assertEqual(asked(address, token="free-token"), ("OK", ""))
+        metrics = daemon.metrics()
+        self.assertEqual(metrics['escan_client_requests_total{client="free"}'], 3)
+        self.assertEqual(metrics['escan_client_rows_total{client="small"}'], 5)
+        self.assertEqual(metrics['escan_client_refused_total{client="slow"}'], 1)
+
+    def test_clients_come_and_go_by_a_reload(self):
+        daemon = self.start(self.write_clients(camera={}))
+        self.assertEqual(asked(daemon.address(), token="robot-token")[0], "UNAUTHENTICATED")
+        self.write_clients(robot={})
+        daemon.ctl("reload")
+        self.assertEqual(asked(daemon.address(), token="robot-token"), ("OK", ""))
+        self.assertEqual(asked(daemon.address(), token="camera-token")[0], "UNAUTHENTICATED")
+        (self.folder / "clients.yaml").write_text("clients: [{name: robot}]\n")
+        refused = daemon.ctl("reload", check=False)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("clients[0].token_sha256: missing", refused.stderr)
+        self.assertEqual(asked(daemon.address(), token="robot-token"), ("OK", ""))
+
+    def test_the_load_generator_sends_a_token(self):
+        address = self.start(self.write_clients(camera={})).address()
+        token = self.folder / "token"
+        token.write_text("camera-token\n")
+        done = subprocess.run(
+            [BIN / "escan-loadgen", "--target", address, "--rate", "200", "--duration", "1s",
+             "--warmup", "0s", "--token-file", token, "--json", "-"],
+            capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+
+class Headers(Case):
+    @staticmethod
+    def literal(name, value):
+        """A header as HPACK has it, neither indexed nor compressed (RFC 7541, 6.2.2)."""
+        def text(data):
+            if len(data) < 127:
+                return bytes([len(data)]) + data
+            rest, length = len(data) - 127, bytes([127])
+            while rest >= 128:
+                rest, length = rest // 128, length + bytes([rest % 128 + 128])
+            return length + bytes([rest]) + data
+        return b"\0" + text(name.encode()) + text(value.encode())
+
+    @staticmethod
+    def frame(kind, flags, stream, payload):
+        return (len(payload).to_bytes(3, "big") + bytes([kind, flags]) +
+                stream.to_bytes(4, "big") + payload)
+
+    def send(self, address, headers):
+        """A call's headers in frames of 16,000 bytes, on a connection of its own; what comes back."""
+        block = b"".join(self.literal(*header) for header in headers)
+        parts = [block[i:i + 16000] for i in range(0, len(block), 16000)]
+        host, port = address.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + self.frame(4, 0, 0, b""))
+            for i, part in enumerate(parts):
+                connection.sendall(self.frame(9 if i else 1, 4 if part is parts[-1] else 0, 1, part))
+            return connection.recv(1 << 16)
+
+    def test_too_many_are_refused_and_end_nothing(self):
+        daemon = self.start({})
+        usual = [(":method", "POST"), (":scheme", "http"), (":authority", "a"), ("te", "trailers"),
+                 (":path", "/inference.GRPCInferenceService/ServerLive"),
+                 ("content-type", "application/grpc")]
+        many = [(f"x{i}", "v" * 4000) for i in range(6)]
+        # With these, versions of gRPC ended themselves: CVE-2023-1428.
+        for odd in ((":scheme", "x"), ("te", "x"), ("grpclb_client_stats", "x")):
+            self.send(daemon.address(),
+                      [header for header in usual if header[0] != odd[0]] + [odd] + many)
+            self.assertEqual(asked(daemon.address()), ("OK", ""), odd)
+        with grpc.insecure_channel(daemon.address(),
+                                   [("grpc.max_metadata_size", 1 << 20)]) as channel:
+            code, _ = outcome(channel, metadata=[("x", "v" * (20 << 10))])
+            self.assertEqual(code, "RESOURCE_EXHAUSTED")
+
+
 if __name__ == "__main__":
     unittest.main()

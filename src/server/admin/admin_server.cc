@@ -38,7 +38,8 @@ class WithoutPlugins final : public grpc::ServerBuilderOption {
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(ServerState* state,
                                                                 Options options) {
   std::unique_ptr<AdminServer> server(new AdminServer(std::make_unique<AdminService>(
-      state, std::move(options.devices), std::move(options.request_drain))));
+      state, std::move(options.devices), std::move(options.request_drain),
+      std::move(options.change_cascades))));
   const std::optional<std::string> socket = UnixPathOf(options.address);
   if (socket) {
     if (absl::Status status = PrepareSocketPath(*socket); !status.ok()) return status;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/deployment/cascade_change.h"
 #include "server/inference/server_state.h"
 
 namespace escan {
@@ -26,6 +27,7 @@ class AdminServer {
     std::optional<TlsConfig> tls{};
     int descriptor_ceiling = 0;  // of connections
     std::function<void()> request_drain;
+    ChangeCascades change_cascades{};
   };
 
   // Unavailable when the address cannot be bound or another process answers on the socket. A socket

@@ -1,5 +1,6 @@
 #include "server/admin/admin_service.h"
 
+#include <future>
 #include <optional>
 #include <utility>
 
@@ -11,8 +12,11 @@
 namespace escan {
 
 AdminService::AdminService(ServerState* state, std::vector<Device> devices,
-                           std::function<void()> request_drain)
-    : state_(state), devices_(std::move(devices)), request_drain_(std::move(request_drain)) {}
+                           std::function<void()> request_drain, ChangeCascades change_cascades)
+    : state_(state),
+      devices_(std::move(devices)),
+      request_drain_(std::move(request_drain)),
+      change_cascades_(std::move(change_cascades)) {}
 
 grpc::Status AdminService::GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
                                      v1::GetStatusResponse* response) {
@@ -26,9 +30,10 @@ grpc::Status AdminService::GetStatus(grpc::ServerContext*, const v1::GetStatusRe
   if (const std::optional<MpsReport> mps = state_->mps()) {
     *response->mutable_mps() = DescribeMps(*mps);
   }
-  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
+  for (const std::shared_ptr<ServedModel>& model : state_->models()) {
     *response->add_cascades() =
         DescribeStatus(model->config, devices_, model->engine->Status(), PlanMode(*model));
+    response->mutable_cascades()->rbegin()->set_version(model->version);
   }
   return grpc::Status::OK;
 }
@@ -43,7 +48,7 @@ grpc::Status AdminService::GetHealth(grpc::ServerContext*, const v1::GetHealthRe
 
 grpc::Status AdminService::GetPlan(grpc::ServerContext*, const v1::GetPlanRequest* request,
                                    v1::GetPlanResponse* response) {
-  absl::StatusOr<ServedModel*> model = Find(request->model());
+  absl::StatusOr<std::shared_ptr<ServedModel>> model = Find(request->model());
   if (!model.ok()) return ToGrpc(model.status());
   const Plan plan = (*model)->engine->Status().plan;
   response->set_plan_yaml(ToYaml(plan, (*model)->cascade()));
@@ -53,7 +58,7 @@ grpc::Status AdminService::GetPlan(grpc::ServerContext*, const v1::GetPlanReques
 
 grpc::Status AdminService::SetPlan(grpc::ServerContext*, const v1::SetPlanRequest* request,
                                    v1::SetPlanResponse* response) {
-  absl::StatusOr<ServedModel*> model = Find(request->model());
+  absl::StatusOr<std::shared_ptr<ServedModel>> model = Find(request->model());
   if (!model.ok()) return ToGrpc(model.status());
   const std::string source = request->source().empty() ? "plan" : request->source();
   absl::StatusOr<Plan> plan = ParsePlan(request->plan_yaml(), source,
@@ -72,25 +77,25 @@ grpc::Status AdminService::SetPlan(grpc::ServerContext*, const v1::SetPlanReques
 
 grpc::Status AdminService::FreezePlan(grpc::ServerContext*, const v1::FreezePlanRequest* request,
                                       v1::FreezePlanResponse*) {
-  const absl::StatusOr<ServedModel*> model = Find(request->model());
+  const absl::StatusOr<std::shared_ptr<ServedModel>> model = Find(request->model());
   if (!model.ok()) return ToGrpc(model.status());
-  return ToGrpc(state_->controller().Freeze((*model)->cascade().name));
+  return ToGrpc(state_->controller()->Freeze((*model)->cascade().name));
 }
 
 grpc::Status AdminService::ThawPlan(grpc::ServerContext*, const v1::ThawPlanRequest* request,
                                     v1::ThawPlanResponse*) {
-  const absl::StatusOr<ServedModel*> model = Find(request->model());
+  const absl::StatusOr<std::shared_ptr<ServedModel>> model = Find(request->model());
   if (!model.ok()) return ToGrpc(model.status());
-  return ToGrpc(state_->controller().Thaw((*model)->cascade().name));
+  return ToGrpc(state_->controller()->Thaw((*model)->cascade().name));
 }
 
 grpc::Status AdminService::GetPlanHistory(grpc::ServerContext*,
                                           const v1::GetPlanHistoryRequest* request,
                                           v1::GetPlanHistoryResponse* response) {
-  const absl::StatusOr<ServedModel*> model = Find(request->model());
+  const absl::StatusOr<std::shared_ptr<ServedModel>> model = Find(request->model());
   if (!model.ok()) return ToGrpc(model.status());
   const Moment now{.monotonic = Clock::now(), .wall = std::chrono::system_clock::now()};
-  for (const PlanDecision& decision : state_->controller().History((*model)->cascade().name)) {
+  for (const PlanDecision& decision : state_->controller()->History((*model)->cascade().name)) {
     *response->add_decisions() = Describe(decision, now);
   }
   return grpc::Status::OK;
@@ -99,7 +104,7 @@ grpc::Status AdminService::GetPlanHistory(grpc::ServerContext*,
 grpc::Status AdminService::SetThresholds(grpc::ServerContext*,
                                          const v1::SetThresholdsRequest* request,
                                          v1::SetThresholdsResponse*) {
-  absl::StatusOr<ServedModel*> model = Find(request->model());
+  absl::StatusOr<std::shared_ptr<ServedModel>> model = Find(request->model());
   if (!model.ok()) return ToGrpc(model.status());
   absl::StatusOr<std::vector<std::pair<int, float>>> thresholds =
       CheckThresholds((*model)->cascade(), request->thresholds());
@@ -108,11 +113,32 @@ grpc::Status AdminService::SetThresholds(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
+grpc::Status AdminService::Reload(grpc::ServerContext*, const v1::ReloadRequest*,
+                                  v1::ReloadResponse* response) {
+  const absl::StatusOr<ChangeReport> report = Change({.kind = CascadeChange::Kind::kReload});
+  if (!report.ok()) return ToGrpc(report.status());
+  response->mutable_added()->Assign(report->added.begin(), report->added.end());
+  response->mutable_replaced()->Assign(report->replaced.begin(), report->replaced.end());
+  response->mutable_removed()->Assign(report->removed.begin(), report->removed.end());
+  response->mutable_unchanged()->Assign(report->unchanged.begin(), report->unchanged.end());
+  SetDuration(report->took, response->mutable_took());
+  return grpc::Status::OK;
+}
+
+absl::StatusOr<ChangeReport> AdminService::Change(CascadeChange change) const {
+  if (change_cascades_ == nullptr) return absl::UnimplementedError("cascades stay as they are");
+  std::promise<absl::StatusOr<ChangeReport>> promise;
+  change_cascades_(std::move(change), [&](absl::StatusOr<ChangeReport> report) {
+    promise.set_value(std::move(report));
+  });
+  return promise.get_future().get();
+}
+
 grpc::Status AdminService::Drain(grpc::ServerContext*, const v1::DrainRequest*,
                                  v1::DrainResponse* response) {
   request_drain_();
   uint32_t requests = 0;
-  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
+  for (const std::shared_ptr<ServedModel>& model : state_->models()) {
     requests += static_cast<uint32_t>(model->engine->Status().requests);
   }
   response->set_requests(requests);
@@ -120,14 +146,15 @@ grpc::Status AdminService::Drain(grpc::ServerContext*, const v1::DrainRequest*,
 }
 
 ControlLoop::Mode AdminService::PlanMode(const ServedModel& model) const {
-  return state_->controller().mode(model.cascade().name);
+  return state_->controller()->mode(model.cascade().name);
 }
 
-absl::StatusOr<ServedModel*> AdminService::Find(const std::string& name) const {
-  if (name.empty() && state_->models().size() == 1) return state_->models().front().get();
+absl::StatusOr<std::shared_ptr<ServedModel>> AdminService::Find(const std::string& name) const {
   if (name.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("no model is named, and the server has ",
-                                                   state_->models().size(), " of them"));
+    const ModelTable models = state_->models();
+    if (models.size() == 1) return models.front();
+    return absl::InvalidArgumentError(
+        absl::StrCat("no model is named, and the server has ", models.size(), " of them"));
   }
   return state_->Find(name);
 }

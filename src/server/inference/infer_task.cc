@@ -34,14 +34,22 @@ absl::Status InferTask::Route(const grpc::ByteBuffer& message) {
   if (!status.ok()) return status;
   model_ = server_->FindOrNull(request_.header().model_name());
   if (model_ == nullptr) return server_->Find(request_.header().model_name()).status();
+  if (message.Length() > model_->max_request_bytes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the message has ", message.Length(), " bytes, expected at most ",
+                     model_->max_request_bytes, " for model '", model_->cascade().name, "'"));
+  }
   if (server_->phase() == Phase::kDraining) {
     server_->NoteRefusal(arrival_);
     return absl::UnavailableError("the server is draining and takes no new requests");
   }
   absl::StatusOr<CheckedRequest> checked =
-      CheckRequest(model_->cascade(), model_->answer_tensors, request_);
+      CheckRequest(model_->cascade(), model_->answer_tensors, request_, model_->version);
   if (!checked.ok()) return checked.status();
   checked_ = *std::move(checked);
+  absl::StatusOr<Client::Visit> visit = Client::Enter(client_, checked_.rows, arrival_);
+  if (!visit.ok()) return visit.status();
+  visit_ = *std::move(visit);
   return absl::OkStatus();
 }
 
@@ -82,15 +90,17 @@ TimePoint InferTask::Deadline(TimePoint call_deadline) const {
 
 void InferTask::Submit() {
   submitted_ = Clock::now();
-  model_->engine->Submit({.key = key_,
-                          .rows = checked_.rows,
-                          .priority = checked_.parameters.priority,
-                          .arrival = arrival_,
-                          .deadline = deadline_},
-                         this);
+  // The task may be gone before the engine returns, and with it the last user of the engine.
+  const std::shared_ptr<ServedModel> model = model_;
+  model->engine->Submit({.key = key_,
+                         .rows = checked_.rows,
+                         .priority = checked_.parameters.priority,
+                         .arrival = arrival_,
+                         .deadline = deadline_},
+                        this);
 }
 
-InferTask::Handle InferTask::handle() const { return {model_->engine.get(), key_}; }
+InferTask::Handle InferTask::handle() const { return {model_, key_}; }
 
 void InferTask::OnComplete(const Outcome& outcome) {
   const TimePoint completed = Clock::now();

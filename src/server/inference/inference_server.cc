@@ -27,8 +27,8 @@ constexpr int kSpareStreams = 1024;
 constexpr int kMaxHeaderBytes = 16 << 10;
 
 int MessageLimit(const ServerState& state) {
-  size_t limit = 0;
-  for (const std::unique_ptr<ServedModel>& model : state.models()) {
+  size_t limit = InferenceServer::kRoomForMessages;
+  for (const std::shared_ptr<ServedModel>& model : state.models()) {
     limit = std::max(limit, MaxRequestBytes(model->cascade()));
   }
   return static_cast<int>(std::min<size_t>(limit, std::numeric_limits<int>::max()));
@@ -36,7 +36,7 @@ int MessageLimit(const ServerState& state) {
 
 int StreamLimit(const ServerState& state) {
   int slots = 0;
-  for (const std::unique_ptr<ServedModel>& model : state.models()) {
+  for (const std::shared_ptr<ServedModel>& model : state.models()) {
     slots += model->cascade().slots;
   }
   return slots + kSpareStreams;
@@ -58,7 +58,8 @@ void SetLimits(const ServerState& state, grpc::ServerBuilder* builder) {
 
 absl::StatusOr<std::unique_ptr<InferenceServer>> InferenceServer::Start(ServerState* state,
                                                                         Options options) {
-  std::unique_ptr<InferenceServer> server(new InferenceServer(state));
+  std::unique_ptr<InferenceServer> server(
+      new InferenceServer(state, std::move(options.change_cascades)));
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
@@ -80,8 +81,9 @@ absl::StatusOr<std::unique_ptr<InferenceServer>> InferenceServer::Start(ServerSt
   return server;
 }
 
-InferenceServer::InferenceServer(ServerState* state)
-    : state_(state), service_(std::make_unique<InferenceService>(state)) {}
+InferenceServer::InferenceServer(ServerState* state, ChangeCascades change_cascades)
+    : state_(state),
+      service_(std::make_unique<InferenceService>(state, std::move(change_cascades))) {}
 
 // The listener goes first, and with it every call.
 InferenceServer::~InferenceServer() = default;
@@ -99,9 +101,15 @@ void InferenceServer::PublishHealth() {
   const bool ready = state_->ready();
   health->SetServingStatus("", ready);
   health->SetServingStatus(kServiceName, ready);
-  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
-    health->SetServingStatus(model->cascade().name, state_->ready(*model));
+  std::set<std::string> gone = std::move(published_);
+  published_.clear();
+  for (const std::shared_ptr<ServedModel>& model : state_->models()) {
+    const std::string& name = model->cascade().name;
+    health->SetServingStatus(name, state_->ready(*model));
+    published_.insert(name);
+    gone.erase(name);
   }
+  for (const std::string& name : gone) health->SetServingStatus(name, false);
 }
 
 void InferenceServer::Shutdown(TimePoint deadline) { listener_->Shutdown(deadline); }

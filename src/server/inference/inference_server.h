@@ -3,9 +3,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/deployment/cascade_change.h"
 #include "server/inference/server_state.h"
 
 namespace escan {
@@ -17,11 +19,16 @@ class InferenceService;
 // The destructor cancels what is still open.
 class InferenceServer {
  public:
+  // Cascades that come later may have requests of this many bytes, or as many as any had at the
+  // start.
+  static constexpr size_t kRoomForMessages = size_t{32} << 20;
+
   struct Options {
     std::string listen;
     std::optional<TlsConfig> tls;
-    int descriptor_ceiling = 0;       // of connections
-    std::function<void()> on_change;  // see Start
+    int descriptor_ceiling = 0;        // of connections
+    std::function<void()> on_change;   // see Start
+    ChangeCascades change_cascades{};  // null: clients cannot
   };
 
   // Unavailable when `listen` cannot be bound. When there are no descriptors left for connections
@@ -42,11 +49,12 @@ class InferenceServer {
   void Shutdown(TimePoint deadline);
 
  private:
-  explicit InferenceServer(ServerState* state);
+  InferenceServer(ServerState* state, ChangeCascades change_cascades);
 
   ServerState* const state_;
   const std::unique_ptr<InferenceService> service_;
   std::unique_ptr<GrpcListener> listener_;
+  std::set<std::string> published_;  // cascades whose health was told
 };
 
 }  // namespace escan

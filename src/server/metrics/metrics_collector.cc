@@ -17,7 +17,7 @@ using prometheus::MetricType;
 
 // What was read of one cascade, at one moment.
 struct Reading {
-  const ServedModel* model;
+  std::shared_ptr<ServedModel> model;
   RequestCounters::Snapshot requests;
   EngineStatus status;
 };
@@ -231,6 +231,33 @@ void AddPlanDecisions(const std::vector<Reading>& readings, const ControlLoop& c
   }
 }
 
+void AddClients(const ServerState& state, MetricFamilies* families) {
+  const std::shared_ptr<const ClientRegistry> registry = state.clients();
+  if (registry == nullptr) return;
+  const auto add = [&](MetricType type, const char* name, const char* help, auto value) {
+    families->Begin(type, name, help);
+    for (const std::shared_ptr<Client>& client : registry->clients()) {
+      const MetricLabels labels = {{"client", client->config().name}};
+      const auto number = static_cast<double>(value(client->Read()));
+      if (type == MetricType::Counter) {
+        families->Counter(labels, number);
+      } else {
+        families->Gauge(labels, number);
+      }
+    }
+  };
+  using Counts = Client::Counts;
+  add(MetricType::Counter, "escan_client_requests_total", "Requests of a client that were let in",
+      [](const Counts& counts) { return counts.requests; });
+  add(MetricType::Counter, "escan_client_rows_total", "Rows of these requests",
+      [](const Counts& counts) { return counts.rows; });
+  add(MetricType::Counter, "escan_client_refused_total",
+      "Requests of a client that were refused because of its limits",
+      [](const Counts& counts) { return counts.refused; });
+  add(MetricType::Gauge, "escan_client_requests_inside", "Requests of a client that are inside",
+      [](const Counts& counts) { return counts.inside; });
+}
+
 std::vector<ModelWorkers> WorkersOf(const std::vector<Reading>& readings) {
   std::vector<ModelWorkers> models;
   for (const Reading& reading : readings) {
@@ -243,10 +270,9 @@ std::vector<ModelWorkers> WorkersOf(const std::vector<Reading>& readings) {
 
 std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
   std::vector<Reading> readings;
-  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
-    readings.push_back({.model = model.get(),
-                        .requests = model->counters.Read(),
-                        .status = model->engine->Status()});
+  for (const std::shared_ptr<ServedModel>& model : state_->models()) {
+    readings.push_back(
+        {.model = model, .requests = model->counters.Read(), .status = model->engine->Status()});
   }
   MetricFamilies families;
   AddRequests(readings, state_->unrouted().Read(), &families);
@@ -255,7 +281,15 @@ std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
   AddWrongAnswers(readings, &families);
   AddArrivals(readings, &families);
   AddEngineValues(readings, &families);
-  AddPlanDecisions(readings, state_->controller(), &families);
+  AddPlanDecisions(readings, *state_->controller(), &families);
+  AddClients(*state_, &families);
+  families.Begin(MetricType::Gauge, "escan_model_info",
+                 "Always 1; the version of the cascade that new requests find is a label");
+  for (const Reading& reading : readings) {
+    MetricLabels labels = ModelLabel(reading);
+    labels.push_back({"version", reading.model->version});
+    families.Gauge(std::move(labels), 1);
+  }
   AddWorkerMetrics(WorkersOf(readings), &families);
   if (const std::optional<MpsReport> mps = state_->mps()) AddMpsMetrics(*mps, &families);
   families.Begin(MetricType::Counter, "escan_connections_refused_total",

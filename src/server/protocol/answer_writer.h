@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "escan/cascade.h"
 #include "scheduling/scheduler.h"
+#include "server/protocol/contract.h"
 
 namespace escan {
 
@@ -28,7 +29,7 @@ struct Answer {
 // may use it. Outputs are always raw, one entry each, as clients index them unchecked.
 class AnswerWriter {
  public:
-  explicit AnswerWriter(const CascadeSpec& cascade);
+  explicit AnswerWriter(const CascadeSpec& cascade, absl::string_view version = kModelVersion);
 
   // Bytes that Write() produces.
   size_t Size(const Answer& answer) const;
