@@ -290,5 +290,15 @@ class Headers(Case):
             self.assertEqual(code, "RESOURCE_EXHAUSTED")
 
 
+class Workers(Case):
+    def test_gain_no_privileges_and_open_no_sockets(self):
+        daemon = self.start({})
+        for pid in daemon.worker_pids():
+            status = dict(line.split(":\t", 1) for line in
+                          pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
+            self.assertEqual((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"))
+        self.assertEqual(asked(daemon.address()), ("OK", ""))
+
+
 if __name__ == "__main__":
     unittest.main()

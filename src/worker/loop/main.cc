@@ -19,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "supervision/worker_exit.h"
+#include "worker/loop/confinement.h"
 #include "worker/loop/daemon_watch.h"
 #include "worker/loop/inheritance.h"
 #include "worker/loop/make_executor.h"
@@ -68,6 +69,17 @@ absl::Status RunOn(const std::vector<int>& cpus) {
       absl::StrCat("cannot run on CPUs ", absl::StrJoin(cpus, ","), ": ", std::strerror(errno)));
 }
 
+// CUDA and MPS speak over sockets, so a worker on a GPU keeps them. A kernel that cannot confine is
+// told of, and no reason not to serve.
+void Confine(const WorkerSpec& spec) {
+  absl::Status status = GiveUpPrivileges();
+  if (status.ok() && spec.gpu.empty()) status = GiveUpNetworkAndPrograms();
+  if (!status.ok()) {
+    LogLine(absl::StrCat("event=not_confined cascade=", spec.cascade, " worker=", spec.worker,
+                         " reason=\"", status.message(), "\""));
+  }
+}
+
 // Serves until the end that WorkerLoop::Run() describes.
 absl::Status Serve(const Inheritance& given, StateReporter& reporter) {
   absl::Status status = RunOn(given.spec.cpus);
@@ -111,6 +123,8 @@ ExitStatus RunWorker() {
                                          " incarnation=", spec.incarnation);
   LogLine(absl::StrCat("event=started", label, " threads=", spec.threads,
                        " cpus=", absl::StrJoin(spec.cpus, ","), " gpu=", spec.gpu));
+
+  Confine(spec);
 
   StateReporter reporter(given->socket, spec.incarnation);
   const DaemonWatch watch(
