@@ -94,6 +94,21 @@ absl::StatusOr<v1::ReloadResponse> AdminClient::Reload(absl::Duration timeout) {
   return impl_->Call(&v1::AdminService::Stub::Reload, v1::ReloadRequest(), timeout);
 }
 
+absl::StatusOr<v1::RolloutStatus> AdminClient::StartRollout(const v1::StartRolloutRequest& request,
+                                                            absl::Duration timeout) {
+  return impl_->Call(&v1::AdminService::Stub::StartRollout, request, timeout);
+}
+
+absl::StatusOr<v1::RolloutStatus> AdminClient::GetRollout(const v1::GetRolloutRequest& request,
+                                                          absl::Duration timeout) {
+  return impl_->Call(&v1::AdminService::Stub::GetRollout, request, timeout);
+}
+
+absl::StatusOr<v1::RolloutStatus> AdminClient::EndRollout(const v1::EndRolloutRequest& request,
+                                                          absl::Duration timeout) {
+  return impl_->Call(&v1::AdminService::Stub::EndRollout, request, timeout);
+}
+
 absl::StatusOr<v1::DrainResponse> AdminClient::Drain(absl::Duration timeout) {
   return impl_->Call(&v1::AdminService::Stub::Drain, v1::DrainRequest(), timeout);
 }

@@ -34,6 +34,12 @@ class AdminClient {
   absl::StatusOr<v1::SetThresholdsResponse> SetThresholds(const v1::SetThresholdsRequest& request,
                                                           absl::Duration timeout);
   absl::StatusOr<v1::ReloadResponse> Reload(absl::Duration timeout);
+  absl::StatusOr<v1::RolloutStatus> StartRollout(const v1::StartRolloutRequest& request,
+                                                 absl::Duration timeout);
+  absl::StatusOr<v1::RolloutStatus> GetRollout(const v1::GetRolloutRequest& request,
+                                               absl::Duration timeout);
+  absl::StatusOr<v1::RolloutStatus> EndRollout(const v1::EndRolloutRequest& request,
+                                               absl::Duration timeout);
   absl::StatusOr<v1::DrainResponse> Drain(absl::Duration timeout);
 
   // Blocks until the connection that an earlier call made is gone and cannot be made again, which

@@ -50,6 +50,18 @@ struct ThresholdsSetCommand {
 
 struct ReloadCommand {};
 
+struct RolloutCommand {
+  v1::StartRolloutRequest request;
+};
+
+struct RolloutStatusCommand {
+  v1::GetRolloutRequest request;
+};
+
+struct RolloutEndCommand {
+  v1::EndRolloutRequest request;
+};
+
 struct DrainCommand {
   bool wait = false;  // until the daemon has ended
 };
@@ -57,7 +69,8 @@ struct DrainCommand {
 using Command =
     std::variant<StatusCommand, HealthCommand, PlanShowCommand, PlanSetCommand, PlanFreezeCommand,
                  PlanThawCommand, PlanHistoryCommand, ThresholdsSetCommand, ReloadCommand,
-                 DrainCommand, PlanSearchCommand, PlanPredictCommand, SimulateCommand>;
+                 RolloutCommand, RolloutStatusCommand, RolloutEndCommand, DrainCommand,
+                 PlanSearchCommand, PlanPredictCommand, SimulateCommand>;
 
 // What a command says: `output` for standard output, `error` for standard error.
 struct CommandResult {

@@ -1,6 +1,7 @@
 """Other models while requests are answered: reload, load and unload, rollout."""
 
 import collections
+import json
 import os
 import pathlib
 import shutil
@@ -8,7 +9,9 @@ import signal
 import tempfile
 import threading
 import unittest
+import zipfile
 
+import numpy as np
 import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
@@ -106,6 +109,107 @@ class Reload(Case):
         self.assertEqual(set(load.outcomes), {"1"})
         # The workers of what was refused are gone.
         wait_until(lambda: len(self.daemon.cascade()["workers"]) == 1, "one worker is left")
+
+
+class Rollout(Case):
+    def roll_out(self, model, *terms):
+        """Begins a rollout of `model`, a file of the folder, as stage small."""
+        return self.daemon.ctl("rollout", "fashion_mnist", "--stage",
+                               f"small={self.folder / model}", *terms)
+
+    def status(self):
+        return json.loads(self.daemon.ctl("--json", "rollout", "status").stdout)
+
+    def wait_until_ended(self):
+        wait_until(lambda: self.status()["state"] != "running", "the rollout ends")
+        return self.status()
+
+    def test_a_part_of_the_requests_goes_to_the_new_version_until_it_is_promoted(self):
+        shutil.copy(self.folder / "small.pt", self.folder / "same.pt")
+        with self.load() as load:
+            self.roll_out("same.pt", "--canary", "20%", "--for", "1h")
+            load.wait_for("2")
+            status = self.status()
+            self.assertEqual(status["state"], "running")
+            share = int(status["after"]["requests"]) / (
+                int(status["after"]["requests"]) + int(status["before"]["requests"]))
+            self.assertAlmostEqual(share, 0.2, delta=0.1)
+            # The same weights agree, wherever they were compared.
+            wait_until(lambda: int(self.status()["compared_rows"]) > 40, "answers are compared")
+            status = self.status()
+            self.assertEqual(status["agreeing_rows"], status["compared_rows"])
+            metrics = self.daemon.metrics()
+            self.assertEqual(metrics['escan_rollout_running{model="fashion_mnist"}'], 1)
+            self.assertGreater(
+                metrics['escan_rollout_requests{model="fashion_mnist",version="2"}'], 0)
+
+            refused = self.daemon.ctl("reload", check=False)
+            self.assertIn("is being rolled out", refused.stderr)
+            self.daemon.ctl("rollout", "promote")
+            self.assertEqual(self.status()["state"], "promoted")
+            before = load.outcomes["1"]
+            load.wait_for("2", 50)
+            self.assertLessEqual(load.outcomes["1"], before + 1)
+            # What was promoted stays, also where the file says it by now.
+            self.daemon.ctl("reload")
+            self.edit("model: small.pt", "model: same.pt")
+            self.assertIn("unchanged: fashion_mnist", self.daemon.ctl("reload").stdout)
+        self.assertEqual(set(load.outcomes), {"1", "2"})
+
+    def test_a_version_that_answers_otherwise_is_aborted(self):
+        self.make_wrong("wrong.pt")
+        with self.load() as load:
+            self.roll_out("wrong.pt", "--canary", "50%", "--abort-if", "agreement<97%",
+                          "--for", "1h")
+            status = self.wait_until_ended()
+            self.assertEqual(status["state"], "aborted")
+            self.assertIn("below 97%", status["reason"])
+            load.wait_for("1", 50)
+        self.assertEqual(set(load.outcomes), {"1", "2"})
+        wait_until(lambda: "cascade ended model=fashion_mnist version=2" in "".join(self.daemon.log),
+                   "the new version is gone")
+
+    def make_wrong(self, name):
+        """A copy of the small model whose archive's weights are those of another seed."""
+        rng = np.random.default_rng(1)
+        with zipfile.ZipFile(self.folder / "small.pt") as source, \
+                zipfile.ZipFile(self.folder / name, "w") as target:
+            for entry in source.infolist():
+                data = source.read(entry)
+                if "/data/" in entry.filename:
+                    weights = np.frombuffer(data, np.float32)
+                    data = rng.permutation(weights).tobytes()
+                target.writestr(entry, data)
+
+    def test_it_promotes_itself_when_its_time_is_over(self):
+        shutil.copy(self.folder / "small.pt", self.folder / "same.pt")
+        with self.load() as load:
+            self.roll_out("same.pt", "--canary", "50%", "--abort-if",
+                          "agreement<97%,p99>10s,errors>1%", "--for", "2s")
+            status = self.wait_until_ended()
+            self.assertEqual(status["state"], "promoted", status)
+        self.assertEqual(set(load.outcomes), {"1", "2"})
+
+    def test_a_version_can_be_asked_for_by_name(self):
+        shutil.copy(self.folder / "small.pt", self.folder / "same.pt")
+        self.roll_out("same.pt", "--canary", "1%", "--for", "1h")
+        with triton.InferenceServerClient(self.daemon.address()) as client:
+            for version in ("1", "2"):
+                answer = client.infer("fashion_mnist", fashion_mnist.image_input(self.images[:1]),
+                                      model_version=version)
+                self.assertEqual(answer.get_response().model_version, version)
+        self.daemon.ctl("rollout", "abort")
+        self.assertEqual(self.status()["state"], "aborted")
+
+    def test_what_cannot_be_rolled_out_is_refused(self):
+        for arguments, message in (
+                (["--stage", "tiny=small.pt"], "no stage 'tiny'"),
+                (["--stage", "small=/no/such.pt"], "/no/such.pt"),
+                ([], "no stage gets another model"),
+                (["--stage", f"small={self.folder}/escand.yaml"], "small")):
+            refused = self.daemon.ctl("rollout", "fashion_mnist", *arguments, check=False)
+            self.assertEqual(refused.returncode, 1, refused.stdout)
+            self.assertIn(message, refused.stderr)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/admin/admin_status.h"
 #include "server/admin/decision_status.h"
+#include "server/admin/rollout_status.h"
 #include "server/protocol/grpc_status.h"
 
 namespace escan {
@@ -122,6 +123,47 @@ grpc::Status AdminService::Reload(grpc::ServerContext*, const v1::ReloadRequest*
   response->mutable_removed()->Assign(report->removed.begin(), report->removed.end());
   response->mutable_unchanged()->Assign(report->unchanged.begin(), report->unchanged.end());
   SetDuration(report->took, response->mutable_took());
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::StartRollout(grpc::ServerContext*,
+                                        const v1::StartRolloutRequest* request,
+                                        v1::RolloutStatus* response) {
+  const absl::StatusOr<std::shared_ptr<ServedModel>> model = Find(request->model());
+  if (!model.ok()) return ToGrpc(model.status());
+  const absl::StatusOr<RolloutTerms> terms = TermsOf(*request);
+  if (!terms.ok()) return ToGrpc(terms.status());
+  const std::string& name = (*model)->cascade().name;
+  const absl::Status status =
+      Change({.kind = CascadeChange::Kind::kRollout,
+              .name = name,
+              .stage_models = {request->stage_models().begin(), request->stage_models().end()},
+              .terms = *terms})
+          .status();
+  return Answer(status, name, response);
+}
+
+grpc::Status AdminService::GetRollout(grpc::ServerContext*, const v1::GetRolloutRequest* request,
+                                      v1::RolloutStatus* response) {
+  return Answer(absl::OkStatus(), request->model(), response);
+}
+
+grpc::Status AdminService::EndRollout(grpc::ServerContext*, const v1::EndRolloutRequest* request,
+                                      v1::RolloutStatus* response) {
+  const auto kind =
+      request->promote() ? CascadeChange::Kind::kPromote : CascadeChange::Kind::kAbort;
+  return Answer(Change({.kind = kind, .name = request->model()}).status(), request->model(),
+                response);
+}
+
+grpc::Status AdminService::Answer(const absl::Status& changed, const std::string& model,
+                                  v1::RolloutStatus* response) const {
+  if (!changed.ok()) return ToGrpc(changed);
+  const std::shared_ptr<Rollout> rollout = state_->rollout();
+  if (rollout == nullptr || (!model.empty() && rollout->model() != model)) {
+    return {grpc::StatusCode::NOT_FOUND, "there was no rollout"};
+  }
+  *response = DescribeRollout(*rollout);
   return grpc::Status::OK;
 }
 

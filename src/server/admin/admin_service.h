@@ -40,11 +40,20 @@ class AdminService final : public v1::AdminService::Service {
                              v1::SetThresholdsResponse* response) override;
   grpc::Status Reload(grpc::ServerContext* context, const v1::ReloadRequest* request,
                       v1::ReloadResponse* response) override;
+  grpc::Status StartRollout(grpc::ServerContext* context, const v1::StartRolloutRequest* request,
+                            v1::RolloutStatus* response) override;
+  grpc::Status GetRollout(grpc::ServerContext* context, const v1::GetRolloutRequest* request,
+                          v1::RolloutStatus* response) override;
+  grpc::Status EndRollout(grpc::ServerContext* context, const v1::EndRolloutRequest* request,
+                          v1::RolloutStatus* response) override;
   grpc::Status Drain(grpc::ServerContext* context, const v1::DrainRequest* request,
                      v1::DrainResponse* response) override;
 
   // Blocks until the change is over.
   absl::StatusOr<ChangeReport> Change(CascadeChange change) const;
+  // Says how the rollout stands, after a change that began or ended it.
+  grpc::Status Answer(const absl::Status& changed, const std::string& model,
+                      v1::RolloutStatus* response) const;
   // The model of that name; the only one there is when `name` is empty.
   absl::StatusOr<std::shared_ptr<ServedModel>> Find(const std::string& name) const;
   ControlLoop::Mode PlanMode(const ServedModel& model) const;

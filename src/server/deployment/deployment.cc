@@ -19,6 +19,8 @@ namespace {
 
 // To load, warm up and verify large models.
 constexpr Duration kLongestStart = std::chrono::minutes(10);
+// How often a rollout is judged.
+constexpr Duration kLookAgain = std::chrono::milliseconds(500);
 constexpr size_t kMostWaiting = 16;
 
 const CascadeConfig* FindCascade(const Config& config, const std::string& name) {
@@ -159,12 +161,18 @@ void Deployment::Run() {
     Waiting next;
     {
       const MutexLock lock(mutex_);
-      while (waiting_.empty() && !stopped_) changed_.Wait(mutex_);
+      const TimePoint look = RollsOut() ? Clock::now() + kLookAgain : TimePoint::max();
+      while (waiting_.empty() && !stopped_ && Clock::now() < look) {
+        changed_.WaitUntil(mutex_, look);
+      }
       if (stopped_) return;
-      next = std::move(waiting_.front());
-      waiting_.pop_front();
+      if (!waiting_.empty()) {
+        next = std::move(waiting_.front());
+        waiting_.pop_front();
+      }
     }
-    next.done(Change(next.change));
+    if (next.done != nullptr) next.done(Change(next.change));
+    LookAtRollout();
   }
 }
 
@@ -189,13 +197,116 @@ absl::StatusOr<ChangeReport> Deployment::Change(const CascadeChange& change) {
 }
 
 absl::StatusOr<ChangeReport> Deployment::Carry(const CascadeChange& change) {
-  if (change.kind == CascadeChange::Kind::kUnload) return Remove(change.name);
+  using Kind = CascadeChange::Kind;
+  switch (change.kind) {
+    case Kind::kPromote:
+      return EndRollout(change.name, Rollout::State::kPromoted, "an operator promoted it");
+    case Kind::kAbort:
+      return EndRollout(change.name, Rollout::State::kAborted, "an operator aborted it");
+    default:
+      break;
+  }
+  if (RollsOut()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cascade '", state_->rollout()->model(),
+                     "' is being rolled out: promote or abort that first"));
+  }
+  if (change.kind == Kind::kRollout) return StartRollout(change);
+  if (change.kind == Kind::kUnload) return Remove(change.name);
   if (options_.read_again == nullptr) {
     return absl::FailedPreconditionError("there is no configuration file");
   }
   absl::StatusOr<Deployed> next = options_.read_again();
   if (!next.ok()) return next.status();
   return Apply(*std::move(next), change);
+}
+
+absl::StatusOr<ChangeReport> Deployment::StartRollout(const CascadeChange& change) {
+  const absl::StatusOr<std::shared_ptr<ServedModel>> before = state_->Find(change.name);
+  if (!before.ok()) return before.status();
+  CascadeConfig cascade = (*before)->config;
+  for (const auto& [name, file] : change.stage_models) {
+    const std::optional<int> stage = cascade.spec.FindStage(name);
+    if (!stage.has_value()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("cascade '", change.name, "' has no stage '", name, "'"));
+    }
+    StageSpec& spec = cascade.spec.stages[static_cast<size_t>(*stage)];
+    if (spec.executor == ExecutorKind::kNull) {
+      return absl::InvalidArgumentError(absl::StrCat("stage '", name, "' has no model"));
+    }
+    spec.model = file;
+  }
+  // It is to take over everything, so it gets what the old one has.
+  cascade.plan = (*before)->engine->Status().plan;
+  absl::StatusOr<std::shared_ptr<ServedModel>> after = StartModel(cascade);
+  if (!after.ok()) return after.status();
+  Next prepared;
+  prepared.starts.push_back(std::make_unique<ModelStart>(*after));
+  if (absl::Status status = WaitFor(&prepared); !status.ok()) return status;
+  Watch(*after);
+  state_->SetRollout(std::make_shared<Rollout>(*before, *after, change.terms));
+  spdlog::info("rollout begun model={} version={} canary={}", change.name, (*after)->version,
+               change.terms.canary);
+  return ChangeReport{};
+}
+
+absl::StatusOr<ChangeReport> Deployment::EndRollout(const std::string& name, Rollout::State state,
+                                                    const std::string& reason) {
+  const std::shared_ptr<Rollout> rollout = state_->rollout();
+  if (!RollsOut() || (!name.empty() && rollout->model() != name)) {
+    return absl::FailedPreconditionError(
+        name.empty() ? "no cascade is being rolled out"
+                     : absl::StrCat("cascade '", name, "' is not being rolled out"));
+  }
+  const bool promoted = state == Rollout::State::kPromoted;
+  if (promoted) Promote(*rollout);
+  rollout->End(state, reason);
+  spdlog::info("rollout ended model={} version={} promoted={} reason=\"{}\"", rollout->model(),
+               rollout->version_after(), promoted, reason);
+  ChangeReport report;
+  if (promoted) report.replaced.push_back(rollout->model());
+  return report;
+}
+
+void Deployment::Promote(const Rollout& rollout) {
+  const std::shared_ptr<ServedModel> after = rollout.after();
+  Deployed next = deployed_;
+  next.profiles.erase(rollout.model());  // it is of the old models
+  Next prepared{.table = state_->models(), .fingerprints = fingerprints_};
+  for (std::shared_ptr<ServedModel>& model : prepared.table) {
+    if (model->cascade().name == rollout.model()) {
+      model = after;
+    } else {
+      prepared.report.unchanged.push_back(model->cascade().name);
+    }
+  }
+  CascadeConfig promoted = after->config;
+  for (const CascadeConfig& cascade : deployed_.config.cascades) {
+    // As the file would say it: with its plan, not with the one in effect.
+    if (cascade.spec.name != rollout.model()) continue;
+    promoted.plan = cascade.plan;
+    promoted.plan_is_auto = cascade.plan_is_auto;
+  }
+  promoted_[rollout.model()] = Fingerprint(promoted);
+  Switch(std::move(next), std::move(prepared));
+}
+
+void Deployment::LookAtRollout() {
+  if (!RollsOut()) return;
+  const std::shared_ptr<Rollout> rollout = state_->rollout();
+  const TimePoint now = Clock::now();
+  if (const std::optional<std::string> reason = rollout->ReasonToAbort(now)) {
+    EndRollout("", Rollout::State::kAborted, *reason).IgnoreError();
+  } else if (rollout->OverAt(now)) {
+    EndRollout("", Rollout::State::kPromoted, "its time is over and nothing spoke against it")
+        .IgnoreError();
+  }
+}
+
+bool Deployment::RollsOut() const {
+  const std::shared_ptr<Rollout> rollout = state_->rollout();
+  return rollout != nullptr && rollout->after() != nullptr;
 }
 
 absl::StatusOr<ChangeReport> Deployment::Apply(Deployed next, const CascadeChange& change) {
@@ -236,7 +347,8 @@ absl::Status Deployment::Prepare(const Deployed& next, const CascadeChange& chan
       continue;
     }
     const std::string fingerprint = Fingerprint(next.config.cascades[i]);
-    if (before != nullptr && fingerprints_[name] == fingerprint) {
+    if (before != nullptr &&
+        (fingerprints_[name] == fingerprint || promoted_[name] == fingerprint)) {
       prepared->table.push_back(before);
       prepared->report.unchanged.push_back(name);
       continue;
@@ -291,7 +403,10 @@ void Deployment::Switch(Deployed next, Next prepared) {
   before->Stop();
   state_->SetModels(prepared.table, loop);
   loop->Start();
-  for (const auto& start : prepared.starts) Watch(start->model());
+  for (const auto& start : prepared.starts) {
+    Watch(start->model());
+    promoted_.erase(start->model()->cascade().name);
+  }
   fingerprints_ = std::move(prepared.fingerprints);
   deployed_ = std::move(next);
   {

@@ -83,6 +83,13 @@ class Deployment {
   absl::StatusOr<ChangeReport> Apply(Deployed next, const CascadeChange& change);
   absl::StatusOr<ChangeReport> Remove(const std::string& name);
   absl::StatusOr<ChangeReport> Carry(const CascadeChange& change);
+  absl::StatusOr<ChangeReport> StartRollout(const CascadeChange& change);
+  absl::StatusOr<ChangeReport> EndRollout(const std::string& name, Rollout::State state,
+                                          const std::string& reason);
+  void Promote(const Rollout& rollout);
+  // Ends the rollout when it is time, or when it has to.
+  void LookAtRollout();
+  bool RollsOut() const;
   absl::Status Prepare(const Deployed& next, const CascadeChange& change, Next* prepared);
   absl::Status WaitFor(Next* prepared);
   void Switch(Deployed next, Next prepared);
@@ -98,6 +105,7 @@ class Deployment {
   // Of the thread, and before it of StartFirst.
   Deployed deployed_;
   std::map<std::string, std::string> fingerprints_;  // of what is served, by name
+  std::map<std::string, std::string> promoted_;      // of what a rollout put in its place
   std::map<std::string, int> versions_;              // that were started, by name
 
   mutable Mutex mutex_;

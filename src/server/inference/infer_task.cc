@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/protocol/outcome_status.h"
 #include "server/protocol/typed_contents.h"
+#include "server/rollout/shadow_request.h"
 
 namespace escan {
 
@@ -32,7 +33,10 @@ absl::Status InferTask::Route(const grpc::ByteBuffer& message) {
   grpc::ProtoBufferReader reader(const_cast<grpc::ByteBuffer*>(&message));
   absl::Status status = request_.Parse(&reader);
   if (!status.ok()) return status;
-  model_ = server_->FindOrNull(request_.header().model_name());
+  ServerState::Routed routed =
+      server_->Route(request_.header().model_name(), request_.header().model_version());
+  model_ = std::move(routed.model);
+  rollout_ = std::move(routed.rollout);
   if (model_ == nullptr) return server_->Find(request_.header().model_name()).status();
   if (message.Length() > model_->max_request_bytes) {
     return absl::ResourceExhaustedError(
@@ -93,11 +97,11 @@ void InferTask::Submit() {
   // The task may be gone before the engine returns, and with it the last user of the engine.
   const std::shared_ptr<ServedModel> model = model_;
   model->engine->Submit({.key = key_,
-                         .rows = checked_.rows,
-                         .priority = checked_.parameters.priority,
-                         .arrival = arrival_,
-                         .deadline = deadline_},
-                        this);
+                          .rows = checked_.rows,
+                          .priority = checked_.parameters.priority,
+                          .arrival = arrival_,
+                          .deadline = deadline_},
+                         this);
 }
 
 InferTask::Handle InferTask::handle() const { return {model_, key_}; }
@@ -115,6 +119,12 @@ void InferTask::OnComplete(const Outcome& outcome) {
   }
   grpc::ByteBuffer answer;
   if (status.ok()) answer = FormAnswer();
+  if (rollout_ != nullptr) {
+    rollout_->Count(status, completed - arrival_);
+    if (status.ok() && rollout_->Compares()) {
+      ShadowRequest::Start(rollout_, *model_, key_, checked_.rows);
+    }
+  }
   model_->engine->Release(key_);
   const TimePoint now = Clock::now();
   if (status.ok()) {

@@ -71,6 +71,7 @@ class InferTask : private Completion {
   TimePoint submitted_{};
   TimePoint deadline_{};
   std::shared_ptr<ServedModel> model_;
+  std::shared_ptr<Rollout> rollout_;  // whose new version answers; else null
   Client::Visit visit_;
   WireRequest request_;
   CheckedRequest checked_;

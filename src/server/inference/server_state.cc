@@ -52,6 +52,28 @@ std::shared_ptr<ServedModel> ServerState::FindOrNull(absl::string_view name) con
   return nullptr;
 }
 
+ServerState::Routed ServerState::Route(absl::string_view name, absl::string_view version) const {
+  Routed routed{.model = FindOrNull(name), .rollout = rollout()};
+  if (routed.rollout == nullptr || routed.model == nullptr || routed.rollout->model() != name) {
+    return {.model = std::move(routed.model)};
+  }
+  std::shared_ptr<ServedModel> after = routed.rollout->after();
+  if (after == nullptr || !routed.rollout->Takes(version))
+    return {.model = std::move(routed.model)};
+  routed.model = std::move(after);
+  return routed;
+}
+
+std::shared_ptr<Rollout> ServerState::rollout() const {
+  const MutexLock lock(mutex_);
+  return rollout_;
+}
+
+void ServerState::SetRollout(std::shared_ptr<Rollout> rollout) {
+  const MutexLock lock(mutex_);
+  rollout_.swap(rollout);
+}
+
 absl::StatusOr<std::shared_ptr<ServedModel>> ServerState::Find(absl::string_view name) const {
   if (std::shared_ptr<ServedModel> model = FindOrNull(name); model != nullptr) return model;
   return absl::NotFoundError(

@@ -19,6 +19,7 @@
 #include "server/daemon/mps_report.h"
 #include "server/inference/served_model.h"
 #include "server/protocol/request_counters.h"
+#include "server/rollout/rollout.h"
 
 namespace escan {
 
@@ -55,8 +56,19 @@ class ServerState {
   absl::StatusOr<std::shared_ptr<ServedModel>> Find(absl::string_view name) const;
   // nullptr when there is none; does not allocate.
   std::shared_ptr<ServedModel> FindOrNull(absl::string_view name) const;
+  // Which version answers a request that may name one: of a cascade that is rolled out it may be
+  // the new one, and the rollout is given along. Both null: there is no such model.
+  struct Routed {
+    std::shared_ptr<ServedModel> model;
+    std::shared_ptr<Rollout> rollout;
+  };
+  Routed Route(absl::string_view name, absl::string_view version) const;
   // Requests that come from now on find these; what watches them goes with them.
   void SetModels(ModelTable models, std::shared_ptr<ControlLoop> controller);
+
+  // The rollout that is under way, else the last one; null: there was none.
+  std::shared_ptr<Rollout> rollout() const;
+  void SetRollout(std::shared_ptr<Rollout> rollout);
 
   // Who may ask; null: everybody.
   std::shared_ptr<const ClientRegistry> clients() const;
@@ -106,6 +118,7 @@ class ServerState {
   mutable Mutex mutex_;
   ModelTable models_ ESCAN_GUARDED_BY(mutex_);
   std::shared_ptr<ControlLoop> controller_ ESCAN_GUARDED_BY(mutex_);
+  std::shared_ptr<Rollout> rollout_ ESCAN_GUARDED_BY(mutex_);
   std::shared_ptr<const ClientRegistry> clients_ ESCAN_GUARDED_BY(mutex_);
   std::atomic<Phase> phase_{Phase::kServing};
   std::atomic<bool> accepting_{true};

@@ -258,6 +258,31 @@ void AddClients(const ServerState& state, MetricFamilies* families) {
       [](const Counts& counts) { return counts.inside; });
 }
 
+void AddRollout(const Rollout& rollout, MetricFamilies* families) {
+  const Rollout::Report report = rollout.Read();
+  const auto labels = [&](const std::string& version) {
+    return MetricLabels{{"model", rollout.model()}, {"version", version}};
+  };
+  const auto add = [&](const char* name, const char* help, uint64_t before, uint64_t after) {
+    families->Begin(MetricType::Gauge, name, help);
+    families->Gauge(labels(rollout.version_before()), static_cast<double>(before));
+    families->Gauge(labels(rollout.version_after()), static_cast<double>(after));
+  };
+  add("escan_rollout_requests", "Requests that a version answered since the last rollout began",
+      report.before_answered, report.figures.answered);
+  add("escan_rollout_errors", "Requests that a version failed for reasons of its own since then",
+      report.before_errors, report.figures.errors);
+  const MetricLabels model = {{"model", rollout.model()}};
+  families->Begin(MetricType::Gauge, "escan_rollout_compared_rows",
+                  "Rows that both versions of the last rollout answered");
+  families->Gauge(model, static_cast<double>(report.figures.compared));
+  families->Begin(MetricType::Gauge, "escan_rollout_agreeing_rows",
+                  "Of them, those that both versions answered alike");
+  families->Gauge(model, static_cast<double>(report.figures.agreeing));
+  families->Begin(MetricType::Gauge, "escan_rollout_running", "1: the rollout is under way");
+  families->Gauge(model, report.state == Rollout::State::kRunning ? 1 : 0);
+}
+
 std::vector<ModelWorkers> WorkersOf(const std::vector<Reading>& readings) {
   std::vector<ModelWorkers> models;
   for (const Reading& reading : readings) {
@@ -290,6 +315,7 @@ std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
     labels.push_back({"version", reading.model->version});
     families.Gauge(std::move(labels), 1);
   }
+  if (const std::shared_ptr<Rollout> rollout = state_->rollout()) AddRollout(*rollout, &families);
   AddWorkerMetrics(WorkersOf(readings), &families);
   if (const std::optional<MpsReport> mps = state_->mps()) AddMpsMetrics(*mps, &families);
   families.Begin(MetricType::Counter, "escan_connections_refused_total",
