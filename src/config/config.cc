@@ -7,12 +7,14 @@
 #include "absl/strings/str_cat.h"
 #include "config/address.h"
 #include "config/cascade_reader.h"
+#include "config/clients_file.h"
 #include "config/device_reader.h"
 #include "config/files.h"
 #include "config/mistakes.h"
 #include "config/node_reader.h"
 #include "config/plan_reader.h"
 #include "config/scalars.h"
+#include "config/tls_reader.h"
 
 namespace escan {
 namespace {
@@ -24,8 +26,9 @@ bool SamePort(const std::string& address, const std::string& other) {
   return address == other && !address.ends_with(":0");
 }
 
-ServerConfig ReadServer(const NodeReader& node) {
-  const MapReader map(node, {"listen", "metrics", "admin"});
+ServerConfig ReadServer(const NodeReader& node, const std::filesystem::path& folder) {
+  const MapReader map(
+      node, {"listen", "metrics", "admin", "tls", "admin_tls", "clients", "model_control"});
   ServerConfig server;
   server.listen = map["listen"].AsParsed(ParseListenAddress).value_or(server.listen);
   server.metrics = map["metrics"].AsParsed(ParseMetricsAddress).value_or(server.metrics);
@@ -37,6 +40,18 @@ ServerConfig ReadServer(const NodeReader& node) {
     map["admin"].AddMistake(
         absl::StrCat(server.admin, " is taken by server.listen or server.metrics"));
   }
+  server.tls = ReadTls(map["tls"], folder);
+  server.admin_tls = ReadTls(map["admin_tls"], folder);
+  if (server.admin_tls.has_value() && UnixPathOf(server.admin).has_value()) {
+    map["admin_tls"].AddMistake(absl::StrCat("is for an admin address ADDR:PORT: ", server.admin,
+                                             " is protected by the permissions of its file"));
+  }
+  server.clients = map["clients"].AsPath(folder).value_or("");
+  if (!server.clients.empty()) {
+    const absl::StatusOr<std::vector<ClientConfig>> clients = LoadClients(server.clients);
+    if (!clients.ok()) map["clients"].AddMistake(std::string(clients.status().message()));
+  }
+  server.model_control = map["model_control"].AsBool().value_or(server.model_control);
   return server;
 }
 
@@ -89,7 +104,7 @@ absl::StatusOr<Config> Load(const std::filesystem::path& file, ReadDevices read_
                       {"server", "devices", "mps", "cache", "shutdown", "cascades"});
   const std::filesystem::path folder = file.parent_path();
   Config config;
-  config.server = ReadServer(map["server"]);
+  config.server = ReadServer(map["server"], folder);
   config.devices = read_devices(map["devices"]);
   config.mps = ReadMps(map["mps"], folder);
   config.cache = map["cache"].AsPath(folder).value_or("");

@@ -13,10 +13,25 @@
 
 namespace escan {
 
+// The PEM files of a listener that speaks TLS; absolute paths.
+struct TlsConfig {
+  std::filesystem::path certificate;  // of the server, then those that lead to who signed it
+  std::filesystem::path key;
+  std::filesystem::path client_ca;  // who signs clients' certificates. Empty: they need none
+
+  friend bool operator==(const TlsConfig&, const TlsConfig&) = default;
+};
+
 struct ServerConfig {
   std::string listen = "127.0.0.1:8001";
   std::string metrics = "127.0.0.1:8002";            // empty: no metrics port
   std::string admin = "unix:/run/escan/admin.sock";  // unix:PATH or a loopback ADDR:PORT
+  std::optional<TlsConfig> tls;                      // of `listen`; absent: anyone can read along
+  std::optional<TlsConfig> admin_tls;                // of `admin`, where that is ADDR:PORT
+  std::filesystem::path clients;                     // who may ask; empty: everybody
+  bool model_control = false;                        // clients may load and unload cascades
+
+  friend bool operator==(const ServerConfig&, const ServerConfig&) = default;
 };
 
 // Who runs NVIDIA's MPS daemon on the GPUs among the devices.

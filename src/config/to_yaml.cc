@@ -195,6 +195,15 @@ void PutCascade(YAML::Emitter& out, const CascadeConfig& cascade) {
   out << EndMap;
 }
 
+void PutTls(YAML::Emitter& out, const std::string& key, const std::optional<TlsConfig>& tls) {
+  if (!tls.has_value()) return;
+  PutKey(out, key) << BeginMap;
+  Put(out, "certificate", tls->certificate.string());
+  Put(out, "key", tls->key.string());
+  if (!tls->client_ca.empty()) Put(out, "client_ca", tls->client_ca.string());
+  out << EndMap;
+}
+
 std::string Text(const YAML::Emitter& out) { return absl::StrCat(out.c_str(), "\n"); }
 
 }  // namespace
@@ -206,6 +215,10 @@ std::string ToYaml(const Config& config) {
   Put(out, "listen", config.server.listen);
   Put(out, "metrics", config.server.metrics.empty() ? "off" : config.server.metrics);
   Put(out, "admin", config.server.admin);
+  PutTls(out, "tls", config.server.tls);
+  PutTls(out, "admin_tls", config.server.admin_tls);
+  if (!config.server.clients.empty()) Put(out, "clients", config.server.clients.string());
+  Put(out, "model_control", config.server.model_control);
   out << EndMap;
   PutDevices(out, config.devices);
   PutKey(out, "mps") << Flow << BeginMap;

@@ -4,16 +4,15 @@
 #include <grpcpp/client_context.h>
 
 #include "absl/strings/str_cat.h"
-#include "client/direct_channel.h"
 #include "escan/v1/admin.grpc.pb.h"
 
 namespace escan::ctl {
 
 class AdminClient::Impl {
  public:
-  explicit Impl(const std::string& address)
+  Impl(const std::string& address, const ChannelSecurity& security)
       : address_(address),
-        channel_(OpenDirectChannel(address)),
+        channel_(OpenDirectChannel(address, {}, security)),
         stub_(v1::AdminService::NewStub(channel_)) {}
 
   template <typename Request, typename Response>
@@ -49,7 +48,8 @@ class AdminClient::Impl {
   const std::unique_ptr<v1::AdminService::Stub> stub_;
 };
 
-AdminClient::AdminClient(const std::string& address) : impl_(std::make_unique<Impl>(address)) {}
+AdminClient::AdminClient(const std::string& address, const ChannelSecurity& security)
+    : impl_(std::make_unique<Impl>(address, security)) {}
 AdminClient::~AdminClient() = default;
 
 absl::StatusOr<v1::GetStatusResponse> AdminClient::GetStatus(absl::Duration timeout) {
@@ -93,6 +93,25 @@ absl::StatusOr<v1::SetThresholdsResponse> AdminClient::SetThresholds(
 absl::StatusOr<v1::GiveFeedbackResponse> AdminClient::GiveFeedback(
     const v1::GiveFeedbackRequest& request, absl::Duration timeout) {
   return impl_->Call(&v1::AdminService::Stub::GiveFeedback, request, timeout);
+}
+
+absl::StatusOr<v1::ReloadResponse> AdminClient::Reload(absl::Duration timeout) {
+  return impl_->Call(&v1::AdminService::Stub::Reload, v1::ReloadRequest(), timeout);
+}
+
+absl::StatusOr<v1::RolloutStatus> AdminClient::StartRollout(const v1::StartRolloutRequest& request,
+                                                            absl::Duration timeout) {
+  return impl_->Call(&v1::AdminService::Stub::StartRollout, request, timeout);
+}
+
+absl::StatusOr<v1::RolloutStatus> AdminClient::GetRollout(const v1::GetRolloutRequest& request,
+                                                          absl::Duration timeout) {
+  return impl_->Call(&v1::AdminService::Stub::GetRollout, request, timeout);
+}
+
+absl::StatusOr<v1::RolloutStatus> AdminClient::EndRollout(const v1::EndRolloutRequest& request,
+                                                          absl::Duration timeout) {
+  return impl_->Call(&v1::AdminService::Stub::EndRollout, request, timeout);
 }
 
 absl::StatusOr<v1::DrainResponse> AdminClient::Drain(absl::Duration timeout) {

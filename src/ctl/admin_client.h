@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/direct_channel.h"
 #include "escan/v1/admin.pb.h"
 
 namespace escan::ctl {
@@ -15,7 +16,7 @@ namespace escan::ctl {
 class AdminClient {
  public:
   // `address` is unix:PATH or ADDR:PORT. Does not connect yet.
-  explicit AdminClient(const std::string& address);
+  explicit AdminClient(const std::string& address, const ChannelSecurity& security = {});
   ~AdminClient();
 
   absl::StatusOr<v1::GetStatusResponse> GetStatus(absl::Duration timeout);
@@ -34,6 +35,13 @@ class AdminClient {
                                                           absl::Duration timeout);
   absl::StatusOr<v1::GiveFeedbackResponse> GiveFeedback(const v1::GiveFeedbackRequest& request,
                                                         absl::Duration timeout);
+  absl::StatusOr<v1::ReloadResponse> Reload(absl::Duration timeout);
+  absl::StatusOr<v1::RolloutStatus> StartRollout(const v1::StartRolloutRequest& request,
+                                                 absl::Duration timeout);
+  absl::StatusOr<v1::RolloutStatus> GetRollout(const v1::GetRolloutRequest& request,
+                                               absl::Duration timeout);
+  absl::StatusOr<v1::RolloutStatus> EndRollout(const v1::EndRolloutRequest& request,
+                                               absl::Duration timeout);
   absl::StatusOr<v1::DrainResponse> Drain(absl::Duration timeout);
 
   // Blocks until the connection that an earlier call made is gone and cannot be made again, which

@@ -112,6 +112,22 @@ class Executor {
     });
   }
 
+  CommandResult operator()(const ReloadCommand&) {
+    return Show(client_.Reload(timeout_), FormatReload);
+  }
+
+  CommandResult operator()(const RolloutCommand& command) {
+    return Show(client_.StartRollout(command.request, timeout_), FormatRollout);
+  }
+
+  CommandResult operator()(const RolloutStatusCommand& command) {
+    return Show(client_.GetRollout(command.request, timeout_), FormatRollout);
+  }
+
+  CommandResult operator()(const RolloutEndCommand& command) {
+    return Show(client_.EndRollout(command.request, timeout_), FormatRollout);
+  }
+
   CommandResult operator()(const DrainCommand& command) {
     const absl::StatusOr<v1::DrainResponse> drain = client_.Drain(timeout_);
     if (drain.ok() && command.wait) client_.WaitUntilGone();

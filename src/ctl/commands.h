@@ -56,6 +56,20 @@ struct FeedbackCommand {
   std::vector<int64_t> labels;  // one a row
 };
 
+struct ReloadCommand {};
+
+struct RolloutCommand {
+  v1::StartRolloutRequest request;
+};
+
+struct RolloutStatusCommand {
+  v1::GetRolloutRequest request;
+};
+
+struct RolloutEndCommand {
+  v1::EndRolloutRequest request;
+};
+
 struct DrainCommand {
   bool wait = false;  // until the daemon has ended
 };
@@ -63,6 +77,7 @@ struct DrainCommand {
 using Command =
     std::variant<StatusCommand, HealthCommand, PlanShowCommand, PlanSetCommand, PlanFreezeCommand,
                  PlanThawCommand, PlanHistoryCommand, ThresholdsSetCommand, FeedbackCommand,
+                 ReloadCommand, RolloutCommand, RolloutStatusCommand, RolloutEndCommand,
                  DrainCommand, PlanSearchCommand, PlanPredictCommand, SimulateCommand>;
 
 // What a command says: `output` for standard output, `error` for standard error.

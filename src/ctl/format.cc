@@ -277,6 +277,47 @@ std::string FormatPlanHistory(const v1::GetPlanHistoryResponse& history) {
   return table.ToString("");
 }
 
+std::string FormatReload(const v1::ReloadResponse& reload) {
+  std::string text = absl::StrFormat("configuration in effect after %s\n",
+                                     DurationText(reload.took(), absl::Milliseconds(1)));
+  const auto add = [&text](const char* what, const auto& names) {
+    if (!names.empty()) absl::StrAppend(&text, what, ": ", absl::StrJoin(names, ", "), "\n");
+  };
+  add("added", reload.added());
+  add("replaced", reload.replaced());
+  add("removed", reload.removed());
+  add("unchanged", reload.unchanged());
+  return text;
+}
+
+std::string FormatRollout(const v1::RolloutStatus& rollout) {
+  std::string text =
+      absl::StrFormat("rollout of %s: %s%s after %s of %s\n", rollout.model(), rollout.state(),
+                      rollout.reason().empty() ? "" : absl::StrCat(" (", rollout.reason(), ")"),
+                      DurationText(rollout.elapsed(), absl::Seconds(1)),
+                      DurationText(rollout.duration(), absl::Seconds(1)));
+  TextTable table({{"VERSION", kLeft}, {"REQUESTS", kRight}, {"ERRORS", kRight}, {"PART", kRight}});
+  const auto add = [&table](const v1::RolloutVersion& version, double part) {
+    table.AddRow({version.version(), absl::StrCat(version.requests()),
+                  absl::StrCat(version.errors()), absl::StrFormat("%.4g%%", 100 * part)});
+  };
+  add(rollout.before(), 1 - rollout.canary());
+  add(rollout.after(), rollout.canary());
+  absl::StrAppend(&text, table.ToString("  "));
+  if (rollout.compared_rows() > 0) {
+    absl::StrAppend(&text, absl::StrFormat("agreement %.4g%% of %d compared rows\n",
+                                           100.0 * static_cast<double>(rollout.agreeing_rows()) /
+                                               static_cast<double>(rollout.compared_rows()),
+                                           rollout.compared_rows()));
+  }
+  if (rollout.abort_if().has_p99_above()) {
+    absl::StrAppend(&text, Count(static_cast<int64_t>(rollout.slow_requests()), "request"),
+                    " above ", DurationText(rollout.abort_if().p99_above(), absl::Microseconds(1)),
+                    "\n");
+  }
+  return text;
+}
+
 std::string FormatDrain(const v1::DrainResponse& drain) {
   return absl::StrFormat("draining, %s inside\n", Count(drain.requests(), "request"));
 }

@@ -12,6 +12,8 @@ std::string FormatHealth(const v1::GetHealthResponse& health);
 std::string FormatPlan(const v1::GetPlanResponse& plan);  // YAML
 std::string FormatPlanChange(const v1::SetPlanResponse& change);
 std::string FormatPlanHistory(const v1::GetPlanHistoryResponse& history);
+std::string FormatReload(const v1::ReloadResponse& reload);
+std::string FormatRollout(const v1::RolloutStatus& rollout);
 std::string FormatDrain(const v1::DrainResponse& drain);
 
 // Any answer as JSON: the names of the protocol, every field present.

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "ctl/admin_client.h"
 #include "ctl/commands.h"
+#include "ctl/rollout_options.h"
 #include "ctl/search_plan_options.h"
 #include "ctl/simulate_options.h"
 #include "process/standard_descriptors.h"
@@ -19,7 +20,7 @@ namespace escan::ctl {
 namespace {
 
 // Long enough to load, warm up and drain workers.
-constexpr absl::Duration kPlanChangeTimeout = absl::Minutes(5);
+constexpr absl::Duration kPlanChangeTimeout = absl::Minutes(11);
 constexpr absl::Duration kTimeout = absl::Seconds(10);
 
 class CommandLine {
@@ -32,8 +33,14 @@ class CommandLine {
         ->capture_default_str();
     app_.add_option_function<std::string>(
             "--timeout", [this](const std::string& text) { ParseTimeout(text); },
-            "How long to wait for an answer (10s; 5m for plan set)")
+            "How long to wait for an answer (10s; 11m for plan set, reload and rollout)")
         ->type_name("DURATION");
+    app_.add_option("--tls-ca", tls_.ca,
+                    "PEM file of who signs the daemon's certificate, where server.admin_tls is set")
+        ->type_name("FILE");
+    app_.add_option("--tls-cert", tls_.certificate, "PEM file of the certificate to show it")
+        ->type_name("FILE");
+    app_.add_option("--tls-key", tls_.key, "PEM file of that certificate's key")->type_name("FILE");
     app_.add_flag("--json", json_, "Show the answer as JSON");
     AddCommands();
   }
@@ -44,8 +51,15 @@ class CommandLine {
     } catch (const CLI::ParseError& error) {
       return app_.exit(error) == 0 ? kDone : kUnreachable;
     }
-    const bool slow = std::holds_alternative<PlanSetCommand>(command_);
-    AdminClient client(address_);
+    const bool slow = std::holds_alternative<PlanSetCommand>(command_) ||
+                      std::holds_alternative<RolloutCommand>(command_) ||
+                      std::holds_alternative<ReloadCommand>(command_);
+    const absl::StatusOr<ChannelSecurity> security = ChannelSecurity::Read(tls_);
+    if (!security.ok()) {
+      std::cerr << "escanctl: " << security.status().message() << "\n";
+      return kUnreachable;
+    }
+    AdminClient client(address_, *security);
     const CommandResult result =
         Execute(command_, client, timeout_.value_or(slow ? kPlanChangeTimeout : kTimeout), json_);
     std::cout << result.output << std::flush;
@@ -97,6 +111,14 @@ class CommandLine {
     AddPlanCommands();
     AddThresholdCommands();
     AddFeedbackCommand();
+
+    AddCommand(
+        app_, "reload",
+        "Has the daemon read its configuration again; ends when that is in effect, or with 1 "
+        "and the reason when it was refused as a whole",
+        &reload_);
+
+    AddRolloutCommands();
 
     CLI::App* drain =
         AddCommand(app_, "drain",
@@ -170,8 +192,96 @@ class CommandLine {
         ->type_name("");
   }
 
+  // Has `set` take the text of an option, or say what is wrong with it.
+  template <typename Set>
+  static CLI::Option* AddParsed(CLI::App* command, const std::string& name, const char* help,
+                                Set set) {
+    return command->add_option_function<std::string>(
+        name,
+        [name, set](const std::string& text) {
+          const absl::Status status = set(text);
+          if (!status.ok()) throw CLI::ValidationError(name, std::string(status.message()));
+        },
+        help);
+  }
+
+  void AddRolloutCommands() {
+    CLI::App* rollout =
+        app_.add_subcommand("rollout",
+                            "Lets another model of a stage answer a part of the requests, and "
+                            "promotes it, or aborts, by what it shows")
+            ->fallthrough();
+    rollout->require_subcommand(0, 1);
+    v1::StartRolloutRequest* const request = &rollout_.request;
+    rollout->add_option_function<std::string>(
+        "CASCADE", [request](const std::string& name) { request->set_model(name); },
+        "The cascade; may be left out if there is only one");
+    AddRolloutTerms(rollout, request);
+    // A command under this one has run by then, and is the one to run.
+    rollout->callback([this, rollout] {
+      if (rollout->get_subcommands().empty()) command_ = rollout_;
+    });
+    const auto add = [&](const char* name, const char* help, const auto* command, auto* to) {
+      AddCommand(*rollout, name, help, command)
+          ->add_option_function<std::string>(
+              "CASCADE", [to](const std::string& model) { to->set_model(model); },
+              "The cascade; may be left out");
+    };
+    rollout_promote_.request.set_promote(true);
+    add("status", "How the rollout stands, or how the last one ended", &rollout_status_,
+        &rollout_status_.request);
+    add("promote", "Makes the new version the cascade now", &rollout_promote_,
+        &rollout_promote_.request);
+    add("abort", "Ends the new version; the old one answers everything again", &rollout_abort_,
+        &rollout_abort_.request);
+  }
+
+  static void AddRolloutTerms(CLI::App* rollout, v1::StartRolloutRequest* request) {
+    rollout
+        ->add_option_function<std::vector<std::string>>(
+            "--stage",
+            [request](const std::vector<std::string>& texts) {
+              for (const std::string& text : texts) {
+                const absl::Status status = AddStageModel(text, request);
+                if (!status.ok()) {
+                  throw CLI::ValidationError("--stage", std::string(status.message()));
+                }
+              }
+            },
+            "A stage and its new model, a file that the daemon can read; repeatable")
+        ->type_name("STAGE=FILE");
+    const auto set_part = [request](void (v1::StartRolloutRequest::*set)(double)) {
+      return [set, request](const std::string& text) {
+        const absl::StatusOr<double> part = ParsePart(text);
+        if (part.ok()) (request->*set)(*part);
+        return part.status();
+      };
+    };
+    request->set_canary(0.05);
+    AddParsed(rollout, "--canary", "Part of the requests for the new version (5%)",
+              set_part(&v1::StartRolloutRequest::set_canary))
+        ->type_name("PART");
+    AddParsed(rollout, "--compare", "Part of those that the old version answers too (100%)",
+              set_part(&v1::StartRolloutRequest::set_compare))
+        ->type_name("PART");
+    AddParsed(rollout, "--abort-if", "What aborts it: agreement<97%,p99>20ms,errors>1%",
+              [request](const std::string& text) {
+                absl::StatusOr<v1::RolloutConditions> conditions = ParseConditions(text);
+                if (conditions.ok()) *request->mutable_abort_if() = *std::move(conditions);
+                return conditions.status();
+              })
+        ->type_name("CONDITIONS");
+    request->mutable_duration()->set_seconds(600);
+    AddParsed(rollout, "--for", "After which it is promoted (10m)",
+              [request](const std::string& text) {
+                return SetRolloutDuration(text, request->mutable_duration());
+              })
+        ->type_name("DURATION");
+  }
+
   CLI::App app_{"Shows and changes what a running escand does, and simulates it.", "escanctl"};
   std::string address_;
+  ChannelSecurity::Files tls_;
   std::optional<absl::Duration> timeout_;
   bool json_ = false;
 
@@ -186,6 +296,11 @@ class CommandLine {
   PlanPredictCommand plan_predict_;
   ThresholdsSetCommand thresholds_;
   FeedbackCommand feedback_;
+  ReloadCommand reload_;
+  RolloutCommand rollout_;
+  RolloutStatusCommand rollout_status_;
+  RolloutEndCommand rollout_promote_;
+  RolloutEndCommand rollout_abort_;
   DrainCommand drain_;
   CLI::App* simulate_ = app_.add_subcommand(
       "simulate", "How a plan would serve a load, from a profile; needs no daemon");

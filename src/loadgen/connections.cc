@@ -11,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
-#include "client/direct_channel.h"
 #include "inference/grpc_service.grpc.pb.h"
 
 namespace escan::loadgen {
@@ -68,7 +67,8 @@ absl::StatusOr<TensorSpec> RowSpec(const TensorMetadata& tensor) {
 
 }  // namespace
 
-absl::StatusOr<Channels> Connect(const std::string& target, int count, Duration timeout) {
+absl::StatusOr<Channels> Connect(const std::string& target, int count, Duration timeout,
+                                 const ChannelSecurity& security) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
@@ -78,7 +78,7 @@ absl::StatusOr<Channels> Connect(const std::string& target, int count, Duration 
   arguments.SetMaxSendMessageSize(-1);
   Channels channels;
   for (int i = 0; i < count; ++i) {
-    channels.push_back(OpenDirectChannel(target, arguments));
+    channels.push_back(OpenDirectChannel(target, arguments, security));
     channels.back()->GetState(/*try_to_connect=*/true);
   }
   const auto deadline = After(timeout);

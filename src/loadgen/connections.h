@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "client/direct_channel.h"
 #include "escan/tensor.h"
 #include "escan/time.h"
 
@@ -25,7 +26,8 @@ struct ModelInfo {
 
 // Opens `count` connections to ADDR:PORT (or unix:PATH), none of them shared, and blocks until all
 // are up. Unavailable when they are not within `timeout`.
-absl::StatusOr<Channels> Connect(const std::string& target, int count, Duration timeout);
+absl::StatusOr<Channels> Connect(const std::string& target, int count, Duration timeout,
+                                 const ChannelSecurity& security = {});
 
 // Asks for a model's tensors; an empty `model` means the server's only one. Blocks up to `timeout`
 // for each of its two calls. Errors of the server keep their code; a model that cannot be driven (a

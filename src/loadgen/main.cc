@@ -153,8 +153,12 @@ class Generator {
 };
 
 int Run(const Options& options) {
-  absl::StatusOr<Channels> channels =
-      Connect(options.server.target, options.server.channels, options.server.connect_timeout);
+  const SecurityOptions& files = options.server.security;
+  const absl::StatusOr<ChannelSecurity> security = ChannelSecurity::Read(
+      {.ca = files.ca, .certificate = files.certificate, .key = files.key, .token = files.token});
+  if (!security.ok()) return Complain(std::string(security.status().message()), kUsageError);
+  absl::StatusOr<Channels> channels = Connect(options.server.target, options.server.channels,
+                                              options.server.connect_timeout, *security);
   if (!channels.ok()) return Complain(std::string(channels.status().message()), kFailed);
   absl::StatusOr<ModelInfo> model =
       DescribeModel(channels->front(), options.server.model, options.server.connect_timeout);

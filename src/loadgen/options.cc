@@ -121,6 +121,18 @@ class CommandLine {
     AddDuration("--connect-timeout", &server.connect_timeout, "How long to wait for the server")
         ->group(group);
     AddDuration("--deadline", &server.deadline, "Deadline of each request")->group(group);
+    AddSecurityOptions(group);
+  }
+
+  void AddSecurityOptions(const std::string& group) {
+    SecurityOptions& security = options_.server.security;
+    const auto add = [&](const char* name, std::filesystem::path* file, const char* help) {
+      app_.add_option(name, *file, help)->type_name("FILE")->default_str("")->group(group);
+    };
+    add("--tls-ca", &security.ca, "Speak TLS; PEM file of who signs the server's certificate");
+    add("--tls-cert", &security.certificate, "PEM file of the certificate to show the server");
+    add("--tls-key", &security.key, "PEM file of that certificate's key");
+    add("--token-file", &security.token, "File with the token to send with each request");
   }
 
   void AddSampleOptions() {

@@ -16,6 +16,14 @@
 
 namespace escan::loadgen {
 
+// The files of --tls-ca, --tls-cert, --tls-key and --token-file; empty: not given.
+struct SecurityOptions {
+  std::filesystem::path ca;
+  std::filesystem::path certificate;
+  std::filesystem::path key;
+  std::filesystem::path token;
+};
+
 struct ServerOptions {
   std::string target = "127.0.0.1:8001";
   std::string model;  // empty: the server's only one
@@ -23,6 +31,7 @@ struct ServerOptions {
   int threads = 2;
   Duration connect_timeout = std::chrono::seconds(5);
   Duration deadline = std::chrono::seconds(1);
+  SecurityOptions security;
 };
 
 // Where samples exit: at most one of `ratios` and `drift` is set. Neither: wherever they do.

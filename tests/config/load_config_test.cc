@@ -21,6 +21,9 @@ TEST(LoadConfig, FillsInTheDefaultsOfTheServer) {
   EXPECT_EQ(config.server.listen, "127.0.0.1:8001");
   EXPECT_EQ(config.server.metrics, "127.0.0.1:8002");
   EXPECT_EQ(config.server.admin, "unix:/run/escan/admin.sock");
+  EXPECT_EQ(config.server, ServerConfig{});
+  EXPECT_FALSE(config.server.tls.has_value());
+  EXPECT_FALSE(config.server.model_control);
   EXPECT_THAT(config.devices, ElementsAre(Device{Device::Kind::kCpu, "cpu"}));
   EXPECT_EQ(config.mps, MpsConfig{});
   EXPECT_TRUE(config.cache.empty());

@@ -50,9 +50,7 @@ void ExpectEqual(const CascadeConfig& a, const CascadeConfig& b) {
 }
 
 void ExpectEqual(const Config& a, const Config& b) {
-  EXPECT_EQ(a.server.listen, b.server.listen);
-  EXPECT_EQ(a.server.metrics, b.server.metrics);
-  EXPECT_EQ(a.server.admin, b.server.admin);
+  EXPECT_EQ(a.server, b.server);
   EXPECT_EQ(a.devices, b.devices);
   EXPECT_EQ(a.mps, b.mps);
   EXPECT_EQ(a.cache, b.cache);

@@ -44,9 +44,9 @@ class Daemon:
     """
 
     def __init__(self, config, *arguments, ready=True, folder=BIN, listen="127.0.0.1:0", wrapper=(),
-                 environment=None):
+                 environment=None, admin=None):
         self.folder = tempfile.mkdtemp(prefix="escan-test-")
-        self.admin = f"unix:{self.folder}/admin.sock"
+        self.admin = admin or f"unix:{self.folder}/admin.sock"
         self.log = []
         self._addresses = {}
         self._news = threading.Condition()

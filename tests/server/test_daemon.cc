@@ -70,10 +70,12 @@ inference::ModelInferRequest TestRequest(const std::vector<uint8_t>& first_bytes
   return request;
 }
 
-TestDaemon::TestDaemon(const Config& config, const std::string& mode, const Profiles& profiles) {
+TestDaemon::TestDaemon(const Config& config, const std::string& mode, const Profiles& profiles,
+                       std::function<absl::StatusOr<Deployed>()> read_again) {
   absl::StatusOr<std::unique_ptr<Daemon>> daemon =
       Daemon::Start({.config = config,
                      .profiles = profiles,
+                     .read_again = std::move(read_again),
                      .host = std::make_shared<PlainWorkerHost>(MisbehavingWorker(mode)),
                      .notify = [this](const std::string& state) {
                        const std::lock_guard<std::mutex> lock(mutex_);

@@ -29,7 +29,8 @@ inference::ModelInferRequest TestRequest(const std::vector<uint8_t>& first_bytes
 // `mode`. Ends in the destructor as by a signal.
 class TestDaemon {
  public:
-  TestDaemon(const Config& config, const std::string& mode, const Profiles& profiles = {});
+  TestDaemon(const Config& config, const std::string& mode, const Profiles& profiles = {},
+             std::function<absl::StatusOr<Deployed>()> read_again = nullptr);
   ~TestDaemon();
 
   // Until every stage has a ready worker.

@@ -17,8 +17,8 @@ std::unique_ptr<ServerState> StateOf(const Config& config, MpsReporter mps) {
   absl::StatusOr<std::unique_ptr<Engine>> engine =
       Engine::Start(cascade.spec, cascade.plan, options);
   EXPECT_TRUE(engine.ok()) << engine.status();
-  std::vector<std::unique_ptr<ServedModel>> models;
-  models.push_back(std::make_unique<ServedModel>(cascade, *std::move(engine)));
+  ModelTable models;
+  models.push_back(std::make_shared<ServedModel>(cascade, *std::move(engine)));
   return std::make_unique<ServerState>(std::move(models), std::move(mps));
 }
 

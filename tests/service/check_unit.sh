@@ -10,7 +10,7 @@ if ! command -v systemd-analyze >/dev/null; then
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-sed "s|^ExecStart=[^ ]*|ExecStart=$program|" "$folder/escand.service" >"$work/escand.service"
+sed -E "s#^Exec(Start|Reload)=[^ ]*#Exec\1=$program#" "$folder/escand.service" >"$work/escand.service"
 
 # `verify` exits with 0 on an unknown key: any word of it is a failure.
 systemd-analyze verify "$work/escand.service" 2>&1 | tee "$work/complaints"

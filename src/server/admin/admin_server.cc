@@ -13,6 +13,7 @@
 #include "config/address.h"
 #include "server/admin/admin_service.h"
 #include "server/listening/grpc_listener.h"
+#include "server/listening/tls_credentials.h"
 #include "server/listening/unix_socket_path.h"
 
 namespace escan {
@@ -34,12 +35,12 @@ class WithoutPlugins final : public grpc::ServerBuilderOption {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
-    ServerState* state, std::vector<Device> devices, const std::string& address,
-    int descriptor_ceiling, std::function<void()> request_drain) {
-  std::unique_ptr<AdminServer> server(
-      new AdminServer(state, std::move(devices), std::move(request_drain)));
-  const std::optional<std::string> socket = UnixPathOf(address);
+absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(ServerState* state,
+                                                                Options options) {
+  std::unique_ptr<AdminServer> server(new AdminServer(std::make_unique<AdminService>(
+      state, std::move(options.devices), std::move(options.request_drain),
+      std::move(options.change_cascades))));
+  const std::optional<std::string> socket = UnixPathOf(options.address);
   if (socket) {
     if (absl::Status status = PrepareSocketPath(*socket); !status.ok()) return status;
   }
@@ -51,7 +52,9 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
   builder.SetOption(std::make_unique<grpc::HealthCheckServiceServerBuilderOption>(nullptr));
   builder.RegisterService(server->service_.get());
   absl::StatusOr<std::unique_ptr<GrpcListener>> listener =
-      GrpcListener::Start(builder, address, {.descriptor_ceiling = descriptor_ceiling});
+      GrpcListener::Start(builder, options.address,
+                          {.descriptor_ceiling = options.descriptor_ceiling,
+                           .credentials = ServerCredentialsFor(options.tls)});
   if (!listener.ok()) return listener.status();
   server->listener_ = *std::move(listener);
   server->socket_ = socket.value_or("");
@@ -61,10 +64,7 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
   return server;
 }
 
-AdminServer::AdminServer(ServerState* state, std::vector<Device> devices,
-                         std::function<void()> request_drain)
-    : service_(
-          std::make_unique<AdminService>(state, std::move(devices), std::move(request_drain))) {}
+AdminServer::AdminServer(std::unique_ptr<AdminService> service) : service_(std::move(service)) {}
 
 AdminServer::~AdminServer() {
   if (listener_ == nullptr) return;

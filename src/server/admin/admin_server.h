@@ -3,10 +3,12 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/deployment/cascade_change.h"
 #include "server/inference/server_state.h"
 
 namespace escan {
@@ -19,14 +21,18 @@ class GrpcListener;
 // and removes the socket.
 class AdminServer {
  public:
+  struct Options {
+    std::vector<Device> devices;
+    std::string address;
+    std::optional<TlsConfig> tls{};
+    int descriptor_ceiling = 0;  // of connections
+    std::function<void()> request_drain;
+    ChangeCascades change_cascades{};
+  };
+
   // Unavailable when the address cannot be bound or another process answers on the socket. A socket
-  // that nobody answers on is left from a process that was killed, and replaced. Connections get
-  // descriptors below the ceiling.
-  static absl::StatusOr<std::unique_ptr<AdminServer>> Start(ServerState* state,
-                                                            std::vector<Device> devices,
-                                                            const std::string& address,
-                                                            int descriptor_ceiling,
-                                                            std::function<void()> request_drain);
+  // that nobody answers on is left from a process that was killed, and replaced.
+  static absl::StatusOr<std::unique_ptr<AdminServer>> Start(ServerState* state, Options options);
   ~AdminServer();
 
   const std::string& address() const;
@@ -34,7 +40,7 @@ class AdminServer {
   void RemoveSocket() const;
 
  private:
-  AdminServer(ServerState* state, std::vector<Device> devices, std::function<void()> request_drain);
+  explicit AdminServer(std::unique_ptr<AdminService> service);
 
   const std::unique_ptr<AdminService> service_;
   std::filesystem::path socket_;  // empty for TCP

@@ -44,11 +44,10 @@ Profile Usable(const Profile& profile, const Config& config) {
   return shares ? profile : KeepShares(profile, [](int) { return false; });
 }
 
-DeviceUse UseOfOthers(const std::vector<const ServedModel*>& models, const ServedModel* but,
-                      int devices) {
+DeviceUse UseOfOthers(const ModelTable& models, const ServedModel* but, int devices) {
   DeviceUse sum;
-  for (const ServedModel* model : models) {
-    if (model != but) sum = sum + UseOf(model->engine->Status(), devices);
+  for (const std::shared_ptr<ServedModel>& model : models) {
+    if (model.get() != but) sum = sum + UseOf(model->engine->Status(), devices);
   }
   return sum;
 }
@@ -100,14 +99,11 @@ void SetFirstPlans(const Profiles& profiles, Config* config) {
   }
 }
 
-std::unique_ptr<ControlLoop> MakeControlLoop(
-    const Config& config, const Profiles& profiles,
-    const std::vector<std::unique_ptr<ServedModel>>& models) {
+std::shared_ptr<ControlLoop> MakeControlLoop(const Config& config, const Profiles& profiles,
+                                             const ModelTable& models) {
   const int devices = EqualDevices(config.devices);
-  std::vector<const ServedModel*> all;
-  for (const std::unique_ptr<ServedModel>& model : models) all.push_back(model.get());
   std::vector<ControlledCascade> cascades;
-  for (const ServedModel* const model : all) {
+  for (const std::shared_ptr<ServedModel>& model : models) {
     const Profile* const profile = ProfileFor(model->config, profiles);
     if (profile == nullptr) continue;
     ControlledCascade& cascade = cascades.emplace_back();
@@ -116,13 +112,13 @@ std::unique_ptr<ControlLoop> MakeControlLoop(
     cascade.devices = devices;
     cascade.starts_in_turn = config.devices.front().kind == Device::Kind::kCpu;
     cascade.prior = PriorOf(model->cascade());
-    cascade.status = [engine = model->engine.get()] { return engine->Status(); };
-    cascade.set_plan = [engine = model->engine.get()](const Plan& plan) {
-      return engine->SetPlan(plan);
+    cascade.status = [model] { return model->engine->Status(); };
+    cascade.set_plan = [model](const Plan& plan) { return model->engine->SetPlan(plan); };
+    cascade.others = [models, but = model.get(), devices] {
+      return UseOfOthers(models, but, devices);
     };
-    cascade.others = [all, model, devices] { return UseOfOthers(all, model, devices); };
   }
-  return std::make_unique<ControlLoop>(std::move(cascades));
+  return std::make_shared<ControlLoop>(std::move(cascades));
 }
 
 }  // namespace escan

@@ -21,10 +21,9 @@ using Profiles = std::map<std::string, Profile>;
 // while it searches.
 void SetFirstPlans(const Profiles& profiles, Config* config);
 
-// Over those same cascades, not started. `models` are in the configuration's order; their engines
-// outlive the loop.
-std::unique_ptr<ControlLoop> MakeControlLoop(
+// Over those same cascades, not started. The loop keeps the models.
+std::shared_ptr<ControlLoop> MakeControlLoop(
     const Config& config, const Profiles& profiles,
-    const std::vector<std::unique_ptr<ServedModel>>& models);
+    const std::vector<std::shared_ptr<ServedModel>>& models);
 
 }  // namespace escan

@@ -1,6 +1,7 @@
 #include "server/daemon/daemon.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -17,7 +18,6 @@
 #include "absl/strings/str_join.h"
 #include "server/listening/address_check.h"
 #include "server/listening/descriptor_budget.h"
-#include "supervision/cpu_quota.h"
 
 namespace escan {
 namespace {
@@ -37,24 +37,23 @@ int PollTimeout(TimePoint until) {
 
 bool IsGpu(const Device& device) { return device.kind == Device::Kind::kGpu; }
 
-bool ReadSignal(int signal_fd) {
+// The signal's number; 0: there is none.
+int ReadSignal(int signal_fd) {
   signalfd_siginfo info{};
-  if (read(signal_fd, &info, sizeof(info)) != sizeof(info)) return false;
+  if (read(signal_fd, &info, sizeof(info)) != sizeof(info)) return 0;
   spdlog::info("signal number={} sender_pid={}", info.ssi_signo, info.ssi_pid);
-  return true;
+  return static_cast<int>(info.ssi_signo);
 }
 
 std::string ModelNames(const ServerState& state) {
-  return absl::StrJoin(state.models(), ",",
-                       [](std::string* out, const std::unique_ptr<ServedModel>& model) {
-                         absl::StrAppend(out, model->cascade().name);
-                       });
+  return absl::StrJoin(state.models(), ",", [](std::string* out, const auto& model) {
+    absl::StrAppend(out, model->cascade().name);
+  });
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Options options) {
-  SetFirstPlans(options.profiles, &options.config);
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(options)));
   if (!daemon->wake_fd_) return absl::ErrnoToStatus(errno, "cannot create an eventfd");
   if (absl::Status status = daemon->CheckAddresses(); !status.ok()) return status;
@@ -69,11 +68,12 @@ Daemon::Daemon(Options options)
 
 Daemon::~Daemon() {
   self_probe_.reset();
+  if (deployment_ != nullptr) deployment_->Stop();
   if (drain_thread_.joinable()) drain_thread_.join();
   if (options_.mps != nullptr) options_.mps->OnRestart(nullptr);
-  if (state_ == nullptr) return;
+  if (deployment_ == nullptr) return;
   // Requests inside are answered before the servers that carry the answers go.
-  for (const std::unique_ptr<ServedModel>& model : state_->models()) model->engine->Stop();
+  for (const std::shared_ptr<ServedModel>& model : deployment_->Living()) model->engine->Stop();
 }
 
 absl::Status Daemon::CheckAddresses() const {
@@ -85,58 +85,33 @@ absl::Status Daemon::CheckAddresses() const {
   return absl::OkStatus();
 }
 
-absl::Status Daemon::CheckWorkerPrograms() const {
-  for (const CascadeConfig& cascade : options_.config.cascades) {
-    for (const WorkerGroup& group : cascade.plan.workers) {
-      const absl::StatusOr<WorkerCommand> command = options_.host->CommandFor(group);
-      if (!command.ok()) return command.status();
-      if (access(command->program.c_str(), X_OK) == 0) continue;
-      return absl::ErrnoToStatus(
-          errno, absl::StrCat("cannot run the worker program ", command->program.string()));
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::Status Daemon::StartEngines() {
-  if (absl::Status status = CheckWorkerPrograms(); !status.ok()) return status;
-  std::vector<std::unique_ptr<ServedModel>> models;
-  for (const CascadeConfig& cascade : options_.config.cascades) {
-    EngineOptions options;
-    options.host = options_.host;
-    options.devices = options_.config.devices;
-    options.cache = options_.config.cache;
-    CpuBudget cpus = UsableCpuBudget();
-    options.cpus = std::move(cpus.cpus);
-    options.pin_cpus = cpus.pinned;
-    options.worker_output = options_.worker_output;
-    absl::StatusOr<std::unique_ptr<Engine>> engine =
-        Engine::Start(cascade.spec, cascade.plan, options);
-    if (!engine.ok()) {
-      return absl::Status(engine.status().code(), absl::StrCat("cascade '", cascade.spec.name,
-                                                               "': ", engine.status().message()));
-    }
-    (*engine)->OnReadyChange([this](bool) { Wake(); });
-    (*engine)->OnUnservable([this, name = cascade.spec.name](const std::string& reason) {
-      if (unservable_.exchange(true)) return;
-      spdlog::error("cannot serve model={} reason=\"{}\"", name, reason);
-      Wake();
-    });
-    models.push_back(std::make_unique<ServedModel>(cascade, *std::move(engine)));
-  }
-  std::unique_ptr<ControlLoop> controller =
-      MakeControlLoop(options_.config, options_.profiles, models);
-  state_ = std::make_unique<ServerState>(std::move(models), ReporterOfMps(), std::move(controller),
+  deployment_ = std::make_unique<Deployment>(
+      Deployment::Options{.first = {.config = options_.config, .profiles = options_.profiles},
+                          .read_again = options_.read_again,
+                          .host = options_.host,
+                          .worker_output = options_.worker_output,
+                          .on_change = [this] { Wake(); },
+                          .on_unservable =
+                              [this](const std::string& model, const std::string& reason) {
+                                if (unservable_.exchange(true)) return;
+                                spdlog::error("cannot serve model={} reason=\"{}\"", model, reason);
+                                Wake();
+                              }});
+  absl::StatusOr<ModelTable> models = deployment_->StartFirst();
+  if (!models.ok()) return models.status();
+  std::shared_ptr<ControlLoop> controller =
+      MakeControlLoop(options_.config, options_.profiles, *models);
+  state_ = std::make_unique<ServerState>(*std::move(models), ReporterOfMps(), std::move(controller),
                                          options_.log_lines_lost);
   if (options_.mps != nullptr) options_.mps->OnRestart([this] { RenewWorkersOnGpus(); });
-  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
-    model->engine->OnDeviceFault([this, from = model->engine.get()](int device) {
-      for (const std::unique_ptr<ServedModel>& other : state_->models()) {
-        if (other->engine.get() != from) other->engine->DeviceFaulted(device);
-      }
-    });
-  }
-  return absl::OkStatus();
+  return deployment_->Serve(state_.get());
+}
+
+ChangeCascades Daemon::ChangesOfCascades() {
+  return [deployment = deployment_.get()](CascadeChange change, ChangeDone done) {
+    deployment->Begin(std::move(change), std::move(done));
+  };
 }
 
 MpsReporter Daemon::ReporterOfMps() const {
@@ -166,7 +141,7 @@ void Daemon::RenewWorkersOnGpus() {
     std::atomic<bool> all_done{true};
   };
   const auto renewals = std::make_shared<Renewals>(options_.mps);
-  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
+  for (const std::shared_ptr<ServedModel>& model : deployment_->Living()) {
     for (size_t device = 0; device < options_.config.devices.size(); ++device) {
       if (!IsGpu(options_.config.devices[device])) continue;
       model->engine->RenewWorkers(static_cast<int>(device), [renewals](const absl::Status& status) {
@@ -179,15 +154,24 @@ void Daemon::RenewWorkersOnGpus() {
 absl::Status Daemon::StartServers() {
   const ServerConfig& config = options_.config.server;
   absl::StatusOr<std::unique_ptr<InferenceServer>> inference = InferenceServer::Start(
-      state_.get(), config.listen, ClientCeiling(options_.descriptor_limit), [this] { Wake(); });
+      state_.get(), {.listen = config.listen,
+                     .tls = config.tls,
+                     .descriptor_ceiling = ClientCeiling(options_.descriptor_limit),
+                     .on_change = [this] { Wake(); },
+                     .change_cascades = ChangesOfCascades()});
   if (!inference.ok()) return inference.status();
   inference_ = *std::move(inference);
-  absl::StatusOr<std::unique_ptr<AdminServer>> admin =
-      AdminServer::Start(state_.get(), options_.config.devices, config.admin,
-                         OperatorCeiling(options_.descriptor_limit), [this] {
+  absl::StatusOr<std::unique_ptr<AdminServer>> admin = AdminServer::Start(
+      state_.get(), {.devices = options_.config.devices,
+                     .address = config.admin,
+                     .tls = config.admin_tls,
+                     .descriptor_ceiling = OperatorCeiling(options_.descriptor_limit),
+                     .request_drain =
+                         [this] {
                            drain_requested_.store(true);
                            Wake();
-                         });
+                         },
+                     .change_cascades = ChangesOfCascades()});
   if (!admin.ok()) return admin.status();
   admin_ = *std::move(admin);
   if (!config.metrics.empty()) {
@@ -197,7 +181,7 @@ absl::Status Daemon::StartServers() {
     metrics_ = *std::move(metrics);
     spdlog::info("metrics address={}", metrics_->address());
   }
-  state_->controller().Start();
+  state_->controller()->Start();
   spdlog::info("admin address={}", admin_->address());
   spdlog::info("listening address={} models={}", inference_->address(), ModelNames(*state_));
   return absl::OkStatus();
@@ -205,13 +189,14 @@ absl::Status Daemon::StartServers() {
 
 void Daemon::StartSelfProbe() {
   SelfProbe::Options options;
-  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
-    options.questions.push_back(
-        [engine = model->engine.get()](TimePoint deadline) { return engine->Answers(deadline); });
-  }
+  options.questions.push_back([this](TimePoint deadline) {
+    return std::ranges::all_of(state_->models(), [deadline](const auto& model) {
+      return model->engine->Answers(deadline);
+    });
+  });
   // A server that refuses connections, or leaves, says so itself.
   options.questions.push_back([this](TimePoint deadline) {
-    return AnswersClients(inference_->address(), deadline) || !state_->accepting() ||
+    return inference_->Answers(deadline) || !state_->accepting() ||
            state_->phase() != Phase::kServing;
   });
   options.on_round = [this](bool answered) {
@@ -242,7 +227,10 @@ Daemon::Ending Daemon::Run(int signal_fd) {
       eventfd_t ignored = 0;
       eventfd_read(wake_fd_.get(), &ignored);
     }
-    const bool signalled = polled[0].revents != 0 && ReadSignal(signal_fd);
+    const int signal = polled[0].revents == 0 ? 0 : ReadSignal(signal_fd);
+    // What became of it is in the log.
+    if (signal == SIGHUP) deployment_->Begin({}, [](const absl::StatusOr<ChangeReport>&) {});
+    const bool signalled = signal != 0 && signal != SIGHUP;
     if (signalled && ++signals > 1) {
       spdlog::warn("ending at once");
       admin_->RemoveSocket();
@@ -281,10 +269,11 @@ void Daemon::PublishReadiness() {
 
 void Daemon::BeginLeaving() {
   state_->set_phase(Phase::kLeaving);
-  state_->controller().Stop();
-  leave_until_ = Clock::now() + options_.config.shutdown.grace;
-  spdlog::info("leaving grace_seconds={}",
-               std::chrono::duration<double>(options_.config.shutdown.grace).count());
+  deployment_->Stop();
+  state_->controller()->Stop();
+  const Duration grace = deployment_->shutdown().grace;
+  leave_until_ = Clock::now() + grace;
+  spdlog::info("leaving grace_seconds={}", std::chrono::duration<double>(grace).count());
   options_.notify("STOPPING=1\nSTATUS=leaving: not ready, still admitting requests");
 }
 
@@ -292,7 +281,7 @@ void Daemon::BeginDraining() {
   state_->set_phase(Phase::kDraining);
   options_.notify("STATUS=draining: answering the requests inside");
   inference_->DrainStreams();
-  const TimePoint deadline = Clock::now() + options_.config.shutdown.drain_timeout;
+  const TimePoint deadline = Clock::now() + deployment_->shutdown().drain_timeout;
   end_by_ = deadline + kLongestEnd;
   drain_thread_ = std::thread([this, deadline] {
     Drain(deadline);
@@ -302,7 +291,7 @@ void Daemon::BeginDraining() {
 }
 
 void Daemon::Drain(TimePoint deadline) {
-  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
+  for (const std::shared_ptr<ServedModel>& model : deployment_->Living()) {
     const EngineStatus status = model->engine->Status();
     spdlog::info("draining model={} requests={}", model->cascade().name, status.requests);
     if (!model->engine->WaitUntilIdle(deadline)) {
@@ -310,7 +299,7 @@ void Daemon::Drain(TimePoint deadline) {
                    model->engine->Status().requests);
     }
   }
-  for (const std::unique_ptr<ServedModel>& model : state_->models()) model->engine->Stop();
+  for (const std::shared_ptr<ServedModel>& model : deployment_->Living()) model->engine->Stop();
   const TimePoint end = Clock::now() + kFarewell;
   RefuseUntilQuiet(end - kFarewell / 2);
   inference_->Shutdown(end);

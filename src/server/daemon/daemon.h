@@ -13,7 +13,7 @@
 #include "ipc/unique_fd.h"
 #include "mps/mps_worker_host.h"
 #include "server/admin/admin_server.h"
-#include "server/daemon/automatic_plans.h"
+#include "server/deployment/deployment.h"
 #include "server/inference/inference_server.h"
 #include "server/inference/self_probe.h"
 #include "server/inference/server_state.h"
@@ -27,7 +27,9 @@ class Daemon {
  public:
   struct Options {
     Config config;
-    Profiles profiles{};                   // that hold on this machine
+    Profiles profiles{};  // that hold on this machine
+    // Reads both again; null: there is no file, and so no reload.
+    std::function<absl::StatusOr<Deployed>()> read_again{};
     std::shared_ptr<WorkerHost> host;      // runs the workers
     std::shared_ptr<MpsWorkerHost> mps{};  // the host where it is one, else null
     int descriptor_limit = 1024;           // RLIMIT_NOFILE
@@ -60,15 +62,15 @@ class Daemon {
     kForced,
   };
 
-  // Serves until a signal can be read from `signal_fd` (a signalfd) or an operator asks to drain.
-  // Then: not ready -> grace, still admitting -> refuses and answers what is inside -> ends.
+  // Serves until a signal can be read from `signal_fd` (a signalfd) or an operator asks to drain;
+  // SIGHUP has the configuration read again. Then: not ready -> grace, still admitting -> refuses
+  // and answers what is inside -> ends.
   Ending Run(int signal_fd);
 
  private:
   explicit Daemon(Options options);
 
   absl::Status CheckAddresses() const;
-  absl::Status CheckWorkerPrograms() const;
   absl::Status StartEngines();
   absl::Status StartServers();
   MpsReporter ReporterOfMps() const;
@@ -76,6 +78,7 @@ class Daemon {
   void RenewWorkersOnGpus();
   void StartSelfProbe();
   void Wake();
+  ChangeCascades ChangesOfCascades();
   void PublishReadiness();
   void BeginLeaving();
   void BeginDraining();
@@ -85,7 +88,8 @@ class Daemon {
   void RefuseUntilQuiet(TimePoint deadline) const;
 
   const Options options_;
-  const UniqueFd wake_fd_;  // eventfd
+  const UniqueFd wake_fd_;                  // eventfd
+  std::unique_ptr<Deployment> deployment_;  // outlives what uses its models
   std::unique_ptr<ServerState> state_;
   std::unique_ptr<InferenceServer> inference_;
   std::unique_ptr<AdminServer> admin_;

@@ -92,7 +92,7 @@ void Declare(CLI::App& app, Flags* flags) {
       "in ESCAN_TORCH [docs/installation.md says where they are looked for]");
   app.footer(
       "SIGTERM or SIGINT drains and ends the daemon; a second one ends it at once, with status 1. "
-      "SIGHUP is ignored.");
+      "SIGHUP has it read its configuration again, as escanctl reload does.");
 }
 
 // Of the environment, which is read here only; empty where it is not set.
@@ -158,15 +158,17 @@ void LogDevices(const Config& config, const GpuList& gpus) {
 }
 
 // From here on the signals that end the daemon wait for who reads the descriptor. Threads inherit
-// that, so it has to come before any is started, NVML's included.
-UniqueFd TakeSignals() {
+// that, so it has to come before any is started, NVML's included. SIGHUP ends nothing; only what
+// serves takes it.
+UniqueFd TakeSignals(bool reloads) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  if (reloads) sigaddset(&signals, SIGHUP);
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  signal(SIGHUP, SIG_IGN);  // a terminal that goes away is no reason to stop serving
+  signal(SIGHUP, SIG_IGN);  // for the workers: a terminal that goes away is no reason to end
   return UniqueFd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
@@ -199,6 +201,15 @@ Profiles LoadProfiles(const Flags& flags, const Config& config, const ProfilingS
     }
   }
   return profiles;
+}
+
+// What is in the file, and by the flags, now.
+absl::StatusOr<Deployed> ReadAgain(const Flags& flags, const GpuList& gpus) {
+  absl::StatusOr<Config> config = ReadConfig(flags, gpus);
+  if (!config.ok()) return config.status();
+  if (config->cache.empty()) config->cache = DefaultCache(Variable);
+  Profiles profiles = LoadProfiles(flags, *config, SiteOf(*config, gpus));
+  return Deployed{.config = *std::move(config), .profiles = std::move(profiles)};
 }
 
 int MeasureProfile(const Flags& flags, const WorkerPrograms& programs, const GpuList& gpus,
@@ -253,6 +264,7 @@ int ServeWithLog(const Flags& flags, const WorkerPrograms& programs, const GpuLi
   absl::StatusOr<std::unique_ptr<Daemon>> daemon =
       Daemon::Start({.config = std::move(config),
                      .profiles = profiles,
+                     .read_again = [&flags, &gpus] { return ReadAgain(flags, gpus); },
                      .host = *host,
                      .mps = *host,
                      .descriptor_limit = descriptors.now,
@@ -296,7 +308,8 @@ int Main(int argc, char** argv) {
     return kFailed;
   }
   const bool runs_workers = !flags.check_config || flags.load;
-  const UniqueFd signal_fd = runs_workers ? TakeSignals() : UniqueFd();
+  const bool serves = !flags.check_config && !flags.verify && flags.write_profile.empty();
+  const UniqueFd signal_fd = runs_workers ? TakeSignals(/*reloads=*/serves) : UniqueFd();
   const GpuList gpus = UsableGpus(*programs, Variable);
   absl::StatusOr<Config> config = ReadConfig(flags, gpus);
   if (!config.ok()) {

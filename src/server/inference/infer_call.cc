@@ -6,11 +6,11 @@
 
 namespace escan {
 
-grpc::ServerUnaryReactor* InferCall::Start(ServerState* server,
+grpc::ServerUnaryReactor* InferCall::Start(ServerState* server, std::shared_ptr<Client> client,
                                            const grpc::CallbackServerContext& context,
                                            const grpc::ByteBuffer& request,
                                            grpc::ByteBuffer* response) {
-  auto* const call = new InferCall(server, response);
+  auto* const call = new InferCall(server, std::move(client), response);
   const absl::Status status = call->Prepare(request, ToMonotonic(context.raw_deadline()));
   if (status.ok()) {
     call->handle_ = call->handle();

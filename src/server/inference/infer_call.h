@@ -2,6 +2,9 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <memory>
+#include <utility>
+
 #include "server/inference/infer_task.h"
 
 namespace escan {
@@ -11,14 +14,14 @@ namespace escan {
 class InferCall final : public grpc::ServerUnaryReactor, private InferTask {
  public:
   // `request` and `response` belong to the call and live until OnDone.
-  static grpc::ServerUnaryReactor* Start(ServerState* server,
+  static grpc::ServerUnaryReactor* Start(ServerState* server, std::shared_ptr<Client> client,
                                          const grpc::CallbackServerContext& context,
                                          const grpc::ByteBuffer& request,
                                          grpc::ByteBuffer* response);
 
  private:
-  InferCall(ServerState* server, grpc::ByteBuffer* response)
-      : InferTask(server), response_(response) {}
+  InferCall(ServerState* server, std::shared_ptr<Client> client, grpc::ByteBuffer* response)
+      : InferTask(server, std::move(client)), response_(response) {}
   ~InferCall() override = default;
 
   void OnCancel() override { handle_.Cancel(); }

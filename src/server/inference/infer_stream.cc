@@ -27,7 +27,7 @@ grpc::ByteBuffer FormError(const absl::Status& status, const std::string& id, bo
 class InferStream::Item final : public InferTask {
  public:
   Item(ServerState* server, InferStream* stream, std::unique_ptr<grpc::ByteBuffer> message)
-      : InferTask(server), stream_(stream), message_(std::move(message)) {}
+      : InferTask(server, stream->client_), stream_(stream), message_(std::move(message)) {}
 
   absl::Status PrepareUntil(TimePoint deadline) { return Prepare(*message_, deadline); }
   grpc::ByteBuffer Error(const absl::Status& status) const {
@@ -62,8 +62,10 @@ void OpenStreams::Drain() {
 }
 
 InferStream* InferStream::Start(ServerState* server, OpenStreams* streams,
+                                std::shared_ptr<Client> client,
                                 const grpc::CallbackServerContext& context) {
-  auto* const stream = new InferStream(server, streams, ToMonotonic(context.raw_deadline()));
+  auto* const stream =
+      new InferStream(server, streams, std::move(client), ToMonotonic(context.raw_deadline()));
   streams->Add(stream);
   stream->mutex_.Lock();
   // Added after the drain began, when nobody will drain it.
@@ -75,8 +77,9 @@ InferStream* InferStream::Start(ServerState* server, OpenStreams* streams,
   return stream;
 }
 
-InferStream::InferStream(ServerState* server, OpenStreams* streams, TimePoint deadline)
-    : server_(server), streams_(streams), deadline_(deadline) {}
+InferStream::InferStream(ServerState* server, OpenStreams* streams, std::shared_ptr<Client> client,
+                         TimePoint deadline)
+    : server_(server), streams_(streams), client_(std::move(client)), deadline_(deadline) {}
 
 void InferStream::Drain() {
   mutex_.Lock();

@@ -34,7 +34,9 @@ class InferStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc:
  public:
   static constexpr size_t kMaxUnanswered = 256;
 
+  // `client` is null where everybody may ask.
   static InferStream* Start(ServerState* server, OpenStreams* streams,
+                            std::shared_ptr<Client> client,
                             const grpc::CallbackServerContext& context);
 
   void Drain();
@@ -43,7 +45,8 @@ class InferStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc:
   class Item;
   enum class Action { kNone, kRead, kWrite, kFinish };
 
-  InferStream(ServerState* server, OpenStreams* streams, TimePoint deadline);
+  InferStream(ServerState* server, OpenStreams* streams, std::shared_ptr<Client> client,
+              TimePoint deadline);
   ~InferStream() override = default;
 
   void OnReadDone(bool ok) override;
@@ -63,6 +66,7 @@ class InferStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc:
 
   ServerState* const server_;
   OpenStreams* const streams_;
+  const std::shared_ptr<Client> client_;
   const TimePoint deadline_;
 
   std::unique_ptr<grpc::ByteBuffer> incoming_;  // between StartRead and OnReadDone

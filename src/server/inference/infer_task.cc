@@ -13,6 +13,7 @@
 #include "contracts/label.h"
 #include "server/protocol/outcome_status.h"
 #include "server/protocol/typed_contents.h"
+#include "server/rollout/shadow_request.h"
 
 namespace escan {
 
@@ -34,16 +35,27 @@ absl::Status InferTask::Route(const grpc::ByteBuffer& message) {
   grpc::ProtoBufferReader reader(const_cast<grpc::ByteBuffer*>(&message));
   absl::Status status = request_.Parse(&reader);
   if (!status.ok()) return status;
-  model_ = server_->FindOrNull(request_.header().model_name());
+  ServerState::Routed routed =
+      server_->Route(request_.header().model_name(), request_.header().model_version());
+  model_ = std::move(routed.model);
+  rollout_ = std::move(routed.rollout);
   if (model_ == nullptr) return server_->Find(request_.header().model_name()).status();
+  if (message.Length() > model_->max_request_bytes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the message has ", message.Length(), " bytes, expected at most ",
+                     model_->max_request_bytes, " for model '", model_->cascade().name, "'"));
+  }
   if (server_->phase() == Phase::kDraining) {
     server_->NoteRefusal(arrival_);
     return absl::UnavailableError("the server is draining and takes no new requests");
   }
   absl::StatusOr<CheckedRequest> checked =
-      CheckRequest(model_->cascade(), model_->answer_tensors, request_);
+      CheckRequest(model_->cascade(), model_->answer_tensors, request_, model_->version);
   if (!checked.ok()) return checked.status();
   checked_ = *std::move(checked);
+  absl::StatusOr<Client::Visit> visit = Client::Enter(client_, checked_.rows, arrival_);
+  if (!visit.ok()) return visit.status();
+  visit_ = *std::move(visit);
   return absl::OkStatus();
 }
 
@@ -84,7 +96,9 @@ TimePoint InferTask::Deadline(TimePoint call_deadline) const {
 
 void InferTask::Submit() {
   submitted_ = Clock::now();
-  model_->engine->Submit({.key = key_,
+  // The task may be gone before the engine returns, and with it the last user of the engine.
+  const std::shared_ptr<ServedModel> model = model_;
+  model->engine->Submit({.key = key_,
                           .rows = checked_.rows,
                           .priority = checked_.parameters.priority,
                           .arrival = arrival_,
@@ -92,7 +106,7 @@ void InferTask::Submit() {
                          this);
 }
 
-InferTask::Handle InferTask::handle() const { return {model_->engine.get(), key_}; }
+InferTask::Handle InferTask::handle() const { return {model_, key_}; }
 
 void InferTask::OnComplete(const Outcome& outcome) {
   const TimePoint completed = Clock::now();
@@ -108,6 +122,12 @@ void InferTask::OnComplete(const Outcome& outcome) {
   grpc::ByteBuffer answer;
   if (status.ok()) answer = FormAnswer();
   if (status.ok() && wants_classes()) NoteClasses();
+  if (rollout_ != nullptr) {
+    rollout_->Count(status, completed - arrival_);
+    if (status.ok() && rollout_->Compares()) {
+      ShadowRequest::Start(rollout_, *model_, key_, checked_.rows);
+    }
+  }
   model_->engine->Release(key_);
   const TimePoint now = Clock::now();
   if (status.ok()) {

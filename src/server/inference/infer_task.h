@@ -4,6 +4,7 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include <memory>
+#include <utility>
 
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
@@ -21,8 +22,9 @@ namespace escan {
 // here blocks.
 class InferTask : private Completion {
  public:
-  // Starts the request's time; `server` outlives the task.
-  explicit InferTask(ServerState* server) : server_(server), arrival_(Clock::now()) {}
+  // Starts the request's time; `server` outlives the task. A null `client` has no limits.
+  explicit InferTask(ServerState* server, std::shared_ptr<Client> client = nullptr)
+      : server_(server), client_(std::move(client)), arrival_(Clock::now()) {}
   InferTask(const InferTask&) = delete;
   InferTask& operator=(const InferTask&) = delete;
 
@@ -33,12 +35,12 @@ class InferTask : private Completion {
   // Hands the request to the engine. From here on the task may end, and be gone, at any moment.
   void Submit();
 
-  // What an Engine needs to cancel the request; taken before Submit().
+  // What it takes to cancel the request; taken before Submit().
   struct Handle {
-    Engine* engine = nullptr;
+    std::shared_ptr<ServedModel> model;
     RequestKey key;
     void Cancel() const {
-      if (engine != nullptr) engine->Cancel(key);
+      if (model != nullptr) model->engine->Cancel(key);
     }
   };
   Handle handle() const;
@@ -69,10 +71,13 @@ class InferTask : private Completion {
   void OnComplete(const Outcome& outcome) final;
 
   ServerState* const server_;
+  const std::shared_ptr<Client> client_;
   const TimePoint arrival_;
   TimePoint submitted_{};
   TimePoint deadline_{};
-  ServedModel* model_ = nullptr;
+  std::shared_ptr<ServedModel> model_;
+  std::shared_ptr<Rollout> rollout_;  // whose new version answers; else null
+  Client::Visit visit_;
   WireRequest request_;
   CheckedRequest checked_;
   RequestKey key_;

@@ -8,7 +8,9 @@
 #include <limits>
 
 #include "server/inference/inference_service.h"
+#include "server/inference/self_probe.h"
 #include "server/listening/grpc_listener.h"
+#include "server/listening/tls_credentials.h"
 #include "server/protocol/contract.h"
 
 namespace escan {
@@ -21,10 +23,12 @@ constexpr size_t kTransportMemory = size_t{1} << 30;
 // Calls of one connection beyond those that the slots can take: they are refused at once, where
 // further ones would wait unseen in the client's library.
 constexpr int kSpareStreams = 1024;
+// Of a call's metadata.
+constexpr int kMaxHeaderBytes = 16 << 10;
 
 int MessageLimit(const ServerState& state) {
-  size_t limit = 0;
-  for (const std::unique_ptr<ServedModel>& model : state.models()) {
+  size_t limit = InferenceServer::kRoomForMessages;
+  for (const std::shared_ptr<ServedModel>& model : state.models()) {
     limit = std::max(limit, MaxRequestBytes(model->cascade()));
   }
   return static_cast<int>(std::min<size_t>(limit, std::numeric_limits<int>::max()));
@@ -32,7 +36,7 @@ int MessageLimit(const ServerState& state) {
 
 int StreamLimit(const ServerState& state) {
   int slots = 0;
-  for (const std::unique_ptr<ServedModel>& model : state.models()) {
+  for (const std::shared_ptr<ServedModel>& model : state.models()) {
     slots += model->cascade().slots;
   }
   return slots + kSpareStreams;
@@ -42,6 +46,7 @@ void SetLimits(const ServerState& state, grpc::ServerBuilder* builder) {
   builder->SetMaxReceiveMessageSize(MessageLimit(state));
   builder->SetMaxSendMessageSize(-1);
   builder->SetResourceQuota(grpc::ResourceQuota("inference").Resize(kTransportMemory));
+  builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxHeaderBytes);
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, StreamLimit(state));
   // Clients that went away without a word are found.
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
@@ -51,37 +56,43 @@ void SetLimits(const ServerState& state, grpc::ServerBuilder* builder) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<InferenceServer>> InferenceServer::Start(
-    ServerState* state, const std::string& listen, int descriptor_ceiling,
-    std::function<void()> on_change) {
-  std::unique_ptr<InferenceServer> server(new InferenceServer(state));
+absl::StatusOr<std::unique_ptr<InferenceServer>> InferenceServer::Start(ServerState* state,
+                                                                        Options options) {
+  std::unique_ptr<InferenceServer> server(
+      new InferenceServer(state, std::move(options.change_cascades)));
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   SetLimits(*state, &builder);
   builder.RegisterService(server->service_.get());
   absl::StatusOr<std::unique_ptr<GrpcListener>> listener =
-      GrpcListener::Start(builder, listen,
-                          {.descriptor_ceiling = descriptor_ceiling,
+      GrpcListener::Start(builder, options.listen,
+                          {.descriptor_ceiling = options.descriptor_ceiling,
                            .on_refused = [state] { state->CountRefusedConnection(); },
                            .on_accepting =
-                               [state, on_change = std::move(on_change)](bool accepting) {
+                               [state, on_change = std::move(options.on_change)](bool accepting) {
                                  state->set_accepting(accepting);
                                  on_change();
-                               }});
+                               },
+                           .credentials = ServerCredentialsFor(options.tls)});
   if (!listener.ok()) return listener.status();
   server->listener_ = *std::move(listener);
   server->PublishHealth();
   return server;
 }
 
-InferenceServer::InferenceServer(ServerState* state)
-    : state_(state), service_(std::make_unique<InferenceService>(state)) {}
+InferenceServer::InferenceServer(ServerState* state, ChangeCascades change_cascades)
+    : state_(state),
+      service_(std::make_unique<InferenceService>(state, std::move(change_cascades))) {}
 
 // The listener goes first, and with it every call.
 InferenceServer::~InferenceServer() = default;
 
 const std::string& InferenceServer::address() const { return listener_->address(); }
+
+bool InferenceServer::Answers(TimePoint deadline) {
+  return AnswersClients(listener_->ConnectToSelf(), deadline);
+}
 
 void InferenceServer::DrainStreams() { service_->DrainStreams(); }
 
@@ -90,9 +101,15 @@ void InferenceServer::PublishHealth() {
   const bool ready = state_->ready();
   health->SetServingStatus("", ready);
   health->SetServingStatus(kServiceName, ready);
-  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
-    health->SetServingStatus(model->cascade().name, state_->ready(*model));
+  std::set<std::string> gone = std::move(published_);
+  published_.clear();
+  for (const std::shared_ptr<ServedModel>& model : state_->models()) {
+    const std::string& name = model->cascade().name;
+    health->SetServingStatus(name, state_->ready(*model));
+    published_.insert(name);
+    gone.erase(name);
   }
+  for (const std::string& name : gone) health->SetServingStatus(name, false);
 }
 
 void InferenceServer::Shutdown(TimePoint deadline) { listener_->Shutdown(deadline); }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/inference/infer_call.h"
@@ -19,9 +20,9 @@ constexpr std::array<absl::string_view, 3> kExtensions = {"model_configuration",
                                                           "statistics"};
 
 // Why methods are refused.
-constexpr absl::string_view kRepository =
-    "models cannot be loaded or unloaded by clients: the server serves the cascades of its "
-    "configuration file";
+constexpr absl::string_view kRepositoryNames = "repositories have no names here";
+constexpr absl::string_view kLoadParameters =
+    "loading takes no parameters: what is loaded is what the configuration file says";
 constexpr absl::string_view kSharedMemory =
     "shared memory is not supported: tensors travel inside the messages";
 constexpr absl::string_view kTrace = "tracing is not supported";
@@ -39,12 +40,34 @@ grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context, absl::str
   return Reply(context, absl::UnimplementedError(why));
 }
 
+// Who asks; null where everybody may. Unauthenticated is counted.
+absl::StatusOr<std::shared_ptr<Client>> CallerOf(ServerState& state,
+                                                 const grpc::CallbackServerContext& context) {
+  const std::shared_ptr<const ClientRegistry> clients = state.clients();
+  if (clients == nullptr) return nullptr;
+  const auto sent = context.client_metadata().find("authorization");
+  const bool none = sent == context.client_metadata().end();
+  absl::StatusOr<std::shared_ptr<Client>> client =
+      clients->Find(none ? "" : absl::string_view(sent->second.data(), sent->second.size()));
+  if (!client.ok()) state.unrouted().CountFailed(client.status().code(), Duration::zero());
+  return client;
+}
+
+// A stream that is refused at once.
+class RefusedStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+ public:
+  explicit RefusedStream(const absl::Status& status) { Finish(ToGrpc(status)); }
+
+ private:
+  void OnDone() override { delete this; }
+};
+
 // Models are named in requests for something about them by name and, optionally, version.
-absl::StatusOr<ServedModel*> Find(const ServerState& state, const std::string& name,
-                                  const std::string& version) {
-  absl::StatusOr<ServedModel*> model = state.Find(name);
+absl::StatusOr<std::shared_ptr<ServedModel>> Find(const ServerState& state, const std::string& name,
+                                                  const std::string& version) {
+  absl::StatusOr<std::shared_ptr<ServedModel>> model = state.Find(name);
   if (!model.ok()) return model;
-  absl::Status status = CheckVersion(name, version);
+  absl::Status status = CheckVersion(name, version, (*model)->version);
   if (!status.ok()) return status;
   return model;
 }
@@ -62,12 +85,14 @@ bool AddStatistics(ServedModel& model, const std::string& name,
     const TimeSplit::Sums times =
         model.time_split.Update(requests.answered.engine, samples.queue, samples.compute);
     *response->add_model_stats() = CascadeStatistics(cascade, requests, status, times, now);
+    response->mutable_model_stats()->rbegin()->set_version(model.version);
     found = true;
   }
   for (size_t i = 0; i < status.stages.size(); ++i) {
     if (!name.empty() && name != absl::StrCat(cascade.name, "/", cascade.stages[i].name)) continue;
     *response->add_model_stats() =
         StageEntry(cascade, static_cast<int>(i), status.stages[i].statistics, now);
+    response->mutable_model_stats()->rbegin()->set_version(model.version);
     found = true;
   }
   return found;
@@ -92,7 +117,8 @@ grpc::ServerUnaryReactor* InferenceService::ServerReady(Context* context,
 grpc::ServerUnaryReactor* InferenceService::ModelReady(Context* context,
                                                        const inference::ModelReadyRequest* request,
                                                        inference::ModelReadyResponse* response) {
-  absl::StatusOr<ServedModel*> model = Find(*state_, request->name(), request->version());
+  absl::StatusOr<std::shared_ptr<ServedModel>> model =
+      Find(*state_, request->name(), request->version());
   if (!model.ok()) return Reply(context, model.status());
   response->set_ready(state_->ready(**model));
   return Reply(context);
@@ -101,6 +127,9 @@ grpc::ServerUnaryReactor* InferenceService::ModelReady(Context* context,
 grpc::ServerUnaryReactor* InferenceService::ServerMetadata(
     Context* context, const inference::ServerMetadataRequest*,
     inference::ServerMetadataResponse* response) {
+  if (absl::Status status = CallerOf(*state_, *context).status(); !status.ok()) {
+    return Reply(context, status);
+  }
   response->set_name("escan");
   response->set_version(ESCAN_VERSION);
   for (const absl::string_view extension : kExtensions) {
@@ -112,39 +141,57 @@ grpc::ServerUnaryReactor* InferenceService::ServerMetadata(
 grpc::ServerUnaryReactor* InferenceService::ModelMetadata(
     Context* context, const inference::ModelMetadataRequest* request,
     inference::ModelMetadataResponse* response) {
-  absl::StatusOr<ServedModel*> model = Find(*state_, request->name(), request->version());
+  if (absl::Status status = CallerOf(*state_, *context).status(); !status.ok()) {
+    return Reply(context, status);
+  }
+  absl::StatusOr<std::shared_ptr<ServedModel>> model =
+      Find(*state_, request->name(), request->version());
   if (!model.ok()) return Reply(context, model.status());
   *response = DescribeModel((*model)->cascade());
+  response->set_versions(0, (*model)->version);
   return Reply(context);
 }
 
 grpc::ServerUnaryReactor* InferenceService::ModelInfer(Context* context,
                                                        const grpc::ByteBuffer* request,
                                                        grpc::ByteBuffer* response) {
-  return InferCall::Start(state_, *context, *request, response);
+  absl::StatusOr<std::shared_ptr<Client>> client = CallerOf(*state_, *context);
+  if (!client.ok()) return Reply(context, client.status());
+  return InferCall::Start(state_, *std::move(client), *context, *request, response);
 }
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* InferenceService::ModelStreamInfer(
     Context* context) {
-  return InferStream::Start(state_, &streams_, *context);
+  absl::StatusOr<std::shared_ptr<Client>> client = CallerOf(*state_, *context);
+  if (!client.ok()) return new RefusedStream(client.status());
+  return InferStream::Start(state_, &streams_, *std::move(client), *context);
 }
 
 grpc::ServerUnaryReactor* InferenceService::ModelConfig(
     Context* context, const inference::ModelConfigRequest* request,
     inference::ModelConfigResponse* response) {
-  absl::StatusOr<ServedModel*> model = Find(*state_, request->name(), request->version());
+  if (absl::Status status = CallerOf(*state_, *context).status(); !status.ok()) {
+    return Reply(context, status);
+  }
+  absl::StatusOr<std::shared_ptr<ServedModel>> model =
+      Find(*state_, request->name(), request->version());
   if (!model.ok()) return Reply(context, model.status());
   *response->mutable_config() = DescribeConfig((*model)->cascade(), (*model)->engine->Status().plan,
                                                (*model)->engine->devices());
+  response->mutable_config()->mutable_version_policy()->mutable_specific()->set_versions(
+      0, std::stoll((*model)->version));
   return Reply(context);
 }
 
 grpc::ServerUnaryReactor* InferenceService::ModelStatistics(
     Context* context, const inference::ModelStatisticsRequest* request,
     inference::ModelStatisticsResponse* response) {
+  if (absl::Status status = CallerOf(*state_, *context).status(); !status.ok()) {
+    return Reply(context, status);
+  }
   const std::string& name = request->name();
   bool found = false;
-  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
+  for (const std::shared_ptr<ServedModel>& model : state_->models()) {
     found = AddStatistics(*model, name, response) || found;
   }
   if (!found) {
@@ -152,23 +199,28 @@ grpc::ServerUnaryReactor* InferenceService::ModelStatistics(
     return Reply(context, absl::NotFoundError(absl::StrCat(
                               unknown.message(), "; its stages are named MODEL/STAGE here")));
   }
-  return Reply(context, CheckVersion(name, request->version()));
+  const std::shared_ptr<ServedModel> named = state_->FindOrNull(name);
+  return Reply(context, CheckVersion(name, request->version(),
+                                     named == nullptr ? kModelVersion : named->version));
 }
 
 grpc::ServerUnaryReactor* InferenceService::RepositoryIndex(
     Context* context, const inference::RepositoryIndexRequest* request,
     inference::RepositoryIndexResponse* response) {
+  if (absl::Status status = CallerOf(*state_, *context).status(); !status.ok()) {
+    return Reply(context, status);
+  }
   if (!request->repository_name().empty()) {
     return Reply(context, absl::NotFoundError(absl::StrCat("unknown repository '",
                                                            request->repository_name(),
                                                            "': repositories have no names here")));
   }
-  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
+  for (const std::shared_ptr<ServedModel>& model : state_->models()) {
     const bool ready = state_->ready(*model);
     if (request->ready() && !ready) continue;
     auto* const entry = response->add_models();
     entry->set_name(model->cascade().name);
-    entry->set_version(std::string(kModelVersion));
+    entry->set_version(model->version);
     entry->set_state(ready ? "READY" : "UNAVAILABLE");
     if (!ready) entry->set_reason(state_->NotReadyReason(*model));
   }
@@ -176,15 +228,37 @@ grpc::ServerUnaryReactor* InferenceService::RepositoryIndex(
 }
 
 grpc::ServerUnaryReactor* InferenceService::RepositoryModelLoad(
-    Context* context, const inference::RepositoryModelLoadRequest*,
+    Context* context, const inference::RepositoryModelLoadRequest* request,
     inference::RepositoryModelLoadResponse*) {
-  return Refuse(context, kRepository);
+  if (!request->repository_name().empty()) {
+    return Reply(context, absl::NotFoundError(kRepositoryNames));
+  }
+  if (!request->parameters().empty()) {
+    return Reply(context, absl::InvalidArgumentError(kLoadParameters));
+  }
+  return Change(context, {.kind = CascadeChange::Kind::kLoad, .name = request->model_name()});
 }
 
 grpc::ServerUnaryReactor* InferenceService::RepositoryModelUnload(
-    Context* context, const inference::RepositoryModelUnloadRequest*,
+    Context* context, const inference::RepositoryModelUnloadRequest* request,
     inference::RepositoryModelUnloadResponse*) {
-  return Refuse(context, kRepository);
+  if (!request->repository_name().empty()) {
+    return Reply(context, absl::NotFoundError(kRepositoryNames));
+  }
+  return Change(context, {.kind = CascadeChange::Kind::kUnload, .name = request->model_name()});
+}
+
+grpc::ServerUnaryReactor* InferenceService::Change(Context* context, CascadeChange change) {
+  if (absl::Status status = CallerOf(*state_, *context).status(); !status.ok()) {
+    return Reply(context, status);
+  }
+  if (change_cascades_ == nullptr) return Refuse(context, "cascades cannot be changed here");
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  change.by_client = true;
+  change_cascades_(std::move(change), [reactor](const absl::StatusOr<ChangeReport>& report) {
+    reactor->Finish(ToGrpc(report.status()));
+  });
+  return reactor;
 }
 
 grpc::ServerUnaryReactor* InferenceService::SystemSharedMemoryStatus(

@@ -2,7 +2,10 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <utility>
+
 #include "inference/grpc_service.grpc.pb.h"
+#include "server/deployment/cascade_change.h"
 #include "server/inference/infer_stream.h"
 #include "server/inference/server_state.h"
 
@@ -47,7 +50,9 @@ using ProtocolMethods =
 // UNIMPLEMENTED with the reason. Outlives the gRPC server; gRPC's threads call it.
 class InferenceService final : public internal::ProtocolMethods {
  public:
-  explicit InferenceService(ServerState* state) : state_(state) {}
+  // A null `change_cascades` refuses clients that load or unload.
+  explicit InferenceService(ServerState* state, ChangeCascades change_cascades = nullptr)
+      : state_(state), change_cascades_(std::move(change_cascades)) {}
 
   // Ends streams that only wait for more requests, and others once they have no open ones.
   void DrainStreams() { streams_.Drain(); }
@@ -106,7 +111,10 @@ class InferenceService final : public internal::ProtocolMethods {
   Reactor* LogSettings(Context* context, const inference::LogSettingsRequest* request,
                        inference::LogSettingsResponse* response) override;
 
+  Reactor* Change(Context* context, CascadeChange change);
+
   ServerState* const state_;
+  const ChangeCascades change_cascades_;
   OpenStreams streams_;
 };
 

@@ -1,12 +1,12 @@
 #include "server/inference/self_probe.h"
 
 #include <grpcpp/client_context.h>
+#include <grpcpp/create_channel_posix.h>
 #include <pthread.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "client/direct_channel.h"
 #include "inference/grpc_service.grpc.pb.h"
 
 namespace escan {
@@ -36,11 +36,10 @@ void SelfProbe::Run() {
   }
 }
 
-bool AnswersClients(const std::string& address, TimePoint deadline) {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // not the connection of the last time
-  const auto stub =
-      inference::GRPCInferenceService::NewStub(OpenDirectChannel(address, std::move(arguments)));
+bool AnswersClients(UniqueFd connection, TimePoint deadline) {
+  if (!connection) return false;
+  const auto stub = inference::GRPCInferenceService::NewStub(
+      grpc::CreateInsecureChannelFromFd("self", connection.release()));
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + (deadline - Clock::now()));
   inference::ServerLiveResponse response;

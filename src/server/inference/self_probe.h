@@ -1,12 +1,12 @@
 #pragma once
 
 #include <functional>
-#include <string>
 #include <thread>
 #include <vector>
 
 #include "contracts/mutex.h"
 #include "escan/time.h"
+#include "ipc/unique_fd.h"
 
 namespace escan {
 
@@ -42,7 +42,8 @@ class SelfProbe {
   std::thread thread_;
 };
 
-// Whether the inference server at `address` says, on a connection made for it, that it lives.
-bool AnswersClients(const std::string& address, TimePoint deadline);
+// Whether the inference server at the other end of a connection, which takes no part in TLS, says
+// that it lives.
+bool AnswersClients(UniqueFd connection, TimePoint deadline);
 
 }  // namespace escan

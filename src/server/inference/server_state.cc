@@ -1,42 +1,96 @@
 #include "server/inference/server_state.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "contracts/label.h"
-#include "server/protocol/contract.h"
 
 namespace escan {
 
-ServedModel::ServedModel(const CascadeConfig& model_config, std::unique_ptr<Engine> model_engine)
+ServedModel::ServedModel(const CascadeConfig& model_config, std::unique_ptr<Engine> model_engine,
+                         std::string model_version)
     : config(model_config),
+      version(std::move(model_version)),
+      max_request_bytes(MaxRequestBytes(config.spec)),
       answer_tensors(AnswerTensors(config.spec)),
-      answers(config.spec),
+      answers(config.spec, version),
       feedback(config.spec.feedback, config.spec.stage_count()),
       label_output(LabelOutput(config.spec)),
       engine(std::move(model_engine)) {}
 
-ServedModel* ServerState::FindOrNull(absl::string_view name) const {
-  for (const std::unique_ptr<ServedModel>& model : models_) {
-    if (model->cascade().name == name) return model.get();
+ModelTable ServerState::models() const {
+  const MutexLock lock(mutex_);
+  return models_;
+}
+
+std::shared_ptr<ControlLoop> ServerState::controller() const {
+  const MutexLock lock(mutex_);
+  return controller_;
+}
+
+std::shared_ptr<const ClientRegistry> ServerState::clients() const {
+  const MutexLock lock(mutex_);
+  return clients_;
+}
+
+void ServerState::SetClients(std::shared_ptr<const ClientRegistry> clients) {
+  const MutexLock lock(mutex_);
+  clients_ = std::move(clients);
+}
+
+void ServerState::SetModels(ModelTable models, std::shared_ptr<ControlLoop> controller) {
+  // Those of before go when the lock is free: they may be the last users of an engine.
+  const MutexLock lock(mutex_);
+  models_.swap(models);
+  controller_.swap(controller);
+}
+
+std::shared_ptr<ServedModel> ServerState::FindOrNull(absl::string_view name) const {
+  const MutexLock lock(mutex_);
+  for (const std::shared_ptr<ServedModel>& model : models_) {
+    if (model->cascade().name == name) return model;
   }
   return nullptr;
 }
 
-absl::StatusOr<ServedModel*> ServerState::Find(absl::string_view name) const {
-  if (ServedModel* model = FindOrNull(name); model != nullptr) return model;
-  return absl::NotFoundError(absl::StrCat(
-      "unknown model '", name, "': this server has ",
-      absl::StrJoin(models_, ", ", [](std::string* out, const std::unique_ptr<ServedModel>& model) {
-        absl::StrAppend(out, "'", model->cascade().name, "'");
-      })));
+ServerState::Routed ServerState::Route(absl::string_view name, absl::string_view version) const {
+  Routed routed{.model = FindOrNull(name), .rollout = rollout()};
+  if (routed.rollout == nullptr || routed.model == nullptr || routed.rollout->model() != name) {
+    return {.model = std::move(routed.model)};
+  }
+  std::shared_ptr<ServedModel> after = routed.rollout->after();
+  if (after == nullptr || !routed.rollout->Takes(version))
+    return {.model = std::move(routed.model)};
+  routed.model = std::move(after);
+  return routed;
+}
+
+std::shared_ptr<Rollout> ServerState::rollout() const {
+  const MutexLock lock(mutex_);
+  return rollout_;
+}
+
+void ServerState::SetRollout(std::shared_ptr<Rollout> rollout) {
+  const MutexLock lock(mutex_);
+  rollout_.swap(rollout);
+}
+
+absl::StatusOr<std::shared_ptr<ServedModel>> ServerState::Find(absl::string_view name) const {
+  if (std::shared_ptr<ServedModel> model = FindOrNull(name); model != nullptr) return model;
+  return absl::NotFoundError(
+      absl::StrCat("unknown model '", name, "': this server has ",
+                   absl::StrJoin(models(), ", ", [](std::string* out, const auto& model) {
+                     absl::StrAppend(out, "'", model->cascade().name, "'");
+                   })));
 }
 
 absl::StatusOr<PlanChange> ServerState::SetPlan(const ServedModel& model, const Plan& plan) const {
   const std::string& name = model.cascade().name;
-  const bool fixed = controller_->mode(name) == ControlLoop::Mode::kFixed;
-  return fixed ? model.engine->SetPlan(plan) : controller_->SetPlan(name, plan);
+  const std::shared_ptr<ControlLoop> loop = controller();
+  const bool fixed = loop->mode(name) == ControlLoop::Mode::kFixed;
+  return fixed ? model.engine->SetPlan(plan) : loop->SetPlan(name, plan);
 }
 
 bool ServerState::ready(const ServedModel& model) const {
@@ -44,8 +98,7 @@ bool ServerState::ready(const ServedModel& model) const {
 }
 
 bool ServerState::ready() const {
-  return std::all_of(models_.begin(), models_.end(),
-                     [&](const std::unique_ptr<ServedModel>& model) { return ready(*model); });
+  return std::ranges::all_of(models(), [&](const auto& model) { return ready(*model); });
 }
 
 std::string ServerState::NotReadyReason(const ServedModel& model) const {
@@ -56,7 +109,7 @@ std::string ServerState::NotReadyReason(const ServedModel& model) const {
 }
 
 std::string ServerState::NotReadyReason() const {
-  for (const std::unique_ptr<ServedModel>& model : models_) {
+  for (const std::shared_ptr<ServedModel>& model : models()) {
     if (std::string reason = NotReadyReason(*model); !reason.empty()) return reason;
   }
   return "";

@@ -12,32 +12,16 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "config/config.h"
+#include "contracts/mutex.h"
 #include "controller/control_loop.h"
-#include "engine/engine.h"
 #include "escan/time.h"
+#include "server/access/client_registry.h"
 #include "server/daemon/mps_report.h"
-#include "server/protocol/answer_feedback.h"
-#include "server/protocol/answer_writer.h"
+#include "server/inference/served_model.h"
 #include "server/protocol/request_counters.h"
-#include "server/protocol/time_split.h"
+#include "server/rollout/rollout.h"
 
 namespace escan {
-
-// One cascade as the services see it.
-struct ServedModel {
-  ServedModel(const CascadeConfig& model_config, std::unique_ptr<Engine> model_engine);
-
-  const CascadeSpec& cascade() const { return config.spec; }
-
-  const CascadeConfig config;  // as the file has it
-  const std::vector<TensorSpec> answer_tensors;
-  const AnswerWriter answers;
-  RequestCounters counters;
-  AnswerFeedback feedback;
-  const std::optional<int> label_output;  // of the cascade's outputs, that tells the class
-  TimeSplit time_split;
-  const std::unique_ptr<Engine> engine;
-};
 
 // What the daemon is doing about new requests.
 enum class Phase {
@@ -49,25 +33,46 @@ enum class Phase {
 // How many lines the program's log has lost.
 using LostLines = std::function<uint64_t()>;
 
+// The cascades that are served, by the order of the configuration.
+using ModelTable = std::vector<std::shared_ptr<ServedModel>>;
+
 // What all services share: the models, the phase, and where to ask about MPS. Owned by the daemon,
 // outlives every call; any thread.
 class ServerState {
  public:
   // `mps` is given where a device is a GPU, `controller` where plans follow the load.
-  explicit ServerState(std::vector<std::unique_ptr<ServedModel>> models, MpsReporter mps = nullptr,
-                       std::unique_ptr<ControlLoop> controller =
-                           std::make_unique<ControlLoop>(std::vector<ControlledCascade>()),
+  explicit ServerState(ModelTable models, MpsReporter mps = nullptr,
+                       std::shared_ptr<ControlLoop> controller =
+                           std::make_shared<ControlLoop>(std::vector<ControlledCascade>()),
                        LostLines log_lines_lost = nullptr)
-      : models_(std::move(models)),
-        mps_(std::move(mps)),
-        controller_(std::move(controller)),
-        log_lines_lost_(std::move(log_lines_lost)) {}
+      : mps_(std::move(mps)),
+        log_lines_lost_(std::move(log_lines_lost)),
+        models_(std::move(models)),
+        controller_(std::move(controller)) {}
 
-  const std::vector<std::unique_ptr<ServedModel>>& models() const { return models_; }
+  // Those of this moment.
+  ModelTable models() const;
   // NotFound naming the models that there are.
-  absl::StatusOr<ServedModel*> Find(absl::string_view name) const;
+  absl::StatusOr<std::shared_ptr<ServedModel>> Find(absl::string_view name) const;
   // nullptr when there is none; does not allocate.
-  ServedModel* FindOrNull(absl::string_view name) const;
+  std::shared_ptr<ServedModel> FindOrNull(absl::string_view name) const;
+  // Which version answers a request that may name one: of a cascade that is rolled out it may be
+  // the new one, and the rollout is given along. Both null: there is no such model.
+  struct Routed {
+    std::shared_ptr<ServedModel> model;
+    std::shared_ptr<Rollout> rollout;
+  };
+  Routed Route(absl::string_view name, absl::string_view version) const;
+  // Requests that come from now on find these; what watches them goes with them.
+  void SetModels(ModelTable models, std::shared_ptr<ControlLoop> controller);
+
+  // The rollout that is under way, else the last one; null: there was none.
+  std::shared_ptr<Rollout> rollout() const;
+  void SetRollout(std::shared_ptr<Rollout> rollout);
+
+  // Who may ask; null: everybody.
+  std::shared_ptr<const ClientRegistry> clients() const;
+  void SetClients(std::shared_ptr<const ClientRegistry> clients);
 
   Phase phase() const { return phase_.load(std::memory_order_relaxed); }
   void set_phase(Phase phase) { phase_.store(phase, std::memory_order_relaxed); }
@@ -95,7 +100,7 @@ class ServerState {
 
   uint64_t log_lines_lost() const { return log_lines_lost_ == nullptr ? 0 : log_lines_lost_(); }
 
-  ControlLoop& controller() const { return *controller_; }
+  std::shared_ptr<ControlLoop> controller() const;
   // What puts a plan into effect for an operator; see ControlLoop::SetPlan where it is automatic.
   absl::StatusOr<PlanChange> SetPlan(const ServedModel& model, const Plan& plan) const;
 
@@ -108,10 +113,13 @@ class ServerState {
   const RequestCounters& unrouted() const { return unrouted_; }
 
  private:
-  const std::vector<std::unique_ptr<ServedModel>> models_;
   const MpsReporter mps_;
-  const std::unique_ptr<ControlLoop> controller_;
   const LostLines log_lines_lost_;
+  mutable Mutex mutex_;
+  ModelTable models_ ESCAN_GUARDED_BY(mutex_);
+  std::shared_ptr<ControlLoop> controller_ ESCAN_GUARDED_BY(mutex_);
+  std::shared_ptr<Rollout> rollout_ ESCAN_GUARDED_BY(mutex_);
+  std::shared_ptr<const ClientRegistry> clients_ ESCAN_GUARDED_BY(mutex_);
   std::atomic<Phase> phase_{Phase::kServing};
   std::atomic<bool> accepting_{true};
   std::atomic<uint64_t> refused_{0};

@@ -23,25 +23,50 @@ Acceptor::Acceptor(ListeningSockets bound, int descriptor_ceiling, Listener list
     : bound_(std::move(bound)),
       ceiling_(descriptor_ceiling),
       listener_(std::move(listener)),
-      stop_(eventfd(0, EFD_CLOEXEC)),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       thread_([this] { Run(); }) {
   pthread_setname_np(thread_.native_handle(), "acceptor");
 }
 
 Acceptor::~Acceptor() {
-  eventfd_write(stop_.get(), 1);
+  {
+    const MutexLock lock(mutex_);
+    ended_ = true;
+  }
+  eventfd_write(wake_.get(), 1);
   thread_.join();
 }
 
+void Acceptor::TakeOwn(UniqueFd connection) {
+  {
+    const MutexLock lock(mutex_);
+    own_.push_back(std::move(connection));
+  }
+  eventfd_write(wake_.get(), 1);
+}
+
+bool Acceptor::TakeOwnConnections() {
+  eventfd_t ignored = 0;
+  eventfd_read(wake_.get(), &ignored);
+  std::vector<UniqueFd> connections;
+  {
+    const MutexLock lock(mutex_);
+    if (ended_) return false;
+    connections.swap(own_);
+  }
+  for (UniqueFd& connection : connections) listener_.on_own_connection(std::move(connection));
+  return true;
+}
+
 void Acceptor::Run() {
-  std::vector<pollfd> polled = {{.fd = stop_.get(), .events = POLLIN, .revents = 0}};
+  std::vector<pollfd> polled = {{.fd = wake_.get(), .events = POLLIN, .revents = 0}};
   for (const UniqueFd& socket : bound_.sockets) {
     polled.push_back({.fd = socket.get(), .events = POLLIN, .revents = 0});
   }
   while (true) {
     constexpr auto kTimeout = std::chrono::ceil<std::chrono::milliseconds>(kRecheck);
     poll(polled.data(), polled.size(), accepting_ ? -1 : static_cast<int>(kTimeout.count()));
-    if (polled[0].revents != 0) return;
+    if (polled[0].revents != 0 && !TakeOwnConnections()) return;
     for (size_t i = 0; i < bound_.sockets.size(); ++i) {
       if (polled[i + 1].revents != 0) TakeFrom(bound_.sockets[i]);
     }
@@ -65,8 +90,8 @@ void Acceptor::TakeFrom(const UniqueFd& socket) {
   // The client went away, or another reader was faster.
   if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return;
   Refuse();
-  pollfd stop = {.fd = stop_.get(), .events = POLLIN, .revents = 0};
-  poll(&stop, 1, kPauseMilliseconds);
+  pollfd wake = {.fd = wake_.get(), .events = POLLIN, .revents = 0};
+  poll(&wake, 1, kPauseMilliseconds);
 }
 
 void Acceptor::Refuse() {
@@ -76,7 +101,7 @@ void Acceptor::Refuse() {
 }
 
 bool Acceptor::DescriptorsAreFree() const {
-  const UniqueFd lowest(fcntl(stop_.get(), F_DUPFD_CLOEXEC, 0));
+  const UniqueFd lowest(fcntl(wake_.get(), F_DUPFD_CLOEXEC, 0));
   return lowest && lowest.get() < ceiling_;
 }
 

@@ -2,7 +2,9 @@
 
 #include <functional>
 #include <thread>
+#include <vector>
 
+#include "contracts/mutex.h"
 #include "escan/time.h"
 #include "ipc/unique_fd.h"
 #include "server/listening/listening_sockets.h"
@@ -18,6 +20,7 @@ class Acceptor {
   // What it tells, from its thread; must not block.
   struct Listener {
     std::function<void(UniqueFd connection)> on_connection;  // is non-blocking
+    std::function<void(UniqueFd connection)> on_own_connection = nullptr;
     std::function<void()> on_refused;  // one was closed, or could not be taken
     // Whether connections are taken. False from the first that is refused until none was for a
     // second and descriptors are free.
@@ -31,9 +34,14 @@ class Acceptor {
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
 
+  // Has the thread tell of a connection that this process made to itself, as of one that it took.
+  void TakeOwn(UniqueFd connection);
+
  private:
   void Run();
   void TakeFrom(const UniqueFd& socket);
+  // False once the thread is to end.
+  bool TakeOwnConnections();
   bool DescriptorsAreFree() const;
   void Refuse();
   void SetAccepting(bool accepting);
@@ -41,9 +49,12 @@ class Acceptor {
   const ListeningSockets bound_;
   const int ceiling_;
   const Listener listener_;
-  const UniqueFd stop_;  // eventfd; readable once the thread is to end
+  const UniqueFd wake_;  // eventfd
   bool accepting_ = true;
   TimePoint refused_at_{};
+  Mutex mutex_;
+  bool ended_ ESCAN_GUARDED_BY(mutex_) = false;
+  std::vector<UniqueFd> own_ ESCAN_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

@@ -17,6 +17,12 @@ namespace {
 
 using ExternalAcceptor = grpc::experimental::ExternalConnectionAcceptor;
 
+std::shared_ptr<ExternalAcceptor> AddAcceptor(
+    grpc::ServerBuilder& builder, const std::shared_ptr<grpc::ServerCredentials>& credentials) {
+  return builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials);
+}
+
 void HandOver(UniqueFd connection, ExternalAcceptor* server) {
   // gRPC complains about a client that went away at once, as port scanners do.
   sockaddr_storage peer{};
@@ -42,10 +48,10 @@ absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Start(grpc::ServerBu
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
   // A connection that says nothing, as of a port scanner, ends soon.
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
+  const std::shared_ptr<ExternalAcceptor> own =
+      AddAcceptor(builder, grpc::InsecureServerCredentials());
   const std::shared_ptr<ExternalAcceptor> external =
-      builder.experimental().AddExternalConnectionAcceptor(
-          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-          grpc::InsecureServerCredentials());
+      options.credentials == nullptr ? own : AddAcceptor(builder, options.credentials);
   std::unique_ptr<GrpcListener> listener(new GrpcListener);
   listener->address_ = bound->address;
   listener->server_ = builder.BuildAndStart();
@@ -53,11 +59,14 @@ absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Start(grpc::ServerBu
     return absl::UnavailableError(absl::StrCat("cannot listen on ", address, ": gRPC refused it"));
   }
   if (absl::Status status = StartListening(*bound); !status.ok()) return status;
+  const MutexLock lock(listener->mutex_);
   listener->acceptor_ = std::make_unique<Acceptor>(
       *std::move(bound), options.descriptor_ceiling,
       Acceptor::Listener{
           .on_connection =
               [external](UniqueFd connection) { HandOver(std::move(connection), external.get()); },
+          .on_own_connection =
+              [own](UniqueFd connection) { HandOver(std::move(connection), own.get()); },
           .on_refused = options.on_refused,
           .on_change =
               [accepting = options.on_accepting, address = listener->address_](bool now_accepting) {
@@ -74,8 +83,22 @@ absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Start(grpc::ServerBu
 
 GrpcListener::~GrpcListener() { Shutdown(Clock::now()); }
 
+UniqueFd GrpcListener::ConnectToSelf() {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) return {};
+  UniqueFd other(ends[1]);
+  UniqueFd own(ends[0]);
+  const MutexLock lock(mutex_);
+  if (acceptor_ == nullptr) return {};
+  acceptor_->TakeOwn(std::move(other));
+  return own;
+}
+
 void GrpcListener::Shutdown(TimePoint deadline) {
-  acceptor_.reset();
+  {
+    const MutexLock lock(mutex_);
+    acceptor_.reset();
+  }
   if (server_ == nullptr) return;
   server_->Shutdown(std::chrono::system_clock::now() + (deadline - Clock::now()));
 }

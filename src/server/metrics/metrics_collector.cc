@@ -18,7 +18,7 @@ using prometheus::MetricType;
 
 // What was read of one cascade, at one moment.
 struct Reading {
-  const ServedModel* model;
+  std::shared_ptr<ServedModel> model;
   RequestCounters::Snapshot requests;
   EngineStatus status;
 };
@@ -258,6 +258,58 @@ std::vector<MonitoredStage> Monitored(const std::vector<Reading>& readings) {
   return stages;
 }
 
+void AddClients(const ServerState& state, MetricFamilies* families) {
+  const std::shared_ptr<const ClientRegistry> registry = state.clients();
+  if (registry == nullptr) return;
+  const auto add = [&](MetricType type, const char* name, const char* help, auto value) {
+    families->Begin(type, name, help);
+    for (const std::shared_ptr<Client>& client : registry->clients()) {
+      const MetricLabels labels = {{"client", client->config().name}};
+      const auto number = static_cast<double>(value(client->Read()));
+      if (type == MetricType::Counter) {
+        families->Counter(labels, number);
+      } else {
+        families->Gauge(labels, number);
+      }
+    }
+  };
+  using Counts = Client::Counts;
+  add(MetricType::Counter, "escan_client_requests_total", "Requests of a client that were let in",
+      [](const Counts& counts) { return counts.requests; });
+  add(MetricType::Counter, "escan_client_rows_total", "Rows of these requests",
+      [](const Counts& counts) { return counts.rows; });
+  add(MetricType::Counter, "escan_client_refused_total",
+      "Requests of a client that were refused because of its limits",
+      [](const Counts& counts) { return counts.refused; });
+  add(MetricType::Gauge, "escan_client_requests_inside", "Requests of a client that are inside",
+      [](const Counts& counts) { return counts.inside; });
+}
+
+void AddRollout(const Rollout& rollout, MetricFamilies* families) {
+  const Rollout::Report report = rollout.Read();
+  const auto labels = [&](const std::string& version) {
+    return MetricLabels{{"model", rollout.model()}, {"version", version}};
+  };
+  const auto add = [&](const char* name, const char* help, uint64_t before, uint64_t after) {
+    families->Begin(MetricType::Gauge, name, help);
+    families->Gauge(labels(rollout.version_before()), static_cast<double>(before));
+    families->Gauge(labels(rollout.version_after()), static_cast<double>(after));
+  };
+  add("escan_rollout_requests", "Requests that a version answered since the last rollout began",
+      report.before_answered, report.figures.answered);
+  add("escan_rollout_errors", "Requests that a version failed for reasons of its own since then",
+      report.before_errors, report.figures.errors);
+  const MetricLabels model = {{"model", rollout.model()}};
+  families->Begin(MetricType::Gauge, "escan_rollout_compared_rows",
+                  "Rows that both versions of the last rollout answered");
+  families->Gauge(model, static_cast<double>(report.figures.compared));
+  families->Begin(MetricType::Gauge, "escan_rollout_agreeing_rows",
+                  "Of them, those that both versions answered alike");
+  families->Gauge(model, static_cast<double>(report.figures.agreeing));
+  families->Begin(MetricType::Gauge, "escan_rollout_running", "1: the rollout is under way");
+  families->Gauge(model, report.state == Rollout::State::kRunning ? 1 : 0);
+}
+
 std::vector<ModelWorkers> WorkersOf(const std::vector<Reading>& readings) {
   std::vector<ModelWorkers> models;
   for (const Reading& reading : readings) {
@@ -270,10 +322,9 @@ std::vector<ModelWorkers> WorkersOf(const std::vector<Reading>& readings) {
 
 std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
   std::vector<Reading> readings;
-  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
-    readings.push_back({.model = model.get(),
-                        .requests = model->counters.Read(),
-                        .status = model->engine->Status()});
+  for (const std::shared_ptr<ServedModel>& model : state_->models()) {
+    readings.push_back(
+        {.model = model, .requests = model->counters.Read(), .status = model->engine->Status()});
   }
   MetricFamilies families;
   AddRequests(readings, state_->unrouted().Read(), &families);
@@ -283,7 +334,16 @@ std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
   AddMonitoringMetrics(Monitored(readings), &families);
   AddArrivals(readings, &families);
   AddEngineValues(readings, &families);
-  AddPlanDecisions(readings, state_->controller(), &families);
+  AddPlanDecisions(readings, *state_->controller(), &families);
+  AddClients(*state_, &families);
+  families.Begin(MetricType::Gauge, "escan_model_info",
+                 "Always 1; the version of the cascade that new requests find is a label");
+  for (const Reading& reading : readings) {
+    MetricLabels labels = ModelLabel(reading);
+    labels.push_back({"version", reading.model->version});
+    families.Gauge(std::move(labels), 1);
+  }
+  if (const std::shared_ptr<Rollout> rollout = state_->rollout()) AddRollout(*rollout, &families);
   AddWorkerMetrics(WorkersOf(readings), &families);
   if (const std::optional<MpsReport> mps = state_->mps()) AddMpsMetrics(*mps, &families);
   families.Begin(MetricType::Counter, "escan_connections_refused_total",

@@ -73,9 +73,9 @@ uint8_t* WriteElement(T value, uint8_t* to) {
 
 }  // namespace
 
-AnswerWriter::AnswerWriter(const CascadeSpec& cascade)
+AnswerWriter::AnswerWriter(const CascadeSpec& cascade, absl::string_view version)
     : model_(EncodedField(ModelInferResponse::kModelNameFieldNumber, cascade.name) +
-             EncodedField(ModelInferResponse::kModelVersionFieldNumber, kModelVersion)),
+             EncodedField(ModelInferResponse::kModelVersionFieldNumber, version)),
       final_(EncodedFinalMark()),
       exit_stage_(static_cast<int>(cascade.outputs.size())) {
   for (int level = 1; level <= BrownOut::kLevels; ++level) {

@@ -12,6 +12,7 @@
 #include "escan/cascade.h"
 #include "scheduling/brown_out.h"
 #include "scheduling/scheduler.h"
+#include "server/protocol/contract.h"
 
 namespace escan {
 
@@ -31,7 +32,7 @@ struct Answer {
 // may use it. Outputs are always raw, one entry each, as clients index them unchecked.
 class AnswerWriter {
  public:
-  explicit AnswerWriter(const CascadeSpec& cascade);
+  explicit AnswerWriter(const CascadeSpec& cascade, absl::string_view version = kModelVersion);
 
   // Bytes that Write() produces.
   size_t Size(const Answer& answer) const;

@@ -192,17 +192,18 @@ std::vector<TensorSpec> AnswerTensors(const CascadeSpec& cascade) {
   return tensors;
 }
 
-absl::Status CheckVersion(absl::string_view model, absl::string_view version) {
-  if (version.empty() || version == kModelVersion) return absl::OkStatus();
+absl::Status CheckVersion(absl::string_view model, absl::string_view version,
+                          absl::string_view served) {
+  if (version.empty() || version == served) return absl::OkStatus();
   return absl::NotFoundError(absl::StrCat("model '", model, "' has no version '", version,
-                                          "', its only version is '", kModelVersion, "'"));
+                                          "', its only version is '", served, "'"));
 }
 
 absl::StatusOr<CheckedRequest> CheckRequest(const CascadeSpec& cascade,
                                             const std::vector<TensorSpec>& outputs,
-                                            const WireRequest& request) {
+                                            const WireRequest& request, absl::string_view served) {
   const ModelInferRequest& header = request.header();
-  absl::Status status = CheckVersion(cascade.name, header.model_version());
+  absl::Status status = CheckVersion(cascade.name, header.model_version(), served);
   if (!status.ok()) return status;
   CheckedRequest checked;
   if (!header.parameters().empty()) {

@@ -16,7 +16,7 @@
 
 namespace escan {
 
-// Cascades have one version.
+// The first version of a cascade; one that takes its place while the daemon runs has the next.
 inline constexpr absl::string_view kModelVersion = "1";
 
 // Every output that a client may ask for: the cascade's, then exit_stage and confidence.
@@ -36,14 +36,17 @@ struct CheckedRequest {
   absl::InlinedVector<int, 8> outputs;         // in the request's order; see AnswerTensors()
 };
 
-// NotFound naming both versions unless `version` is "" or "1".
-absl::Status CheckVersion(absl::string_view model, absl::string_view version);
+// NotFound naming both versions unless `version` is "" or the one that is served.
+absl::Status CheckVersion(absl::string_view model, absl::string_view version,
+                          absl::string_view served = kModelVersion);
 
 // Compares a request for `cascade` with what the cascade takes. InvalidArgument or NotFound says
-// what was found and what was expected. `outputs` are the cascade's AnswerTensors().
+// what was found and what was expected. `outputs` are the cascade's AnswerTensors(),
+// `served` is its version.
 absl::StatusOr<CheckedRequest> CheckRequest(const CascadeSpec& cascade,
                                             const std::vector<TensorSpec>& outputs,
-                                            const WireRequest& request);
+                                            const WireRequest& request,
+                                            absl::string_view served = kModelVersion);
 
 // The longest message that a valid request for the cascade takes on the wire.
 size_t MaxRequestBytes(const CascadeSpec& cascade);

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "supervision/worker_exit.h"
+#include "worker/loop/confinement.h"
 #include "worker/loop/daemon_watch.h"
 #include "worker/loop/inheritance.h"
 #include "worker/loop/low_priority.h"
@@ -53,6 +54,17 @@ void WakeWhenTheDaemonDies() { ::prctl(PR_SET_PDEATHSIG, SIGCONT); }
 // whole group is for the daemon.
 void IgnoreSignals() {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
+}
+
+// CUDA and MPS speak over sockets, so a worker on a GPU keeps them. A kernel that cannot confine is
+// told of, and no reason not to serve.
+void Confine(const WorkerSpec& spec) {
+  absl::Status status = GiveUpPrivileges();
+  if (status.ok() && spec.gpu.empty()) status = GiveUpNetworkAndPrograms();
+  if (!status.ok()) {
+    LogLine(absl::StrCat("event=not_confined cascade=", spec.cascade, " worker=", spec.worker,
+                         " reason=\"", status.message(), "\""));
+  }
 }
 
 // What a worker needs to serve. Never given back: the process ends. To take CUDA down costs time
@@ -129,6 +141,8 @@ ExitStatus RunWorker() {
                                          " incarnation=", spec.incarnation);
   LogLine(absl::StrCat("event=started", label, " threads=", spec.threads,
                        " cpus=", absl::StrJoin(spec.cpus, ","), " gpu=", spec.gpu));
+
+  Confine(spec);
 
   StateReporter reporter(given->socket, spec.incarnation);
   const DaemonWatch watch(
