@@ -6,8 +6,8 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 build_packages=(
-  ca-certificates cmake dataset-fashion-mnist g++ libabsl-dev libbenchmark-dev libcli11-dev
-  libgmock-dev libgrpc++-dev libgtest-dev libprotobuf-dev libspdlog-dev libsystemd-dev
+  ca-certificates cmake dataset-fashion-mnist g++ libabsl-dev libbenchmark-dev libboost-dev
+  libcli11-dev libgmock-dev libgrpc++-dev libgtest-dev libprotobuf-dev libspdlog-dev libsystemd-dev
   libyaml-cpp-dev ninja-build nlohmann-json3-dev pkgconf prometheus-cpp-dev protobuf-compiler
   protobuf-compiler-grpc python3 python3-venv zlib1g-dev
 )
