@@ -11,7 +11,7 @@ build_packages=(
   libyaml-cpp-dev ninja-build nlohmann-json3-dev pkgconf prometheus-cpp-dev protobuf-compiler
   protobuf-compiler-grpc python3 python3-venv zlib1g-dev
 )
-test_packages=(systemd)  # for systemd-analyze, which checks the unit
+test_packages=(curl systemd)  # systemd-analyze checks the unit
 package_packages=(patchelf)
 ci_packages=(clang clang-format-14 git libclang-rt-dev shellcheck)
 

@@ -9,6 +9,7 @@
 #include "config/cascade_reader.h"
 #include "config/device_reader.h"
 #include "config/files.h"
+#include "config/http_reader.h"
 #include "config/mistakes.h"
 #include "config/node_reader.h"
 #include "config/plan_reader.h"
@@ -28,7 +29,7 @@ ServerConfig ReadServer(const NodeReader& node) {
   const MapReader map(node, {"listen", "metrics", "admin"});
   ServerConfig server;
   server.listen = map["listen"].AsParsed(ParseListenAddress).value_or(server.listen);
-  server.metrics = map["metrics"].AsParsed(ParseMetricsAddress).value_or(server.metrics);
+  server.metrics = map["metrics"].AsParsed(ParseOptionalAddress).value_or(server.metrics);
   server.admin = map["admin"].AsParsed(ParseAdminAddress).value_or(server.admin);
   if (SamePort(server.metrics, server.listen)) {
     map["metrics"].AddMistake(absl::StrCat(server.metrics, " is taken by server.listen"));
@@ -86,10 +87,11 @@ absl::StatusOr<Config> Load(const std::filesystem::path& file, ReadDevices read_
   if (!yaml.ok()) return yaml.status();
   Mistakes mistakes(file.string());
   const MapReader map(NodeReader::Parse(*yaml, &mistakes),
-                      {"server", "devices", "mps", "cache", "shutdown", "cascades"});
+                      {"server", "http", "devices", "mps", "cache", "shutdown", "cascades"});
   const std::filesystem::path folder = file.parent_path();
   Config config;
   config.server = ReadServer(map["server"]);
+  config.http = ReadHttp(map["http"], config.server);
   config.devices = read_devices(map["devices"]);
   config.mps = ReadMps(map["mps"], folder);
   config.cache = map["cache"].AsPath(folder).value_or("");

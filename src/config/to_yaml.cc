@@ -183,6 +183,10 @@ std::string ToYaml(const Config& config) {
   Put(out, "metrics", config.server.metrics.empty() ? "off" : config.server.metrics);
   Put(out, "admin", config.server.admin);
   out << EndMap;
+  PutKey(out, "http") << BeginMap;
+  Put(out, "listen", config.http.listen.empty() ? "off" : config.http.listen);
+  PutList(out, "allow_origins", config.http.allow_origins);
+  out << EndMap;
   PutDevices(out, config.devices);
   PutKey(out, "mps") << Flow << BeginMap;
   Put(out, "mode", std::string(Name(config.mps.mode)));

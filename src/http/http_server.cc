@@ -15,8 +15,9 @@ namespace escan {
 // Connections refer to all of it, so they go with the io_context, which is last.
 class HttpServer::Core {
  public:
-  Core(Options options, HttpHandler handler)
+  Core(Options options, HttpHandler handler, std::function<void()> on_refused)
       : connections_(std::move(options), std::move(handler)),
+        on_refused_(std::move(on_refused)),
         context_(connections_.options().threads),
         work_(context_.get_executor()) {
     for (int i = 0; i < connections_.options().threads; ++i) {
@@ -31,28 +32,26 @@ class HttpServer::Core {
   }
 
   void Take(UniqueFd connection) {
-    if (!HttpConnection::Start(context_, &connections_, std::move(connection))) ++refused_;
+    if (!HttpConnection::Start(context_, &connections_, std::move(connection))) on_refused_();
   }
 
-  uint64_t refused() const { return refused_.load(); }
   void Drain(TimePoint deadline) { connections_.Drain(deadline); }
 
  private:
   HttpConnections connections_;
-  std::atomic<uint64_t> refused_{0};
+  const std::function<void()> on_refused_;
   boost::asio::io_context context_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   std::vector<std::thread> threads_;
 };
 
-HttpServer::HttpServer(Options options, HttpHandler handler)
-    : core_(std::make_unique<Core>(std::move(options), std::move(handler))) {}
+HttpServer::HttpServer(Options options, HttpHandler handler, std::function<void()> on_refused)
+    : core_(std::make_unique<Core>(std::move(options), std::move(handler), std::move(on_refused))) {
+}
 
 HttpServer::~HttpServer() = default;
 
 void HttpServer::Take(UniqueFd connection) { core_->Take(std::move(connection)); }
-
-uint64_t HttpServer::refused() const { return core_->refused(); }
 
 void HttpServer::Drain(TimePoint deadline) { core_->Drain(deadline); }
 

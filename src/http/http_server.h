@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -35,13 +34,14 @@ class HttpServer {
     Duration write_time = std::chrono::seconds(30);     // for a whole response
   };
 
-  HttpServer(Options options, HttpHandler handler);
+  // `on_refused` is called for each connection beyond the limit, by who gives it.
+  HttpServer(
+      Options options, HttpHandler handler, std::function<void()> on_refused = [] {});
   // Closes all connections. Every exchange must have been answered.
   ~HttpServer();
 
   // Serves a connected stream socket; does not block.
   void Take(UniqueFd connection);
-  uint64_t refused() const;  // connections beyond the limit
 
   // Closes idle connections, and the others once they have their answer; waits until all are
   // closed, at most until `deadline`.

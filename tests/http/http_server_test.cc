@@ -163,10 +163,11 @@ TEST(HttpServer, AClientThatStopsWithinItsBodyIsLeft) {
 TEST(HttpServer, TakesNoMoreConnectionsThanItMay) {
   HttpServer::Options options = TestOptions();
   options.connections = 1;
-  HttpServer server(options, Echo);
+  int refused = 0;
+  HttpServer server(options, Echo, [&] { ++refused; });
   RawHttp first(server);
   EXPECT_EQ(RawHttp(server).Rest(), "");
-  EXPECT_EQ(server.refused(), 1u);
+  EXPECT_EQ(refused, 1);
   first.Send("GET / HTTP/1.1\r\n\r\n");
   EXPECT_THAT(first.Response(), HasSubstr("GET /? "));
 }

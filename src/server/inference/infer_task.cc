@@ -1,21 +1,19 @@
 #include "server/inference/infer_task.h"
 
-#include <grpc/slice.h>
-#include <grpcpp/support/proto_buffer_reader.h>
-#include <grpcpp/support/slice.h>
-
 #include <algorithm>
 #include <optional>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "server/protocol/outcome_status.h"
 #include "server/protocol/typed_contents.h"
 
 namespace escan {
 
-absl::Status InferTask::Prepare(const grpc::ByteBuffer& message, TimePoint call_deadline) {
-  absl::Status status = Route(message);
+absl::Status InferTask::Prepare(absl::FunctionRef<absl::Status(WireRequest*)> read,
+                                TimePoint call_deadline) {
+  absl::Status status = Route(read);
   if (status.ok()) status = FillSlots();
   if (!status.ok()) {
     RequestCounters& counters = model_ == nullptr ? server_->unrouted() : model_->counters;
@@ -26,12 +24,8 @@ absl::Status InferTask::Prepare(const grpc::ByteBuffer& message, TimePoint call_
   return absl::OkStatus();
 }
 
-absl::Status InferTask::Route(const grpc::ByteBuffer& message) {
-  // gRPC starts calls also that were cancelled before their message was there.
-  if (!message.Valid()) return absl::CancelledError("the client cancelled the request");
-  grpc::ProtoBufferReader reader(const_cast<grpc::ByteBuffer*>(&message));
-  absl::Status status = request_.Parse(&reader);
-  if (!status.ok()) return status;
+absl::Status InferTask::Route(absl::FunctionRef<absl::Status(WireRequest*)> read) {
+  if (absl::Status status = read(&request_); !status.ok()) return status;
   model_ = server_->FindOrNull(request_.header().model_name());
   if (model_ == nullptr) return server_->Find(request_.header().model_name()).status();
   if (server_->phase() == Phase::kDraining) {
@@ -103,8 +97,7 @@ void InferTask::OnComplete(const Outcome& outcome) {
     status = absl::DeadlineExceededError(
         absl::StrCat(status.message(), ": ", model_->engine->not_ready_reason()));
   }
-  grpc::ByteBuffer answer;
-  if (status.ok()) answer = FormAnswer();
+  if (status.ok()) FormAnswer();
   model_->engine->Release(key_);
   const TimePoint now = Clock::now();
   if (status.ok()) {
@@ -116,10 +109,10 @@ void InferTask::OnComplete(const Outcome& outcome) {
   } else {
     model_->counters.CountFailed(status.code(), now - arrival_);
   }
-  Answered(std::move(status), std::move(answer));
+  Answered(std::move(status));
 }
 
-grpc::ByteBuffer InferTask::FormAnswer() const {
+void InferTask::FormAnswer() {
   constexpr size_t kUsualRows = 16;
   const Engine& engine = *model_->engine;
   absl::InlinedVector<SlotId, kUsualRows> slots;
@@ -135,21 +128,7 @@ grpc::ByteBuffer InferTask::FormAnswer() const {
     return engine.output(slots[static_cast<size_t>(row)], stage,
                          stages[static_cast<size_t>(stage)].answer[static_cast<size_t>(output)]);
   };
-  const Answer answer = {.id = id(),
-                         .rows = rows,
-                         .outputs = checked_.outputs,
-                         .mark_final = streamed() && asks_for_final_mark(),
-                         .data = data};
-  const AnswerWriter& writer = model_->answers;
-  grpc_slice slice =
-      grpc_slice_malloc(streamed() ? writer.StreamSize(answer) : writer.Size(answer));
-  if (streamed()) {
-    writer.WriteStream(answer, GRPC_SLICE_START_PTR(slice));
-  } else {
-    writer.Write(answer, GRPC_SLICE_START_PTR(slice));
-  }
-  const grpc::Slice owner(slice, grpc::Slice::STEAL_REF);
-  return grpc::ByteBuffer(&owner, 1);
+  Form(*model_, {.id = id(), .rows = rows, .outputs = checked_.outputs, .data = data});
 }
 
 TimePoint ToMonotonic(gpr_timespec deadline) {

@@ -39,16 +39,6 @@ grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context, absl::str
   return Reply(context, absl::UnimplementedError(why));
 }
 
-// Models are named in requests for something about them by name and, optionally, version.
-absl::StatusOr<ServedModel*> Find(const ServerState& state, const std::string& name,
-                                  const std::string& version) {
-  absl::StatusOr<ServedModel*> model = state.Find(name);
-  if (!model.ok()) return model;
-  absl::Status status = CheckVersion(name, version);
-  if (!status.ok()) return status;
-  return model;
-}
-
 // Adds the entries that `name` selects, all when it is empty; false when it selects none of them.
 bool AddStatistics(ServedModel& model, const std::string& name,
                    inference::ModelStatisticsResponse* response) {
@@ -92,7 +82,7 @@ grpc::ServerUnaryReactor* InferenceService::ServerReady(Context* context,
 grpc::ServerUnaryReactor* InferenceService::ModelReady(Context* context,
                                                        const inference::ModelReadyRequest* request,
                                                        inference::ModelReadyResponse* response) {
-  absl::StatusOr<ServedModel*> model = Find(*state_, request->name(), request->version());
+  absl::StatusOr<ServedModel*> model = state_->Find(request->name(), request->version());
   if (!model.ok()) return Reply(context, model.status());
   response->set_ready(state_->ready(**model));
   return Reply(context);
@@ -112,7 +102,7 @@ grpc::ServerUnaryReactor* InferenceService::ServerMetadata(
 grpc::ServerUnaryReactor* InferenceService::ModelMetadata(
     Context* context, const inference::ModelMetadataRequest* request,
     inference::ModelMetadataResponse* response) {
-  absl::StatusOr<ServedModel*> model = Find(*state_, request->name(), request->version());
+  absl::StatusOr<ServedModel*> model = state_->Find(request->name(), request->version());
   if (!model.ok()) return Reply(context, model.status());
   *response = DescribeModel((*model)->cascade());
   return Reply(context);
@@ -132,7 +122,7 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* InferenceService::M
 grpc::ServerUnaryReactor* InferenceService::ModelConfig(
     Context* context, const inference::ModelConfigRequest* request,
     inference::ModelConfigResponse* response) {
-  absl::StatusOr<ServedModel*> model = Find(*state_, request->name(), request->version());
+  absl::StatusOr<ServedModel*> model = state_->Find(request->name(), request->version());
   if (!model.ok()) return Reply(context, model.status());
   *response->mutable_config() = DescribeConfig((*model)->cascade(), (*model)->engine->Status().plan,
                                                (*model)->engine->devices());

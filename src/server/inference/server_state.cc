@@ -30,6 +30,14 @@ absl::StatusOr<ServedModel*> ServerState::Find(absl::string_view name) const {
       })));
 }
 
+absl::StatusOr<ServedModel*> ServerState::Find(absl::string_view name,
+                                               absl::string_view version) const {
+  absl::StatusOr<ServedModel*> model = Find(name);
+  if (!model.ok()) return model;
+  if (absl::Status status = CheckVersion(name, version); !status.ok()) return status;
+  return model;
+}
+
 absl::StatusOr<PlanChange> ServerState::SetPlan(const ServedModel& model, const Plan& plan) const {
   const std::string& name = model.cascade().name;
   const bool fixed = controller_->mode(name) == ControlLoop::Mode::kFixed;

@@ -63,6 +63,8 @@ class ServerState {
   const std::vector<std::unique_ptr<ServedModel>>& models() const { return models_; }
   // NotFound naming the models that there are.
   absl::StatusOr<ServedModel*> Find(absl::string_view name) const;
+  // The same for a version of it, "" for any; NotFound for one that there is not.
+  absl::StatusOr<ServedModel*> Find(absl::string_view name, absl::string_view version) const;
   // nullptr when there is none; does not allocate.
   ServedModel* FindOrNull(absl::string_view name) const;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <thread>
 
 #include "escan/time.h"
@@ -46,5 +47,8 @@ class Acceptor {
   TimePoint refused_at_{};
   std::thread thread_;
 };
+
+// Tells the log that connections to an address are not taken any more, or again.
+void LogAccepting(const std::string& address, bool accepting);
 
 }  // namespace escan

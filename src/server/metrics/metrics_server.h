@@ -4,31 +4,28 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/listening/http_listener.h"
 #include "server/metrics/metrics_collector.h"
-
-namespace prometheus {
-class Exposer;
-}
 
 namespace escan {
 
-// The port that Prometheus reads, http://ADDR:PORT/metrics. Some connections that say nothing do
-// not hold up the others. `state` outlives it.
+// The port that Prometheus reads, http://ADDR:PORT/metrics. `state` outlives it.
 class MetricsServer {
  public:
-  // Unavailable when `address` cannot be bound.
+  // Unavailable when `address` cannot be bound. Connections get descriptors below the ceiling.
   static absl::StatusOr<std::unique_ptr<MetricsServer>> Start(const ServerState* state,
-                                                              const std::string& address);
-  ~MetricsServer();
+                                                              const std::string& address,
+                                                              int descriptor_ceiling);
 
-  const std::string& address() const { return address_; }  // with the port that was bound
+  const std::string& address() const { return listener_->address(); }
 
  private:
-  MetricsServer(const ServerState* state, std::unique_ptr<prometheus::Exposer> exposer);
+  explicit MetricsServer(const ServerState* state) : collector_(state) {}
 
-  const std::shared_ptr<MetricsCollector> collector_;
-  const std::unique_ptr<prometheus::Exposer> exposer_;
-  std::string address_;
+  HttpResponse Respond(const HttpRequest& request) const;
+
+  const MetricsCollector collector_;
+  std::unique_ptr<HttpListener> listener_;
 };
 
 }  // namespace escan

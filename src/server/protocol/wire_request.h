@@ -17,8 +17,14 @@ class WireRequest {
  public:
   WireRequest();
 
-  // Reads a serialized ModelInferRequest; at most once. InvalidArgument when the bytes are none.
+  // Reads a serialized ModelInferRequest; at most once, and instead of the next two.
+  // InvalidArgument when the bytes are none.
   absl::Status Parse(google::protobuf::io::ZeroCopyInputStream* message);
+
+  // For a request that comes in another form: its fields, and the bytes of its inputs in their
+  // order.
+  inference::ModelInferRequest* mutable_header() { return header_; }
+  void AddRawInput(std::string_view bytes) { raw_inputs_.emplace_back().Append(bytes); }
 
   // Its raw_input_contents are empty: see raw_inputs().
   const inference::ModelInferRequest& header() const { return *header_; }
