@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/admin/admin_status.h"
 #include "server/admin/decision_status.h"
+#include "server/admin/server_status.h"
 #include "server/protocol/grpc_status.h"
 
 namespace escan {
@@ -16,20 +17,7 @@ AdminService::AdminService(ServerState* state, std::vector<Device> devices,
 
 grpc::Status AdminService::GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
                                      v1::GetStatusResponse* response) {
-  response->set_version(ESCAN_VERSION);
-  SetDuration(Clock::now() - started_, response->mutable_uptime());
-  response->set_ready(state_->ready());
-  response->set_draining(state_->phase() != Phase::kServing);
-  for (size_t i = 0; i < devices_.size(); ++i) {
-    *response->add_devices() = DescribeDevice(static_cast<int>(i), devices_[i]);
-  }
-  if (const std::optional<MpsReport> mps = state_->mps()) {
-    *response->mutable_mps() = DescribeMps(*mps);
-  }
-  for (const std::unique_ptr<ServedModel>& model : state_->models()) {
-    *response->add_cascades() =
-        DescribeStatus(model->config, devices_, model->engine->Status(), PlanMode(*model));
-  }
+  *response = DescribeServer(*state_, devices_, started_);
   return grpc::Status::OK;
 }
 

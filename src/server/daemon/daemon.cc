@@ -200,7 +200,7 @@ absl::Status Daemon::StartServers() {
   admin_ = *std::move(admin);
   if (!config.metrics.empty()) {
     absl::StatusOr<std::unique_ptr<MetricsServer>> metrics =
-        MetricsServer::Start(state_.get(), config.metrics,
+        MetricsServer::Start(state_.get(), options_.config.devices, config.metrics,
                              OperatorCeiling(options_.descriptor_limit));
     if (!metrics.ok()) return metrics.status();
     metrics_ = *std::move(metrics);

@@ -9,9 +9,10 @@
 namespace escan {
 
 absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(const ServerState* state,
+                                                                    std::vector<Device> devices,
                                                                     const std::string& address,
                                                                     int descriptor_ceiling) {
-  std::unique_ptr<MetricsServer> server(new MetricsServer(state));
+  std::unique_ptr<MetricsServer> server(new MetricsServer(state, std::move(devices)));
   absl::StatusOr<std::unique_ptr<HttpListener>> listener = HttpListener::Start(
       address, descriptor_ceiling, {.name = "metrics", .header_time = std::chrono::seconds(2)},
       [self = server.get()](const std::shared_ptr<HttpExchange>& exchange) {
@@ -30,7 +31,9 @@ HttpResponse MetricsServer::Respond(const HttpRequest& request) const {
     return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
             .body = prometheus::TextSerializer().Serialize(collector_.Collect())};
   }
-  return HttpError(404, absl::StrCat("unknown path ", request.path, ", expected /metrics"));
+  if (std::optional<HttpResponse> page = page_.Respond(request.path)) return *std::move(page);
+  return HttpError(404, absl::StrCat("unknown path ", request.path,
+                                     ", expected /metrics, /status or /status.json"));
 }
 
 }  // namespace escan
