@@ -10,6 +10,7 @@
 #include "ctl/predict_plan.h"
 #include "ctl/search_plan.h"
 #include "ctl/simulate.h"
+#include "ctl/top.h"
 
 namespace escan::ctl {
 
@@ -53,9 +54,9 @@ struct DrainCommand {
 };
 
 using Command =
-    std::variant<StatusCommand, HealthCommand, PlanShowCommand, PlanSetCommand, PlanFreezeCommand,
-                 PlanThawCommand, PlanHistoryCommand, ThresholdsSetCommand, DrainCommand,
-                 PlanSearchCommand, PlanPredictCommand, SimulateCommand>;
+    std::variant<StatusCommand, TopCommand, HealthCommand, PlanShowCommand, PlanSetCommand,
+                 PlanFreezeCommand, PlanThawCommand, PlanHistoryCommand, ThresholdsSetCommand,
+                 DrainCommand, PlanSearchCommand, PlanPredictCommand, SimulateCommand>;
 
 // What a command says: `output` for standard output, `error` for standard error.
 struct CommandResult {
