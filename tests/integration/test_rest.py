@@ -8,32 +8,18 @@ import subprocess
 import tempfile
 import threading
 import unittest
-import urllib.request
 
 import numpy as np
 import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton_http
 from tritonclient.utils import InferenceServerException
 
+import browser
 import fashion_mnist
 from daemon import PATIENCE, Daemon
 from fashion_mnist import CONFIG, MODEL, image_input
 
 IMAGES = 5
-
-
-def browser():
-    return shutil.which("chromium") or shutil.which("google-chrome")
-
-
-def seen(url):
-    """The page at `url` as a browser has it after its scripts ran for some seconds."""
-    with tempfile.TemporaryDirectory(prefix="escan-browser-", ignore_cleanup_errors=True) as profile:
-        done = subprocess.run(
-            [browser(), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-             f"--user-data-dir={profile}", "--virtual-time-budget=8000", "--dump-dom", url],
-            capture_output=True, text=True, timeout=PATIENCE)
-    return done.stdout
 
 
 def curl(*arguments):
@@ -159,23 +145,13 @@ class RestTest(unittest.TestCase):
         self.assertEqual([int(stage) for stage in done.stdout.split(",")],
                          self.expected["exit_stage"].tolist())
 
-    @unittest.skipUnless(browser(), "no browser here")
+    @unittest.skipUnless(browser.PROGRAM, "no browser here")
     def test_a_page_of_an_allowed_origin_gets_an_answer(self):
         _Page.text = (f"<p id=answer>nothing</p><script>{self.script()}"
                       ".then((text) => { document.getElementById('answer').textContent = text; })"
                       "</script>")
         stages = ",".join(str(stage) for stage in self.expected["exit_stage"])
-        self.assertIn(f'<p id="answer">{stages}</p>', seen(self.origin))
-
-    @unittest.skipUnless(browser(), "no browser here")
-    def test_the_status_page_shows_the_cascade(self):
-        page = seen(f"http://{self.daemon.address('metrics')}/")
-        for text in (">ready<", "medium", "Workers", "Latency", "Verification", "fixed, the file"):
-            self.assertIn(text, page)
-
-    def test_the_metrics_port_leads_to_the_status_page(self):
-        with urllib.request.urlopen(f"http://{self.daemon.address('metrics')}/") as page:
-            self.assertEqual(page.url.rsplit("/", 1)[1], "status")
+        self.assertIn(f'<p id="answer">{stages}</p>', browser.seen(self.origin))
 
 
 if __name__ == "__main__":
