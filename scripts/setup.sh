@@ -6,13 +6,14 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 build_packages=(
-  ca-certificates cmake dataset-fashion-mnist g++ libabsl-dev libbenchmark-dev libcli11-dev
-  libgmock-dev libgrpc++-dev libgtest-dev libprotobuf-dev libspdlog-dev libssl-dev libsystemd-dev
-  libyaml-cpp-dev ninja-build nlohmann-json3-dev pkgconf prometheus-cpp-dev protobuf-compiler
-  protobuf-compiler-grpc python3 python3-venv zlib1g-dev
+  ca-certificates cmake dataset-fashion-mnist g++ libabsl-dev libbenchmark-dev libboost-dev
+  libcli11-dev libgmock-dev libgrpc++-dev libgtest-dev libprotobuf-dev libspdlog-dev libssl-dev
+  libsystemd-dev libyaml-cpp-dev ninja-build nlohmann-json3-dev pkgconf prometheus-cpp-dev
+  protobuf-compiler protobuf-compiler-grpc python3 python3-venv zlib1g-dev
 )
-# systemd-analyze checks the unit, iproute2 makes networks, the others check completions and pages.
-test_packages=(fish iproute2 mandoc systemd zsh)
+# systemd-analyze checks the unit, iproute2 makes networks, curl asks over HTTP, the others check
+# completions and pages.
+test_packages=(curl fish iproute2 mandoc systemd zsh)
 package_packages=(patchelf)
 ci_packages=(clang clang-format-14 git libclang-rt-dev shellcheck)
 

@@ -49,12 +49,9 @@ absl::StatusOr<std::string> ParseListenAddress(const std::string& text) {
                    "[::1]:8001 or localhost:8001"));
 }
 
-absl::StatusOr<std::string> ParseMetricsAddress(const std::string& text) {
+absl::StatusOr<std::string> ParseOptionalAddress(const std::string& text) {
   if (text.empty() || text == "off") return std::string();
-  absl::StatusOr<std::string> address = ParseListenAddress(text);
-  if (!address.ok() || !text.starts_with('[')) return address;
-  return absl::InvalidArgumentError(
-      absl::StrCat(text, " is an IPv6 address, expected an IPv4 address: metrics have no other"));
+  return ParseListenAddress(text);
 }
 
 absl::StatusOr<std::string> ParseAdminAddress(const std::string& text) {

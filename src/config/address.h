@@ -14,9 +14,8 @@ namespace escan {
 // system choose one.
 absl::StatusOr<std::string> ParseListenAddress(const std::string& text);
 
-// The same without IPv6, for which the HTTP server is not built; or off (also: an empty text) for
-// none, which gives an empty value.
-absl::StatusOr<std::string> ParseMetricsAddress(const std::string& text);
+// The same; or off (also: an empty text) for none, which gives an empty value.
+absl::StatusOr<std::string> ParseOptionalAddress(const std::string& text);
 
 // unix:PATH, or ADDR:PORT with a loopback address: who reaches it controls the daemon.
 absl::StatusOr<std::string> ParseAdminAddress(const std::string& text);

@@ -10,6 +10,7 @@
 #include "config/clients_file.h"
 #include "config/device_reader.h"
 #include "config/files.h"
+#include "config/http_reader.h"
 #include "config/mistakes.h"
 #include "config/node_reader.h"
 #include "config/plan_reader.h"
@@ -31,7 +32,7 @@ ServerConfig ReadServer(const NodeReader& node, const std::filesystem::path& fol
       node, {"listen", "metrics", "admin", "tls", "admin_tls", "clients", "model_control"});
   ServerConfig server;
   server.listen = map["listen"].AsParsed(ParseListenAddress).value_or(server.listen);
-  server.metrics = map["metrics"].AsParsed(ParseMetricsAddress).value_or(server.metrics);
+  server.metrics = map["metrics"].AsParsed(ParseOptionalAddress).value_or(server.metrics);
   server.admin = map["admin"].AsParsed(ParseAdminAddress).value_or(server.admin);
   if (SamePort(server.metrics, server.listen)) {
     map["metrics"].AddMistake(absl::StrCat(server.metrics, " is taken by server.listen"));
@@ -101,10 +102,11 @@ absl::StatusOr<Config> Load(const std::filesystem::path& file, ReadDevices read_
   if (!yaml.ok()) return yaml.status();
   Mistakes mistakes(file.string());
   const MapReader map(NodeReader::Parse(*yaml, &mistakes),
-                      {"server", "devices", "mps", "cache", "shutdown", "cascades"});
+                      {"server", "http", "devices", "mps", "cache", "shutdown", "cascades"});
   const std::filesystem::path folder = file.parent_path();
   Config config;
   config.server = ReadServer(map["server"], folder);
+  config.http = ReadHttp(map["http"], config.server);
   config.devices = read_devices(map["devices"]);
   config.mps = ReadMps(map["mps"], folder);
   config.cache = map["cache"].AsPath(folder).value_or("");

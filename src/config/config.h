@@ -34,6 +34,14 @@ struct ServerConfig {
   friend bool operator==(const ServerConfig&, const ServerConfig&) = default;
 };
 
+// The Open Inference Protocol over HTTP.
+struct HttpConfig {
+  std::string listen;                      // empty: it is not served
+  std::vector<std::string> allow_origins;  // of pages that browsers let ask; "*" is all
+
+  friend bool operator==(const HttpConfig&, const HttpConfig&) = default;
+};
+
 // Who runs NVIDIA's MPS daemon on the GPUs among the devices.
 struct MpsConfig {
   enum class Mode {
@@ -66,6 +74,7 @@ struct CascadeConfig {
 // A configuration file, checked and with every default filled in.
 struct Config {
   ServerConfig server;
+  HttpConfig http;
   std::vector<Device> devices;
   MpsConfig mps;
   std::filesystem::path cache;  // absolute; what workers found by trying. Empty: the server chooses

@@ -220,6 +220,10 @@ std::string ToYaml(const Config& config) {
   if (!config.server.clients.empty()) Put(out, "clients", config.server.clients.string());
   Put(out, "model_control", config.server.model_control);
   out << EndMap;
+  PutKey(out, "http") << BeginMap;
+  Put(out, "listen", config.http.listen.empty() ? "off" : config.http.listen);
+  PutList(out, "allow_origins", config.http.allow_origins);
+  out << EndMap;
   PutDevices(out, config.devices);
   PutKey(out, "mps") << Flow << BeginMap;
   Put(out, "mode", std::string(Name(config.mps.mode)));

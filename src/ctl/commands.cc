@@ -44,6 +44,12 @@ class Executor {
     return Show(client_.GetStatus(timeout_), FormatStatus);
   }
 
+  CommandResult operator()(const TopCommand& command) {
+    absl::StatusOr<std::string> text = RunTop(command, client_, timeout_);
+    if (!text.ok()) return Failure(text.status());
+    return {.output = *std::move(text)};
+  }
+
   CommandResult operator()(const HealthCommand&) {
     const absl::StatusOr<v1::GetHealthResponse> health = client_.GetHealth(timeout_);
     CommandResult result = Show(health, FormatHealth);

@@ -12,6 +12,7 @@
 #include "ctl/predict_plan.h"
 #include "ctl/search_plan.h"
 #include "ctl/simulate.h"
+#include "ctl/top.h"
 
 namespace escan::ctl {
 
@@ -74,11 +75,11 @@ struct DrainCommand {
   bool wait = false;  // until the daemon has ended
 };
 
-using Command =
-    std::variant<StatusCommand, HealthCommand, PlanShowCommand, PlanSetCommand, PlanFreezeCommand,
-                 PlanThawCommand, PlanHistoryCommand, ThresholdsSetCommand, FeedbackCommand,
-                 ReloadCommand, RolloutCommand, RolloutStatusCommand, RolloutEndCommand,
-                 DrainCommand, PlanSearchCommand, PlanPredictCommand, SimulateCommand>;
+using Command = std::variant<StatusCommand, TopCommand, HealthCommand, PlanShowCommand,
+                             PlanSetCommand, PlanFreezeCommand, PlanThawCommand, PlanHistoryCommand,
+                             ThresholdsSetCommand, FeedbackCommand, ReloadCommand, RolloutCommand,
+                             RolloutStatusCommand, RolloutEndCommand, DrainCommand,
+                             PlanSearchCommand, PlanPredictCommand, SimulateCommand>;
 
 // What a command says: `output` for standard output, `error` for standard error.
 struct CommandResult {

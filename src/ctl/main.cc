@@ -32,7 +32,8 @@ class CommandLine {
         ->type_name("ADDRESS")
         ->capture_default_str();
     app_.add_option_function<std::string>(
-            "--timeout", [this](const std::string& text) { ParseTimeout(text); },
+            "--timeout",
+            [this](const std::string& text) { timeout_ = ParseDuration("--timeout", text); },
             "How long to wait for an answer (10s; 11m for plan set, reload and rollout)")
         ->type_name("DURATION");
     app_.add_option("--tls-ca", tls_.ca,
@@ -68,12 +69,12 @@ class CommandLine {
   }
 
  private:
-  void ParseTimeout(const std::string& text) {
-    absl::Duration timeout;
-    if (!absl::ParseDuration(text, &timeout) || timeout <= absl::ZeroDuration()) {
-      throw CLI::ValidationError("--timeout", "'" + text + "' is not a duration, as 10s is");
+  static absl::Duration ParseDuration(const std::string& option, const std::string& text) {
+    absl::Duration duration;
+    if (!absl::ParseDuration(text, &duration) || duration <= absl::ZeroDuration()) {
+      throw CLI::ValidationError(option, "'" + text + "' is not a duration, as 10s is");
     }
-    timeout_ = timeout;
+    return duration;
   }
 
   void ParseThresholds(const std::vector<std::string>& texts) {
@@ -106,6 +107,15 @@ class CommandLine {
 
   void AddCommands() {
     AddCommand(app_, "status", "What the daemon serves, does and measured", &status_);
+    AddCommand(app_, "top",
+               "Rates, queues and workers, again and again until q is pressed; once where the "
+               "output is no terminal",
+               &top_)
+        ->add_option_function<std::string>(
+            "--interval",
+            [this](const std::string& text) { top_.interval = ParseDuration("--interval", text); },
+            "From one screen to the next (2s)")
+        ->type_name("DURATION");
     AddCommand(app_, "health", "Ends with 0 if ready, 1 if not, 2 if no daemon answers", &health_);
 
     AddPlanCommands();
@@ -286,6 +296,7 @@ class CommandLine {
   bool json_ = false;
 
   StatusCommand status_;
+  TopCommand top_;
   HealthCommand health_;
   PlanShowCommand plan_show_;
   PlanSetCommand plan_set_;

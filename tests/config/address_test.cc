@@ -28,11 +28,11 @@ TEST(ParseListenAddress, RefusesEverythingElse) {
   }
 }
 
-TEST(ParseMetricsAddress, OffIsNoAddress) {
-  EXPECT_EQ(*ParseMetricsAddress("off"), "");
-  EXPECT_EQ(*ParseMetricsAddress(""), "");
-  EXPECT_EQ(*ParseMetricsAddress("127.0.0.1:8002"), "127.0.0.1:8002");
-  EXPECT_FALSE(ParseMetricsAddress("none").ok());
+TEST(ParseOptionalAddress, OffIsNoAddress) {
+  EXPECT_EQ(*ParseOptionalAddress("off"), "");
+  EXPECT_EQ(*ParseOptionalAddress(""), "");
+  EXPECT_EQ(*ParseOptionalAddress("127.0.0.1:8002"), "127.0.0.1:8002");
+  EXPECT_FALSE(ParseOptionalAddress("none").ok());
 }
 
 TEST(ParseAdminAddress, TakesUnixSocketsAndLoopback) {

@@ -48,6 +48,18 @@ shutdown: {grace: 0s, drain_timeout: 1.5m}
   EXPECT_EQ(config.shutdown.drain_timeout, seconds(90));
 }
 
+TEST(LoadConfig, HttpIsOffUnlessItHasAnAddress) {
+  const ConfigFolder folder;
+  EXPECT_EQ(MustLoad(folder, TwoStages()).http, HttpConfig{});
+  EXPECT_EQ(MustLoad(folder, "http: {listen: off}\n" + TwoStages()).http, HttpConfig{});
+  const HttpConfig http = MustLoad(folder, R"(
+http: {listen: "[::1]:8000", allow_origins: ["https://example.org:8443", "*"]}
+)" + TwoStages())
+                              .http;
+  EXPECT_EQ(http.listen, "[::1]:8000");
+  EXPECT_THAT(http.allow_origins, ElementsAre("https://example.org:8443", "*"));
+}
+
 TEST(LoadConfig, MetricsCanBeOff) {
   const ConfigFolder folder;
   EXPECT_THAT(MustLoad(folder, "server: {metrics: off}\n" + TwoStages()).server.metrics, IsEmpty());

@@ -51,6 +51,7 @@ void ExpectEqual(const CascadeConfig& a, const CascadeConfig& b) {
 
 void ExpectEqual(const Config& a, const Config& b) {
   EXPECT_EQ(a.server, b.server);
+  EXPECT_EQ(a.http, b.http);
   EXPECT_EQ(a.devices, b.devices);
   EXPECT_EQ(a.mps, b.mps);
   EXPECT_EQ(a.cache, b.cache);
@@ -83,6 +84,7 @@ TEST(ToYaml, ReadsBackEveryKey) {
   folder.Write("a folder: with, odd [characters]/large.pt", "weights");
   ExpectRoundTrip(folder, R"(
 server: {listen: "[::1]:0", metrics: off, admin: "unix:with space: and colon"}
+http: {listen: "127.0.0.1:8000", allow_origins: ["*", "https://example.org"]}
 devices: [cpu]
 mps: {mode: external, directory: "a folder: with/pipes"}
 cache: "../cache, too"

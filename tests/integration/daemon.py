@@ -73,7 +73,7 @@ class Daemon:
         for line in self.process.stderr:
             with self._news:
                 self.log.append(line.rstrip("\n"))
-                found = re.search(r"(listening|metrics|admin) address=(\S+)", line)
+                found = re.search(r"(listening|http|metrics|admin) address=(\S+)", line)
                 if found:
                     self._addresses[found[1]] = found[2]
                 self._news.notify_all()

@@ -18,8 +18,7 @@ namespace escan {
 
 // One cascade "test" of two stages, "first" and "second", for the misbehaving worker: input "x"
 // UINT8 [4] with values up to 250, output "y" FP32 [1]. A row whose first byte is at least 128
-// leaves at the first stage. Listens on a free port, and on no metrics port: the library behind it
-// takes two seconds to end.
+// leaves at the first stage. Listens on a free port, and neither for HTTP nor for Prometheus.
 Config TestConfig(const TemporaryFolder& folder);
 
 // A request for it; one row for each first byte.

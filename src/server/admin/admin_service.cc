@@ -8,6 +8,7 @@
 #include "server/admin/admin_status.h"
 #include "server/admin/decision_status.h"
 #include "server/admin/rollout_status.h"
+#include "server/admin/server_status.h"
 #include "server/protocol/grpc_status.h"
 
 namespace escan {
@@ -21,22 +22,7 @@ AdminService::AdminService(ServerState* state, std::vector<Device> devices,
 
 grpc::Status AdminService::GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
                                      v1::GetStatusResponse* response) {
-  response->set_version(ESCAN_VERSION);
-  SetDuration(Clock::now() - started_, response->mutable_uptime());
-  response->set_ready(state_->ready());
-  response->set_draining(state_->phase() != Phase::kServing);
-  for (size_t i = 0; i < devices_.size(); ++i) {
-    *response->add_devices() = DescribeDevice(static_cast<int>(i), devices_[i]);
-  }
-  if (const std::optional<MpsReport> mps = state_->mps()) {
-    *response->mutable_mps() = DescribeMps(*mps);
-  }
-  for (const std::shared_ptr<ServedModel>& model : state_->models()) {
-    v1::CascadeStatus* const cascade = response->add_cascades();
-    *cascade = DescribeStatus(model->config, devices_, model->engine->Status(), PlanMode(*model));
-    DescribeAccuracy(model->feedback.accuracy(), cascade);
-    cascade->set_version(model->version);
-  }
+  *response = DescribeServer(*state_, devices_, started_);
   return grpc::Status::OK;
 }
 

@@ -78,7 +78,8 @@ Daemon::~Daemon() {
 
 absl::Status Daemon::CheckAddresses() const {
   const ServerConfig& config = options_.config.server;
-  for (const std::string& address : {config.listen, config.admin, config.metrics}) {
+  for (const std::string& address :
+       {config.listen, options_.config.http.listen, config.admin, config.metrics}) {
     if (address.empty()) continue;
     if (absl::Status status = CheckAddressIsFree(address); !status.ok()) return status;
   }
@@ -161,6 +162,13 @@ absl::Status Daemon::StartServers() {
                      .change_cascades = ChangesOfCascades()});
   if (!inference.ok()) return inference.status();
   inference_ = *std::move(inference);
+  if (!options_.config.http.listen.empty()) {
+    absl::StatusOr<std::unique_ptr<RestServer>> rest = RestServer::Start(
+        state_.get(), options_.config.http, ClientCeiling(options_.descriptor_limit));
+    if (!rest.ok()) return rest.status();
+    rest_ = *std::move(rest);
+    spdlog::info("http address={}", rest_->address());
+  }
   absl::StatusOr<std::unique_ptr<AdminServer>> admin = AdminServer::Start(
       state_.get(), {.devices = options_.config.devices,
                      .address = config.admin,
@@ -176,7 +184,8 @@ absl::Status Daemon::StartServers() {
   admin_ = *std::move(admin);
   if (!config.metrics.empty()) {
     absl::StatusOr<std::unique_ptr<MetricsServer>> metrics =
-        MetricsServer::Start(state_.get(), config.metrics);
+        MetricsServer::Start(state_.get(), options_.config.devices, config.metrics,
+                             OperatorCeiling(options_.descriptor_limit));
     if (!metrics.ok()) return metrics.status();
     metrics_ = *std::move(metrics);
     spdlog::info("metrics address={}", metrics_->address());
@@ -210,6 +219,7 @@ void Daemon::StartSelfProbe() {
 
 Daemon::Addresses Daemon::addresses() const {
   return {.inference = inference_->address(),
+          .http = rest_ == nullptr ? "" : rest_->address(),
           .admin = admin_->address(),
           .metrics = metrics_ == nullptr ? "" : metrics_->address()};
 }
@@ -302,6 +312,7 @@ void Daemon::Drain(TimePoint deadline) {
   for (const std::shared_ptr<ServedModel>& model : deployment_->Living()) model->engine->Stop();
   const TimePoint end = Clock::now() + kFarewell;
   RefuseUntilQuiet(end - kFarewell / 2);
+  if (rest_ != nullptr) rest_->Shutdown(end);
   inference_->Shutdown(end);
 }
 

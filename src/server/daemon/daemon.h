@@ -18,10 +18,11 @@
 #include "server/inference/self_probe.h"
 #include "server/inference/server_state.h"
 #include "server/metrics/metrics_server.h"
+#include "server/rest/rest_server.h"
 
 namespace escan {
 
-// The whole server: an engine per cascade, the three addresses, and the way from start to end.
+// The whole server: an engine per cascade, the addresses, and the way from start to end.
 // Used by the main thread. Destroying one that was not drained ends everything at once.
 class Daemon {
  public:
@@ -49,6 +50,7 @@ class Daemon {
   // Where it listens, with the ports that were bound.
   struct Addresses {
     std::string inference;
+    std::string http;  // empty: none
     std::string admin;
     std::string metrics;  // empty: none
   };
@@ -92,6 +94,7 @@ class Daemon {
   std::unique_ptr<Deployment> deployment_;  // outlives what uses its models
   std::unique_ptr<ServerState> state_;
   std::unique_ptr<InferenceServer> inference_;
+  std::unique_ptr<RestServer> rest_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<MetricsServer> metrics_;
 

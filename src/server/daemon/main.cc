@@ -40,6 +40,7 @@ constexpr Duration kFarewellToLog = std::chrono::seconds(1);
 struct Flags {
   std::string config;
   std::optional<std::string> listen;
+  std::optional<std::string> http;
   std::optional<std::string> metrics;
   std::optional<std::string> admin;
   bool check_config = false;
@@ -57,6 +58,8 @@ void Declare(CLI::App& app, Flags* flags) {
   app.set_version_flag("--version", "escand " ESCAN_VERSION);
   app.add_option("--config", flags->config, "Configuration file")->required();
   app.add_option("--listen", flags->listen, "ADDR:PORT for clients, in place of server.listen");
+  app.add_option("--http", flags->http,
+                 "ADDR:PORT for clients over HTTP, or off, in place of http.listen");
   app.add_option("--metrics", flags->metrics,
                  "ADDR:PORT for Prometheus, or off, in place of server.metrics");
   app.add_option("--admin", flags->admin,
@@ -121,7 +124,10 @@ absl::StatusOr<Config> ReadConfig(const Flags& flags, const GpuList& gpus) {
   ServerConfig& server = config->server;
   absl::Status status = Override("--listen", flags.listen, ParseListenAddress, &server.listen);
   if (status.ok()) {
-    status = Override("--metrics", flags.metrics, ParseMetricsAddress, &server.metrics);
+    status = Override("--http", flags.http, ParseOptionalAddress, &config->http.listen);
+  }
+  if (status.ok()) {
+    status = Override("--metrics", flags.metrics, ParseOptionalAddress, &server.metrics);
   }
   if (status.ok()) status = Override("--admin", flags.admin, ParseAdminAddress, &server.admin);
   if (!status.ok()) return status;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/inference/grpc_message.h"
 #include "server/protocol/grpc_status.h"
 
 namespace escan {
@@ -11,7 +12,9 @@ grpc::ServerUnaryReactor* InferCall::Start(ServerState* server, std::shared_ptr<
                                            const grpc::ByteBuffer& request,
                                            grpc::ByteBuffer* response) {
   auto* const call = new InferCall(server, std::move(client), response);
-  const absl::Status status = call->Prepare(request, ToMonotonic(context.raw_deadline()));
+  const absl::Status status =
+      call->Prepare([&](WireRequest* wire) { return ReadMessage(request, wire); },
+                    ToMonotonic(context.raw_deadline()));
   if (status.ok()) {
     call->handle_ = call->handle();
     call->Submit();
@@ -22,9 +25,10 @@ grpc::ServerUnaryReactor* InferCall::Start(ServerState* server, std::shared_ptr<
   return call;
 }
 
-void InferCall::Answered(absl::Status status, grpc::ByteBuffer answer) {
-  response_->Swap(&answer);
-  Finish(ToGrpc(status));
+void InferCall::Form(const ServedModel& model, Answer answer) {
+  *response_ = FormMessage(model.answers, answer);
 }
+
+void InferCall::Answered(absl::Status status) { Finish(ToGrpc(status)); }
 
 }  // namespace escan

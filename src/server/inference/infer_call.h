@@ -30,8 +30,8 @@ class InferCall final : public grpc::ServerUnaryReactor, private InferTask {
   // that costs a switch of threads per call.
   bool InternalInlineable() override { return true; }
 
-  void Answered(absl::Status status, grpc::ByteBuffer answer) override;
-  bool streamed() const override { return false; }
+  void Form(const ServedModel& model, Answer answer) override;
+  void Answered(absl::Status status) override;
 
   grpc::ByteBuffer* const response_;
   Handle handle_;  // written before gRPC may call OnCancel

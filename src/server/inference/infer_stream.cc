@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/inference/grpc_message.h"
 #include "server/inference/infer_task.h"
 
 namespace escan {
@@ -29,20 +30,26 @@ class InferStream::Item final : public InferTask {
   Item(ServerState* server, InferStream* stream, std::unique_ptr<grpc::ByteBuffer> message)
       : InferTask(server, stream->client_), stream_(stream), message_(std::move(message)) {}
 
-  absl::Status PrepareUntil(TimePoint deadline) { return Prepare(*message_, deadline); }
+  absl::Status PrepareUntil(TimePoint deadline) {
+    return Prepare([this](WireRequest* wire) { return ReadMessage(*message_, wire); }, deadline);
+  }
   grpc::ByteBuffer Error(const absl::Status& status) const {
     return FormError(status, id(), asks_for_final_mark());
   }
 
  private:
-  void Answered(absl::Status status, grpc::ByteBuffer answer) override {
-    if (!status.ok()) answer = Error(status);
-    stream_->Deliver(this, std::move(answer));
+  void Form(const ServedModel& model, Answer answer) override {
+    answer.mark_final = asks_for_final_mark();
+    answer_ = FormStreamMessage(model.answers, answer);
   }
-  bool streamed() const override { return true; }
+  void Answered(absl::Status status) override {
+    if (!status.ok()) answer_ = Error(status);
+    stream_->Deliver(this, std::move(answer_));
+  }
 
   InferStream* const stream_;
   const std::unique_ptr<grpc::ByteBuffer> message_;
+  grpc::ByteBuffer answer_;
 };
 
 void OpenStreams::Add(InferStream* stream) {

@@ -1,14 +1,11 @@
 #include "server/inference/infer_task.h"
 
-#include <grpc/slice.h>
-#include <grpcpp/support/proto_buffer_reader.h>
-#include <grpcpp/support/slice.h>
-
 #include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "contracts/label.h"
 #include "server/protocol/outcome_status.h"
@@ -17,8 +14,9 @@
 
 namespace escan {
 
-absl::Status InferTask::Prepare(const grpc::ByteBuffer& message, TimePoint call_deadline) {
-  absl::Status status = Route(message);
+absl::Status InferTask::Prepare(absl::FunctionRef<absl::Status(WireRequest*)> read,
+                                TimePoint call_deadline) {
+  absl::Status status = Route(read);
   if (status.ok()) status = FillSlots();
   if (!status.ok()) {
     RequestCounters& counters = model_ == nullptr ? server_->unrouted() : model_->counters;
@@ -29,20 +27,16 @@ absl::Status InferTask::Prepare(const grpc::ByteBuffer& message, TimePoint call_
   return absl::OkStatus();
 }
 
-absl::Status InferTask::Route(const grpc::ByteBuffer& message) {
-  // gRPC starts calls also that were cancelled before their message was there.
-  if (!message.Valid()) return absl::CancelledError("the client cancelled the request");
-  grpc::ProtoBufferReader reader(const_cast<grpc::ByteBuffer*>(&message));
-  absl::Status status = request_.Parse(&reader);
-  if (!status.ok()) return status;
+absl::Status InferTask::Route(absl::FunctionRef<absl::Status(WireRequest*)> read) {
+  if (absl::Status status = read(&request_); !status.ok()) return status;
   ServerState::Routed routed =
       server_->Route(request_.header().model_name(), request_.header().model_version());
   model_ = std::move(routed.model);
   rollout_ = std::move(routed.rollout);
   if (model_ == nullptr) return server_->Find(request_.header().model_name()).status();
-  if (message.Length() > model_->max_request_bytes) {
+  if (request_.message_bytes() > model_->max_request_bytes) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("the message has ", message.Length(), " bytes, expected at most ",
+        absl::StrCat("the message has ", request_.message_bytes(), " bytes, expected at most ",
                      model_->max_request_bytes, " for model '", model_->cascade().name, "'"));
   }
   if (server_->phase() == Phase::kDraining) {
@@ -99,11 +93,11 @@ void InferTask::Submit() {
   // The task may be gone before the engine returns, and with it the last user of the engine.
   const std::shared_ptr<ServedModel> model = model_;
   model->engine->Submit({.key = key_,
-                          .rows = checked_.rows,
-                          .priority = checked_.parameters.priority,
-                          .arrival = arrival_,
-                          .deadline = deadline_},
-                         this);
+                         .rows = checked_.rows,
+                         .priority = checked_.parameters.priority,
+                         .arrival = arrival_,
+                         .deadline = deadline_},
+                        this);
 }
 
 InferTask::Handle InferTask::handle() const { return {model_, key_}; }
@@ -119,8 +113,7 @@ void InferTask::OnComplete(const Outcome& outcome) {
     status = absl::DeadlineExceededError(
         absl::StrCat(status.message(), ": ", model_->engine->not_ready_reason()));
   }
-  grpc::ByteBuffer answer;
-  if (status.ok()) answer = FormAnswer();
+  if (status.ok()) FormAnswer();
   if (status.ok() && wants_classes()) NoteClasses();
   if (rollout_ != nullptr) {
     rollout_->Count(status, completed - arrival_);
@@ -139,7 +132,7 @@ void InferTask::OnComplete(const Outcome& outcome) {
   } else {
     model_->counters.CountFailed(status.code(), now - arrival_);
   }
-  Answered(std::move(status), std::move(answer));
+  Answered(std::move(status));
 }
 
 bool InferTask::wants_classes() const {
@@ -166,7 +159,7 @@ void InferTask::NoteClasses() const {
   }
 }
 
-grpc::ByteBuffer InferTask::FormAnswer() const {
+void InferTask::FormAnswer() {
   constexpr size_t kUsualRows = 16;
   const Engine& engine = *model_->engine;
   absl::InlinedVector<SlotId, kUsualRows> slots;
@@ -184,22 +177,11 @@ grpc::ByteBuffer InferTask::FormAnswer() const {
     return engine.output(slots[static_cast<size_t>(row)], stage,
                          stages[static_cast<size_t>(stage)].answer[static_cast<size_t>(output)]);
   };
-  const Answer answer = {.id = id(),
-                         .rows = rows,
-                         .outputs = checked_.outputs,
-                         .mark_final = streamed() && asks_for_final_mark(),
-                         .brown_out = brown_out,
-                         .data = data};
-  const AnswerWriter& writer = model_->answers;
-  grpc_slice slice =
-      grpc_slice_malloc(streamed() ? writer.StreamSize(answer) : writer.Size(answer));
-  if (streamed()) {
-    writer.WriteStream(answer, GRPC_SLICE_START_PTR(slice));
-  } else {
-    writer.Write(answer, GRPC_SLICE_START_PTR(slice));
-  }
-  const grpc::Slice owner(slice, grpc::Slice::STEAL_REF);
-  return grpc::ByteBuffer(&owner, 1);
+  Form(*model_, {.id = id(),
+                 .rows = rows,
+                 .outputs = checked_.outputs,
+                 .brown_out = brown_out,
+                 .data = data});
 }
 
 TimePoint ToMonotonic(gpr_timespec deadline) {

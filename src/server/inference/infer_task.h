@@ -1,14 +1,15 @@
 #pragma once
 
 #include <grpc/support/time.h>
-#include <grpcpp/support/byte_buffer.h>
 
 #include <memory>
+#include <string>
 #include <utility>
 
-#include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "server/inference/server_state.h"
+#include "server/protocol/answer_writer.h"
 #include "server/protocol/contract.h"
 #include "server/protocol/wire_request.h"
 
@@ -16,10 +17,10 @@ namespace escan {
 
 // One inference request on its way from its bytes to its answer:
 //
-//   Prepare -> Submit -> Answered      or      Prepare fails
+//   Prepare -> Submit -> Form -> Answered      or      Prepare fails
 //
-// The base of what belongs to a unary call and to one message of a stream, which own it. Nothing
-// here blocks.
+// The base of what belongs to a unary call, to one message of a stream and to one of HTTP's
+// requests, which own it. Nothing here blocks.
 class InferTask : private Completion {
  public:
   // Starts the request's time; `server` outlives the task. A null `client` has no limits.
@@ -28,9 +29,10 @@ class InferTask : private Completion {
   InferTask(const InferTask&) = delete;
   InferTask& operator=(const InferTask&) = delete;
 
-  // Checks the request and copies its rows to their slots. On an error the task is over. `message`
-  // must live until then or until Answered; `call_deadline` is the gRPC call's.
-  absl::Status Prepare(const grpc::ByteBuffer& message, TimePoint call_deadline);
+  // Reads the request from where it came, checks it and copies its rows to their slots. On an error
+  // the task is over. What `read` leaves views of must live until then or until Answered;
+  // `call_deadline` is that of the call which the request belongs to.
+  absl::Status Prepare(absl::FunctionRef<absl::Status(WireRequest*)> read, TimePoint call_deadline);
 
   // Hands the request to the engine. From here on the task may end, and be gone, at any moment.
   void Submit();
@@ -52,17 +54,18 @@ class InferTask : private Completion {
  protected:
   ~InferTask() override = default;
 
-  // The answer's bytes, or why there is none; exactly once after Submit(), on a completer thread.
-  // May delete the task.
-  virtual void Answered(absl::Status status, grpc::ByteBuffer answer) = 0;
-  // The form that the answer is wanted in.
-  virtual bool streamed() const = 0;
+  // Makes of the answer, which lasts for the call only, what the client gets. Right before
+  // Answered() with OK.
+  virtual void Form(const ServedModel& model, Answer answer) = 0;
+  // The request was answered, or why not; exactly once after Submit(), on a completer thread. May
+  // delete the task.
+  virtual void Answered(absl::Status status) = 0;
 
  private:
-  absl::Status Route(const grpc::ByteBuffer& message);
+  absl::Status Route(absl::FunctionRef<absl::Status(WireRequest*)> read);
   absl::Status FillSlots();
   TimePoint Deadline(TimePoint call_deadline) const;
-  grpc::ByteBuffer FormAnswer() const;
+  void FormAnswer();
   // Whether the answered classes are compared with labels, now or later.
   bool wants_classes() const;
   // Of an answered request: compares its classes with the labels that came with it, or remembers

@@ -40,17 +40,12 @@ grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context, absl::str
   return Reply(context, absl::UnimplementedError(why));
 }
 
-// Who asks; null where everybody may. Unauthenticated is counted.
+// See ServerState::CallerOf.
 absl::StatusOr<std::shared_ptr<Client>> CallerOf(ServerState& state,
                                                  const grpc::CallbackServerContext& context) {
-  const std::shared_ptr<const ClientRegistry> clients = state.clients();
-  if (clients == nullptr) return nullptr;
   const auto sent = context.client_metadata().find("authorization");
   const bool none = sent == context.client_metadata().end();
-  absl::StatusOr<std::shared_ptr<Client>> client =
-      clients->Find(none ? "" : absl::string_view(sent->second.data(), sent->second.size()));
-  if (!client.ok()) state.unrouted().CountFailed(client.status().code(), Duration::zero());
-  return client;
+  return state.CallerOf(none ? "" : absl::string_view(sent->second.data(), sent->second.size()));
 }
 
 // A stream that is refused at once.
@@ -61,16 +56,6 @@ class RefusedStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
  private:
   void OnDone() override { delete this; }
 };
-
-// Models are named in requests for something about them by name and, optionally, version.
-absl::StatusOr<std::shared_ptr<ServedModel>> Find(const ServerState& state, const std::string& name,
-                                                  const std::string& version) {
-  absl::StatusOr<std::shared_ptr<ServedModel>> model = state.Find(name);
-  if (!model.ok()) return model;
-  absl::Status status = CheckVersion(name, version, (*model)->version);
-  if (!status.ok()) return status;
-  return model;
-}
 
 // Adds the entries that `name` selects, all when it is empty; false when it selects none of them.
 bool AddStatistics(ServedModel& model, const std::string& name,
@@ -118,7 +103,7 @@ grpc::ServerUnaryReactor* InferenceService::ModelReady(Context* context,
                                                        const inference::ModelReadyRequest* request,
                                                        inference::ModelReadyResponse* response) {
   absl::StatusOr<std::shared_ptr<ServedModel>> model =
-      Find(*state_, request->name(), request->version());
+      state_->Find(request->name(), request->version());
   if (!model.ok()) return Reply(context, model.status());
   response->set_ready(state_->ready(**model));
   return Reply(context);
@@ -145,7 +130,7 @@ grpc::ServerUnaryReactor* InferenceService::ModelMetadata(
     return Reply(context, status);
   }
   absl::StatusOr<std::shared_ptr<ServedModel>> model =
-      Find(*state_, request->name(), request->version());
+      state_->Find(request->name(), request->version());
   if (!model.ok()) return Reply(context, model.status());
   *response = DescribeModel((*model)->cascade());
   response->set_versions(0, (*model)->version);
@@ -174,7 +159,7 @@ grpc::ServerUnaryReactor* InferenceService::ModelConfig(
     return Reply(context, status);
   }
   absl::StatusOr<std::shared_ptr<ServedModel>> model =
-      Find(*state_, request->name(), request->version());
+      state_->Find(request->name(), request->version());
   if (!model.ok()) return Reply(context, model.status());
   *response->mutable_config() = DescribeConfig((*model)->cascade(), (*model)->engine->Status().plan,
                                                (*model)->engine->devices());

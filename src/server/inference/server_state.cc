@@ -86,6 +86,23 @@ absl::StatusOr<std::shared_ptr<ServedModel>> ServerState::Find(absl::string_view
                    })));
 }
 
+absl::StatusOr<std::shared_ptr<ServedModel>> ServerState::Find(absl::string_view name,
+                                                               absl::string_view version) const {
+  absl::StatusOr<std::shared_ptr<ServedModel>> model = Find(name);
+  if (!model.ok()) return model;
+  absl::Status status = CheckVersion(name, version, (*model)->version);
+  if (!status.ok()) return status;
+  return model;
+}
+
+absl::StatusOr<std::shared_ptr<Client>> ServerState::CallerOf(absl::string_view authorization) {
+  const std::shared_ptr<const ClientRegistry> registry = clients();
+  if (registry == nullptr) return nullptr;
+  absl::StatusOr<std::shared_ptr<Client>> client = registry->Find(authorization);
+  if (!client.ok()) unrouted_.CountFailed(client.status().code(), Duration::zero());
+  return client;
+}
+
 absl::StatusOr<PlanChange> ServerState::SetPlan(const ServedModel& model, const Plan& plan) const {
   const std::string& name = model.cascade().name;
   const std::shared_ptr<ControlLoop> loop = controller();

@@ -54,6 +54,9 @@ class ServerState {
   ModelTable models() const;
   // NotFound naming the models that there are.
   absl::StatusOr<std::shared_ptr<ServedModel>> Find(absl::string_view name) const;
+  // The same for a version of it, "" for any; NotFound for one that there is not.
+  absl::StatusOr<std::shared_ptr<ServedModel>> Find(absl::string_view name,
+                                                    absl::string_view version) const;
   // nullptr when there is none; does not allocate.
   std::shared_ptr<ServedModel> FindOrNull(absl::string_view name) const;
   // Which version answers a request that may name one: of a cascade that is rolled out it may be
@@ -73,6 +76,9 @@ class ServerState {
   // Who may ask; null: everybody.
   std::shared_ptr<const ClientRegistry> clients() const;
   void SetClients(std::shared_ptr<const ClientRegistry> clients);
+  // Who asks with this `authorization`, which may be empty; null where everybody may.
+  // Unauthenticated is counted.
+  absl::StatusOr<std::shared_ptr<Client>> CallerOf(absl::string_view authorization);
 
   Phase phase() const { return phase_.load(std::memory_order_relaxed); }
   void set_phase(Phase phase) { phase_.store(phase, std::memory_order_relaxed); }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
@@ -107,6 +108,14 @@ bool Acceptor::DescriptorsAreFree() const {
 
 void Acceptor::SetAccepting(bool accepting) {
   if (std::exchange(accepting_, accepting) != accepting) listener_.on_change(accepting);
+}
+
+void LogAccepting(const std::string& address, bool accepting) {
+  if (accepting) {
+    spdlog::info("connections taken again address={}", address);
+  } else {
+    spdlog::warn("connections refused address={} reason=\"too many open files\"", address);
+  }
 }
 
 }  // namespace escan

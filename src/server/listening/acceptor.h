@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -57,5 +58,8 @@ class Acceptor {
   std::vector<UniqueFd> own_ ESCAN_GUARDED_BY(mutex_);
   std::thread thread_;
 };
+
+// Tells the log that connections to an address are not taken any more, or again.
+void LogAccepting(const std::string& address, bool accepting);
 
 }  // namespace escan

@@ -70,12 +70,7 @@ absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Start(grpc::ServerBu
           .on_refused = options.on_refused,
           .on_change =
               [accepting = options.on_accepting, address = listener->address_](bool now_accepting) {
-                if (now_accepting) {
-                  spdlog::info("connections taken again address={}", address);
-                } else {
-                  spdlog::warn("connections refused address={} reason=\"too many open files\"",
-                               address);
-                }
+                LogAccepting(address, now_accepting);
                 accepting(now_accepting);
               }});
   return listener;

@@ -1,39 +1,39 @@
 #include "server/metrics/metrics_server.h"
 
-#include <prometheus/exposer.h>
+#include <prometheus/text_serializer.h>
 
-#include <exception>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 
 namespace escan {
 
 absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(const ServerState* state,
-                                                                    const std::string& address) {
-  // A connection that says nothing, as of a probe, holds a thread until its time is over.
-  const std::vector<std::string> options = {"listening_ports",    address, "num_threads", "16",
-                                            "request_timeout_ms", "1000"};
-  std::unique_ptr<prometheus::Exposer> exposer;
-  try {
-    exposer = std::make_unique<prometheus::Exposer>(options);
-  } catch (const std::exception&) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", address,
-                     ": the address is in use or does not belong to this machine"));
-  }
-  std::unique_ptr<MetricsServer> server(new MetricsServer(state, std::move(exposer)));
-  server->address_ = absl::StrCat(address.substr(0, address.rfind(':')), ":",
-                                  server->exposer_->GetListeningPorts().front());
+                                                                    std::vector<Device> devices,
+                                                                    const std::string& address,
+                                                                    int descriptor_ceiling) {
+  std::unique_ptr<MetricsServer> server(new MetricsServer(state, std::move(devices)));
+  absl::StatusOr<std::unique_ptr<HttpListener>> listener = HttpListener::Start(
+      address, descriptor_ceiling, {.name = "metrics", .header_time = std::chrono::seconds(2)},
+      [self = server.get()](const std::shared_ptr<HttpExchange>& exchange) {
+        exchange->Respond(self->Respond(exchange->request()));
+      });
+  if (!listener.ok()) return listener.status();
+  server->listener_ = *std::move(listener);
   return server;
 }
 
-MetricsServer::MetricsServer(const ServerState* state, std::unique_ptr<prometheus::Exposer> exposer)
-    : collector_(std::make_shared<MetricsCollector>(state)), exposer_(std::move(exposer)) {
-  exposer_->RegisterCollectable(collector_);
+HttpResponse MetricsServer::Respond(const HttpRequest& request) const {
+  if (request.method != "GET" && request.method != "HEAD") {
+    return HttpError(405, absl::StrCat("method ", request.method, ", expected GET"));
+  }
+  if (request.path == "/metrics") {
+    return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
+            .body = prometheus::TextSerializer().Serialize(collector_.Collect())};
+  }
+  if (std::optional<HttpResponse> page = page_.Respond(request.path)) return *std::move(page);
+  return HttpError(404, absl::StrCat("unknown path ", request.path,
+                                     ", expected /metrics, /status or /status.json"));
 }
-
-MetricsServer::~MetricsServer() = default;
 
 }  // namespace escan

@@ -2,33 +2,37 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/listening/http_listener.h"
 #include "server/metrics/metrics_collector.h"
-
-namespace prometheus {
-class Exposer;
-}
+#include "server/status/status_page.h"
 
 namespace escan {
 
-// The port that Prometheus reads, http://ADDR:PORT/metrics. Some connections that say nothing do
-// not hold up the others. `state` outlives it.
+// The port that Prometheus reads, http://ADDR:PORT/metrics, and people, http://ADDR:PORT/. `state`
+// outlives it.
 class MetricsServer {
  public:
-  // Unavailable when `address` cannot be bound.
+  // Unavailable when `address` cannot be bound. Connections get descriptors below the ceiling.
   static absl::StatusOr<std::unique_ptr<MetricsServer>> Start(const ServerState* state,
-                                                              const std::string& address);
-  ~MetricsServer();
+                                                              std::vector<Device> devices,
+                                                              const std::string& address,
+                                                              int descriptor_ceiling);
 
-  const std::string& address() const { return address_; }  // with the port that was bound
+  const std::string& address() const { return listener_->address(); }
 
  private:
-  MetricsServer(const ServerState* state, std::unique_ptr<prometheus::Exposer> exposer);
+  MetricsServer(const ServerState* state, std::vector<Device> devices)
+      : collector_(state), page_(state, std::move(devices)) {}
 
-  const std::shared_ptr<MetricsCollector> collector_;
-  const std::unique_ptr<prometheus::Exposer> exposer_;
-  std::string address_;
+  HttpResponse Respond(const HttpRequest& request) const;
+
+  const MetricsCollector collector_;
+  const StatusPage page_;
+  std::unique_ptr<HttpListener> listener_;
 };
 
 }  // namespace escan

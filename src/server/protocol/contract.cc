@@ -218,7 +218,6 @@ absl::StatusOr<CheckedRequest> CheckRequest(const CascadeSpec& cascade,
 }
 
 size_t MaxRequestBytes(const CascadeSpec& cascade) {
-  constexpr size_t kHeaderRoom = 64 * 1024;  // names, shapes, parameters, the request's id
   size_t row = 0;
   for (const TensorSpec& input : cascade.inputs) {
     row += static_cast<size_t>(input.elements()) * MaxWireBytes(input.datatype);

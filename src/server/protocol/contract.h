@@ -48,6 +48,9 @@ absl::StatusOr<CheckedRequest> CheckRequest(const CascadeSpec& cascade,
                                             const WireRequest& request,
                                             absl::string_view served = kModelVersion);
 
+// Bytes for names, shapes, parameters and the request's id.
+inline constexpr size_t kHeaderRoom = 64 * 1024;
+
 // The longest message that a valid request for the cascade takes on the wire.
 size_t MaxRequestBytes(const CascadeSpec& cascade);
 

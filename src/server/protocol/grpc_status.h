@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "server/protocol/short_message.h"
 
 namespace escan {
 
@@ -12,16 +13,7 @@ namespace escan {
 // that is too long for HTTP/2's trailers would reach the client as another error.
 inline grpc::Status ToGrpc(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  constexpr size_t kLongest = 2000;  // bytes, of which each may take three on the wire
-  std::string message(status.message());
-  if (message.size() > kLongest) {
-    // Not within a character of UTF-8.
-    size_t end = kLongest;
-    while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xC0) == 0x80) --end;
-    message.resize(end);
-    message += "...";
-  }
-  return {static_cast<grpc::StatusCode>(status.code()), message};
+  return {static_cast<grpc::StatusCode>(status.code()), ShortMessage(status)};
 }
 
 }  // namespace escan

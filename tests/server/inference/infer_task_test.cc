@@ -3,6 +3,7 @@
 #include <grpc/support/time.h>
 
 #include "gtest/gtest.h"
+#include "server/inference/grpc_message.h"
 
 namespace escan {
 namespace {
@@ -39,15 +40,18 @@ class Task final : public InferTask {
   using InferTask::InferTask;
   ~Task() override = default;
 
+  absl::Status PrepareMessage(const grpc::ByteBuffer& message) {
+    return Prepare([&](WireRequest* wire) { return ReadMessage(message, wire); }, TimePoint::max());
+  }
+
  private:
-  void Answered(absl::Status, grpc::ByteBuffer) override {}
-  bool streamed() const override { return false; }
+  void Form(const ServedModel&, Answer) override {}
+  void Answered(absl::Status) override {}
 };
 
 TEST(InferTask, ACallThatWasCancelledBeforeItsMessageCameIsCountedAsThat) {
   ServerState state({});
-  EXPECT_EQ(Task(&state).Prepare(grpc::ByteBuffer(), TimePoint::max()).code(),
-            absl::StatusCode::kCancelled);
+  EXPECT_EQ(Task(&state).PrepareMessage(grpc::ByteBuffer()).code(), absl::StatusCode::kCancelled);
   const RequestCounters::Snapshot counted = state.unrouted().Read();
   EXPECT_EQ(counted.requests[static_cast<size_t>(absl::StatusCode::kCancelled)], 1u);
   EXPECT_EQ(counted.requests[static_cast<size_t>(absl::StatusCode::kNotFound)], 0u);
@@ -56,7 +60,7 @@ TEST(InferTask, ACallThatWasCancelledBeforeItsMessageCameIsCountedAsThat) {
 TEST(InferTask, AnEmptyMessageAsksForNoModel) {
   ServerState state({});
   const grpc::Slice empty;
-  EXPECT_EQ(Task(&state).Prepare(grpc::ByteBuffer(&empty, 1), TimePoint::max()).code(),
+  EXPECT_EQ(Task(&state).PrepareMessage(grpc::ByteBuffer(&empty, 1)).code(),
             absl::StatusCode::kNotFound);
 }
 

@@ -51,7 +51,7 @@ class MonitoringTest : public testing::Test {
     return daemon_->admin().GiveFeedback(&context, request, &response);
   }
 
-  TestFolder folder_;
+  TemporaryFolder folder_;
   Config config_;
   std::unique_ptr<TestDaemon> daemon_;
 };
