@@ -64,7 +64,7 @@ TEST(EngineDevice, TellsWhoListensOfAFaultOnce) {
 
 TEST(EngineDevice, ReplacesItsWorkersWhenAnotherEngineSaysThatTheDeviceFailed) {
   EngineHarness harness(TestCascade(1), TestPlan(2, 1), "good");
-  harness.WaitReady();
+  harness.WaitFor([](const EngineStatus& status) { return status.stages[0].ready_workers == 2; });
   const std::set<pid_t> before = Pids(harness.engine().AwaitStatus());
   harness.engine().DeviceFaulted(1);
   EXPECT_EQ(Pids(harness.engine().AwaitStatus()), before) << "it uses device 0 only";
