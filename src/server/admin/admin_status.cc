@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "scheduling/brown_out.h"
 #include "scheduling/interval.h"
 #include "server/admin/worker_state.h"
 

@@ -41,8 +41,9 @@ absl::Status AnswerFeedback::Label(std::string_view id, std::span<const int64_t>
   }
   const std::vector<AnsweredClass>& rows = found->second->rows;
   if (rows.size() != labels.size()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "request '", id, "' has ", rows.size(), " rows, but there are ", labels.size(), " labels"));
+    return absl::InvalidArgumentError(absl::StrCat("request '", std::string(id), "' has ",
+                                                   rows.size(), " rows, but there are ",
+                                                   labels.size(), " labels"));
   }
   CountLocked(rows, labels);
   Forget(found->second);
