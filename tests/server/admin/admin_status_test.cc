@@ -78,7 +78,7 @@ TEST(AdminStatus, SaysWhatAuditsHaveShownWithAnInterval) {
   const v1::CascadeStatus described = DescribeStatus(Configured(), {Device{}}, status, kFixed);
   EXPECT_EQ(described.stages(0).disagreement().samples(), 100u);
   EXPECT_DOUBLE_EQ(described.stages(0).disagreement().ratio(), 0.02);
-  EXPECT_NEAR(described.stages(0).disagreement().low(), 0.0055, 1e-4);
+  EXPECT_NEAR(described.stages(0).disagreement().low(), 0.00550, 1e-5);
   EXPECT_NEAR(described.stages(0).disagreement().high(), 0.0700, 1e-4);
   EXPECT_FALSE(described.stages(1).has_disagreement());
 }

@@ -43,8 +43,8 @@ TEST(MonitoringMetrics, HaveTheIntervalOfTheAccuracy) {
   const std::string labels = "{model=\"test\",stage=\"first\"} ";
   EXPECT_THAT(page, HasSubstr("escan_labelled_samples_total" + labels + "100\n"));
   EXPECT_THAT(page, HasSubstr("escan_correct_samples_total" + labels + "98\n"));
-  EXPECT_THAT(page, HasSubstr("escan_stage_accuracy_lower_bound" + labels + "0.93"));
-  EXPECT_THAT(page, HasSubstr("escan_stage_accuracy_upper_bound" + labels + "0.99"));
+  EXPECT_THAT(page, HasSubstr("escan_stage_accuracy_lower_bound" + labels + "0.9299"));
+  EXPECT_THAT(page, HasSubstr("escan_stage_accuracy_upper_bound" + labels + "0.994"));
   EXPECT_THAT(page, Not(HasSubstr("second")));
 }
 
