@@ -319,7 +319,8 @@ int main(int argc, char** argv) {
       "otherwise than on the CPU. JSON lines go to standard output, a table to standard error.",
       "escan-step-benchmark");
   app.option_defaults()->always_capture_default();
-  app.add_option("--model", arguments.model, "TorchScript, or a package of AOTInductor")->required();
+  app.add_option("--model", arguments.model, "TorchScript, or a package of AOTInductor")
+      ->required();
   app.add_option("--input", arguments.inputs, "DATATYPE:SHAPE of a row of each argument")
       ->required();
   app.add_option("--output", arguments.outputs, "DATATYPE:SHAPE of a row of each result")

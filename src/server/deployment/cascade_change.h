@@ -14,9 +14,9 @@ namespace escan {
 // What is to become of the cascades that are served.
 struct CascadeChange {
   enum class Kind {
-    kReload,  // they become those of the configuration file
-    kLoad,    // the named one becomes that of the file
-    kUnload,  // the named one is served no more, until it is loaded
+    kReload,   // they become those of the configuration file
+    kLoad,     // the named one becomes that of the file
+    kUnload,   // the named one is served no more, until it is loaded
     kRollout,  // the named one gets a new version, for a part of its requests at first
     kPromote,  // the new version is the cascade
     kAbort,    // the new version is served no more

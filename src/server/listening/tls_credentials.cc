@@ -19,9 +19,8 @@ std::shared_ptr<grpc::ServerCredentials> ServerCredentialsFor(const std::optiona
           kLookAgainSeconds));
   options.watch_identity_key_cert_pairs();
   if (mutual) options.watch_root_certs();
-  options.set_cert_request_type(mutual
-                                    ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
-                                    : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
+  options.set_cert_request_type(mutual ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+                                       : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
   return grpc::experimental::TlsServerCredentials(options);
 }
 

@@ -29,11 +29,11 @@ void ShadowRequest::Start(const std::shared_ptr<Rollout>& rollout, const ServedM
   // It may be gone before the engine returns, and with it the last user of the engine.
   const std::shared_ptr<ServedModel> model = shadow->before_;
   model->engine->Submit({.key = shadow->key_,
-                        .rows = rows,
-                        .priority = kLowestPriority,
-                        .arrival = now,
-                        .deadline = now + model->cascade().deadline},
-                       shadow);
+                         .rows = rows,
+                         .priority = kLowestPriority,
+                         .arrival = now,
+                         .deadline = now + model->cascade().deadline},
+                        shadow);
 }
 
 bool ShadowRequest::CopyRows(const ServedModel& after, const RequestKey& key, int rows) {

@@ -51,7 +51,8 @@ class ConvolutionFusion : public TorchExecutorTest {
         "def forward(self, x):\n    k = self.k\n    l = self.l\n    b = self.b\n" + body;
     torch::jit::Module module =
         FreezeModule(
-            ReadModule(Read(Save(source, {Kernel("k", 7), Kernel("l", 5), {"b", {2}, {0.5f, -1}}})).content())
+            ReadModule(Read(Save(source, {Kernel("k", 7), Kernel("l", 5), {"b", {2}, {0.5f, -1}}}))
+                           .content())
                 .value())
             .value();
     const c10::InferenceMode inference;
