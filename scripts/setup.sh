@@ -138,7 +138,10 @@ main() {
   exec {lock}>"$escan_cache/lock"
   flock "$lock"
   install_torch
-  if $tests; then install_test_environment; fi
+  if $tests; then
+    install_test_environment
+    "$escan_root/scripts/escan-cascade" setup >/dev/null
+  fi
   step "set-up is complete"
 }
 
