@@ -64,14 +64,16 @@ test_environment() {
 
 # build_preset PRESET [TARGET...]: configures and builds in build/PRESET; without targets, everything.
 build_preset() {
-  local preset=$1 compiler
+  local preset=$1 compiler cascade_python
   shift
   compiler=$(cuda_compiler)
+  cascade_python=$("$escan_root/scripts/escan-cascade" where)
   step "building preset $preset${*:+: $*}"
   (
     cd "$escan_root" || exit
     cmake --preset "$preset" -DESCAN_TORCH_ROOT="$(torch_folder)" \
       -DESCAN_TEST_PYTHON="$(test_environment)/bin/python" \
+      ${cascade_python:+-DESCAN_CASCADE_PYTHON="$cascade_python"} \
       ${compiler:+-DCMAKE_CUDA_COMPILER="$compiler" -DCUDAToolkit_ROOT="${compiler%/bin/nvcc}"}
     cmake --build --preset "$preset" --parallel "$(nproc)" ${1:+--target "$@"}
   )

@@ -166,6 +166,7 @@ main() {
   if $tests; then
     make_stubs
     install_test_environment
+    "$escan_root/scripts/escan-cascade" setup >/dev/null
     unpack_prometheus
   fi
   step "set-up is complete"

@@ -62,7 +62,7 @@ class CompiledModel : public TorchExecutorTest {
     absl::Status status =
         probes->Prepare(bench.Stages(), CacheFolder(""), "torch", ComputeReference);
     if (!status.ok()) return status;
-    TorchExecutor executor(bench.Stages(), bench.slab(), &*probes,
+    TorchExecutor executor(bench.Stages(), bench.slab(), &*probes, NoChoices(),
                            [](const WorkerStage&, const std::string&) {});
     status = Prepare(executor);
     *checks = executor.checks();
