@@ -207,10 +207,10 @@ class CommandLine {
       if (rollout->get_subcommands().empty()) command_ = rollout_;
     });
     const auto add = [&](const char* name, const char* help, const auto* command, auto* to) {
-      AddCommand(*rollout, name, help, command)
-          ->add_option_function<std::string>(
-              "CASCADE", [to](const std::string& model) { to->set_model(model); },
-              "The cascade; may be left out");
+      CLI::App* const added = AddCommand(*rollout, name, help, command);
+      added->add_option_function<std::string>(
+          "CASCADE", [to](const std::string& model) { to->set_model(model); },
+          "The cascade; may be left out");
     };
     rollout_promote_.request.set_promote(true);
     add("status", "How the rollout stands, or how the last one ended", &rollout_status_,
