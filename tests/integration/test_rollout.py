@@ -15,7 +15,7 @@ import numpy as np
 import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
-from daemon import FASHION_MNIST, Daemon, wait_until
+from daemon import FASHION_MNIST, Daemon, child_pids, wait_until
 import fashion_mnist
 
 
@@ -94,6 +94,7 @@ class Reload(Case):
         self.assertEqual(set(load.outcomes) - {"1"}, {"2"})
 
     def test_what_is_wrong_is_refused_as_a_whole_and_the_old_goes_on(self):
+        workers = child_pids(self.daemon.process.pid)
         with self.load() as load:
             for text, replacement, message in (
                     ("score: max_probability", "score: best", "escand.yaml:"),
@@ -108,7 +109,7 @@ class Reload(Case):
             load.wait_for("1")
         self.assertEqual(set(load.outcomes), {"1"})
         # The workers of what was refused are gone.
-        wait_until(lambda: len(self.daemon.cascade()["workers"]) == 1, "one worker is left")
+        wait_until(lambda: child_pids(self.daemon.process.pid) == workers, "the others are gone")
 
 
 class Rollout(Case):
