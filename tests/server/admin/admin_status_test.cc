@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "gtest/gtest.h"
+#include "scheduling/brown_out.h"
 #include "server/protocol/protocol_cascade.h"
 
 namespace escan {

@@ -13,7 +13,7 @@ namespace {
 using testing::HasSubstr;
 
 TEST(CheckTakesNoRestart, CascadesClientsAndTheEndMayChange) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const Config served = TestConfig(folder);
   Config next = served;
   next.cascades.clear();
@@ -24,7 +24,7 @@ TEST(CheckTakesNoRestart, CascadesClientsAndTheEndMayChange) {
 }
 
 TEST(CheckTakesNoRestart, NamesEveryKeyThatDoes) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const Config served = TestConfig(folder);
   Config next = served;
   next.server.listen = "127.0.0.1:1";
@@ -40,7 +40,7 @@ TEST(CheckTakesNoRestart, NamesEveryKeyThatDoes) {
 }
 
 TEST(Fingerprint, IsAnotherForAnotherPlanAndForAFileThatWasWrittenAnew) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   CascadeConfig cascade = TestConfig(folder).cascades.front();
   const std::string before = Fingerprint(cascade);
   EXPECT_EQ(Fingerprint(cascade), before);

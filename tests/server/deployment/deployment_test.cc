@@ -51,7 +51,7 @@ class Reloading {
   TestDaemon& daemon() { return *daemon_; }
 
  private:
-  const TestFolder folder_;
+  const TemporaryFolder folder_;
   std::mutex mutex_;
   Config next_;
   std::unique_ptr<TestDaemon> daemon_;
@@ -145,7 +145,7 @@ TEST(Reload, NoRequestFailsWhileVersionsAreReplaced) {
 }
 
 TEST(Reload, WithoutAFileIsRefused) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   TestDaemon daemon(TestConfig(folder), "good");
   grpc::ClientContext context;
   v1::ReloadResponse response;
