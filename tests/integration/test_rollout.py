@@ -171,15 +171,15 @@ class Rollout(Case):
                    "the new version is gone")
 
     def make_wrong(self, name):
-        """A copy of the small model whose archive's weights are those of another seed."""
+        """A copy of the small model with shuffled weights, so large that it is sure of its answers."""
         rng = np.random.default_rng(1)
         with zipfile.ZipFile(self.folder / "small.pt") as source, \
                 zipfile.ZipFile(self.folder / name, "w") as target:
             for entry in source.infolist():
                 data = source.read(entry)
-                if "/data/" in entry.filename:
+                if "/constants/" in entry.filename:
                     weights = np.frombuffer(data, np.float32)
-                    data = rng.permutation(weights).tobytes()
+                    data = (20 * rng.permutation(weights)).astype(np.float32).tobytes()
                 target.writestr(entry, data)
 
     def test_it_promotes_itself_when_its_time_is_over(self):
