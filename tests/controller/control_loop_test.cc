@@ -255,6 +255,7 @@ TEST_F(ControlLoopTest, MakesNoChangeThatCostsMoreThanItBrings) {
 
 // Its first plan has a share that answers wrongly at each start.
 TEST_F(ControlLoopTest, LeavesAPlanWhoseShareAnswersWronglyForEver) {
+  profile_.thread_percents = {30, 100};
   status_.ready = false;
   status_.workers.push_back({.member = {.id = 3,
                                         .role = {.thread_percent = 30, .stages = {1}},
@@ -263,7 +264,6 @@ TEST_F(ControlLoopTest, LeavesAPlanWhoseShareAnswersWronglyForEver) {
   Loop().LookAtAll();
   EXPECT_THAT(searched_, SizeIs(0)) << "it may merely start";
   status_.doubtful_shares = {{.device = 0, .stages = {1}, .thread_percent = 30, .replaced = 2}};
-  profile_.thread_percents = {30, 100};
   std::vector<int> shares;
   during_search_ = [&](const PlanQuery& query) { shares = query.profile.thread_percents; };
   Loop().LookAtAll();

@@ -3,6 +3,8 @@
 #include <prometheus/text_serializer.h>
 
 #include <string>
+#include <thread>
+#include <thread>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -42,6 +44,9 @@ TEST(MetricsCollector, RequestsAreCountedByModelAndOutcome) {
 TEST(MetricsCollector, StagesWorkersAndSlotsAreTold) {
   TemporaryFolder folder;
   const std::unique_ptr<ServerState> state = StateOf(TestConfig(folder));
+  // What the engine's thread says first has no workers yet.
+  const Engine& engine = *state->models().front()->engine;
+  while (engine.Status().workers.empty()) std::this_thread::yield();
   const std::string page = Page(*state);
   EXPECT_THAT(page, HasSubstr("# TYPE escan_stage_samples_total counter\n"));
   EXPECT_THAT(page, HasSubstr("escan_stage_exits_total{model=\"test\",stage=\"second\"} 0\n"));

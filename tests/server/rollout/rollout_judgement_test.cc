@@ -28,8 +28,8 @@ TEST(ReasonToAbort, WithoutConditionsThereIsNoneOnceRequestsWereAnswered) {
 
 TEST(ReasonToAbort, AgreementCountsOnceItIsSure) {
   const RolloutConditions conditions{.agreement_below = 0.97};
-  // Two of three may be chance; two thirds of three hundred are not.
-  EXPECT_THAT(While(conditions, {.answered = 3, .compared = 3, .agreeing = 2}), Eq(std::nullopt));
+  // Two of thirty may be chance; a third of three hundred is not.
+  EXPECT_THAT(While(conditions, {.answered = 9, .compared = 30, .agreeing = 28}), Eq(std::nullopt));
   EXPECT_THAT(While(conditions, {.answered = 9, .compared = 300, .agreeing = 200}),
               Optional(Eq("agreement is 66.67% of 300 rows, below 97%")));
   EXPECT_THAT(While(conditions, {.answered = 9, .compared = 300, .agreeing = 295}),
