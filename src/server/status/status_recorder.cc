@@ -57,6 +57,7 @@ ordered_json Events(const CascadeHistory& history, const Moment& now) {
 
 StatusRecorder::StatusRecorder(const ServerState* state, std::vector<Device> devices)
     : state_(state), devices_(std::move(devices)) {
+  Read(Clock::now());
   thread_ = std::thread([this] { Run(); });
   pthread_setname_np(thread_.native_handle(), "status");
 }

@@ -4,7 +4,6 @@
 
 #include <string>
 #include <thread>
-#include <thread>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

@@ -111,7 +111,7 @@ TEST_F(RestTest, ErrorsAreThoseOfGrpcWithTheirStatus) {
          "model 'test' has no version '2', its only version is '1'");
   expect(Infer(JsonRequest({1, kFailingByte})), 500, "stage 'first' failed on row 1: bad row");
   expect(Infer(JsonRequest({1}, R"(,"parameters":{"colour":1})")), 400,
-         "unknown parameter 'colour': known are priority, timeout and "
+         "unknown parameter 'colour': known are priority, timeout, ground_truth and "
          "triton_enable_empty_final_response");
   EXPECT_EQ(Infer(JsonRequest({1}), "Content-Encoding: gzip\r\n").status, 400);
   EXPECT_EQ(Infer(JsonRequest({1}), "Inference-Header-Content-Length: 9999\r\n").status, 400);
