@@ -45,6 +45,8 @@ ModelTable ModelKeeper::Living() const {
 
 void ModelKeeper::End(std::unique_ptr<ServedModel> model) {
   const MutexLock lock(mutex_);
+  // What is known of it would keep its deleter, and by that this object, for ever.
+  std::erase_if(known_, [](const auto& known) { return known.expired(); });
   unused_.push_back(std::move(model));
   changed_.NotifyAll();
 }
