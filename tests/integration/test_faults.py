@@ -235,7 +235,7 @@ class Limits(unittest.TestCase):
         channel = grpc.insecure_channel(self.daemon.address())
         call = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
         with self.assertRaises(grpc.RpcError) as caught:
-            call(bytes(32 << 20))
+            call(bytes(64 << 20))
         self.assertEqual(caught.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
         channel.close()
 
