@@ -23,16 +23,21 @@ def group_lines(program, macro):
         yield from option_lines(options)
 
 
+def own_options(command):
+    return [option for group in command.groups.values() for option in group
+            if "--help" not in option.names]
+
+
 def command_lines(program):
-    commands = [command for command in program.all_commands() if not command.commands]
+    """Of the commands that do something, be it that others are under them."""
+    commands = [command for command in program.all_commands()
+                if own_options(command) or not command.commands]
     if commands:
         yield ".SH COMMANDS"
     for command in commands:
         yield f'.SS "{escape(" ".join(command.words[1:]))}"'
         yield escape(command.description)
-        own = [option for group in command.groups.values() for option in group
-               if "--help" not in option.names]
-        yield from option_lines(own)
+        yield from option_lines(own_options(command))
 
 
 def man_page(program, section, version, date, further):
