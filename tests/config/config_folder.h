@@ -13,6 +13,8 @@ namespace escan {
 // A folder with a configuration, and what it refers to, that lives as long as a test.
 class ConfigFolder : public TemporaryFolder {
  public:
+  ConfigFolder() {}  // of its own, so that clang takes one that is constant
+
   absl::StatusOr<Config> Load(const std::string& yaml, const std::vector<Device>& gpus = {}) const {
     return LoadConfig(Write("escand.yaml", yaml), gpus);
   }

@@ -65,7 +65,7 @@ class ProfileFile : public testing::Test {
                                {{(folder_.path() / "profile.json").string() + ":", ""}});
   }
 
-  const ConfigFolder folder_{};
+  const ConfigFolder folder_;
 };
 
 TEST_F(ProfileFile, HoldsTimesByShareClientsAndBucket) {

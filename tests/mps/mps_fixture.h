@@ -37,6 +37,8 @@ inline ForeignProcess Find(pid_t pid, std::string_view program) {
 // A folder for an MPS control daemon, and what fake_mps_control.cc finds and leaves there.
 class MpsFolder {
  public:
+  MpsFolder() {}  // of its own, so that clang takes one that is constant
+
   ~MpsFolder() {
     for (const char* program : {"nvidia-cuda-mps-control", "nvidia-cuda-mps-server"}) {
       for (const ForeignProcess& left : ForeignProcess::FindAll(program, PipeVariable())) {
