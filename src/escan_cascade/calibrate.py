@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import yaml
 
-from . import data, manifest as manifests, report, rules, served, statistics, thresholds
+from . import data, manifest as manifests, report, rules, served, statistics, thresholds, watched
 from .errors import UserError
 
 WORTH = 0.02  # of the cost: what is less is not worth advice or another rule
@@ -98,8 +98,11 @@ def run(arguments, say):
     if labels is None:
         temperatures[-1] = 1.0
     output.mkdir(parents=True, exist_ok=True)
-    temperatures = [t if model["file"].endswith(".pt") else 1.0
-                    for t, model in zip(temperatures, manifest["models"])]
+    for i, model in enumerate(manifest["models"]):
+        if not model["file"].endswith(".pt"):
+            say(f"{model['name']}: a compiled package keeps its temperature of 1, {temperatures[i]:.2f} "
+                "was found: export it with --format torchscript to have it set")
+            temperatures[i] = 1.0
     write_calibrated(manifest, source, output, temperatures)
     answers, costs = served.collect(manifest, output, inputs, arguments.batch)
     scores, right = answers.max(2), answers.argmax(2) == truth
@@ -125,10 +128,17 @@ def run(arguments, say):
         result["advice"].append(f"serve {names[-1]} alone: {costs[-1]:.1f} us a sample, the cascade "
                                 f"{chosen.cost:.1f}")
     config = configuration(manifest, found, arguments.name, arguments.batch)
+    cascade = config["cascades"][0]
+    watch, left_out = watched.calibration(cascade, scores)
+    if left_out:
+        say(f"live scores are not compared with these: too few, or too equal, at {', '.join(left_out)}")
+    else:
+        cascade["calibration"] = "calibration.json"
     (output / "escand.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     np.savez(output / "probe.npz", **{key: values[held_out[:16]] for key, values in inputs.items()})
+    (output / "calibration.json").write_text(json.dumps(watch) + "\n")  # the server reads it
     result["served"] = check_served(output, config, inputs, held_out, truth, chosen, arguments)
-    (output / "calibration.json").write_text(json.dumps(result, indent=1) + "\n")
+    (output / "calibration.json").write_text(json.dumps({**watch, "report": result}, indent=1) + "\n")
     (output / "report.html").write_text(report.page(result, points, raw, answers, truth, held_out, found))
     show(result, output, arguments.json, say)
 
@@ -140,6 +150,8 @@ def check_served(output, config, inputs, held_out, truth, chosen, arguments):
         for stage in cascade["stages"]:
             stage["model"] = str((output / stage["model"]).resolve())
         cascade["probe"] = str((output / "probe.npz").resolve())
+        if "calibration" in cascade:
+            cascade["calibration"] = str((output / cascade["calibration"]).resolve())
         with served.Server({"cascades": [cascade]}, arguments.batch) as server:
             answers = server.ask(arguments.name, {key: values[held_out] for key, values in inputs.items()},
                                  "asking the cascade")

@@ -52,7 +52,12 @@ class Guide(unittest.TestCase):
                                       capture_output=True, text=True, timeout=command.PATIENCE)
                 self.assertEqual(done.returncode, 0, f"{block}\n{done.stderr}")
             for of in ("my_cascade", "my_text"):
-                result = json.loads((folder / of / "calibration.json").read_text())
+                file = json.loads((folder / of / "calibration.json").read_text())
+                self.assertIn("calibration: calibration.json", (folder / of / "escand.yaml").read_text())
+                reached = [sum(stage["scores"]["counts"]) for stage in file["stages"]]
+                self.assertEqual(reached[0], 400)
+                self.assertEqual(reached, sorted(reached, reverse=True))
+                result = file["report"]
                 self.assertEqual(result["samples"], {"finding": 200, "held_out": 200})
                 for served, stage in zip(result["served"]["exits"], result["stages"]):
                     self.assertAlmostEqual(served, stage["exits"], delta=0.01)

@@ -4,7 +4,7 @@ import unittest
 
 import numpy as np
 
-from escan_cascade import statistics, thresholds
+from escan_cascade import statistics, thresholds, watched
 
 
 class Interval(unittest.TestCase):
@@ -65,6 +65,33 @@ class Thresholds(unittest.TestCase):
         few = slice(0, 40)
         points = thresholds.all_points(self.scores[:, few], self.right[:, few], self.costs)
         self.assertFalse(thresholds.choose(points, 0.005)[1])
+
+
+class Watched(unittest.TestCase):
+    def test_bins_hold_equal_parts_of_the_scores(self):
+        found = watched.histogram(np.random.default_rng(1).random(1000))
+        self.assertEqual(found["counts"], [100] * 10)
+        self.assertEqual(found["edges"], sorted(set(found["edges"])))
+
+    def test_an_edge_belongs_to_the_bin_above_and_equal_scores_stay_together(self):
+        found = watched.histogram([0.5] * 40 + [1.0] * 60)
+        self.assertEqual(found, {"edges": [1.0], "counts": [40, 60]})
+
+    def test_too_few_or_too_equal_scores_make_no_bins(self):
+        self.assertIsNone(watched.histogram([]))
+        self.assertIsNone(watched.histogram([0.1 * i for i in range(9)]))
+        self.assertIsNone(watched.histogram([1.0] * 1000))
+
+    def test_a_stage_has_the_scores_of_what_reaches_it(self):
+        config = {"name": "digits", "stages": [
+            {"name": "small", "exit": {"score": "max_probability", "threshold": 0.5}},
+            {"name": "middle", "exit": {"score": "none"}}, {"name": "large"}]}
+        scores = np.stack([np.arange(100) / 100, np.zeros(100), np.arange(100) / 100])
+        file, left_out = watched.calibration(config, scores)
+        self.assertEqual(left_out, [])
+        self.assertEqual([sum(stage.get("scores", {"counts": []})["counts"]) for stage in file["stages"]],
+                         [100, 0, 50])
+        self.assertEqual(file["stages"][1], {"name": "middle", "score": "none"})
 
 
 if __name__ == "__main__":
