@@ -24,20 +24,11 @@ import numpy as np
 import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
-from daemon import ROOT, Daemon, wait_until
+from daemon import ROOT, ZEROS, Daemon, wait_until
 
 BALANCER = ROOT / "configs" / "balancer"
 # One that drains admits requests for longer than the balancer takes to notice.
-CONFIG = """
-devices: [cpu]
-shutdown: {grace: 2s, drain_timeout: 5s}
-cascades:
-  - name: zeros
-    deadline: 30s
-    inputs:  [{name: x, datatype: FP32, shape: [4]}]
-    outputs: [{name: y, datatype: FP32, shape: [2]}]
-    stages: [{name: a, executor: "null"}]
-"""
+CONFIG = ZEROS.replace("grace: 0s", "grace: 2s")
 CLIENTS = 8
 HOSTS = 3
 

@@ -16,6 +16,18 @@ BIN = pathlib.Path(os.environ["ESCAN_BIN"])
 FASHION_MNIST = ROOT / "configs" / "fashion_mnist"
 DATA = pathlib.Path("/usr/share/datasets/fashion-mnist")
 
+# A cascade that needs no model: its worker is there in a moment.
+ZEROS = """
+devices: [cpu]
+shutdown: {grace: 0s, drain_timeout: 5s}
+cascades:
+  - name: zeros
+    deadline: 30s
+    inputs:  [{name: x, datatype: FP32, shape: [4]}]
+    outputs: [{name: y, datatype: FP32, shape: [2]}]
+    stages: [{name: a, executor: "null"}]
+"""
+
 # How long anything may take before a test gives up. Never a measurement.
 PATIENCE = 90.0
 

@@ -16,19 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from certificates import Authority
-from daemon import BIN, PATIENCE, Daemon, wait_until
-
-# A cascade that needs no model: its worker is there in a moment.
-CASCADE = """
-devices: [cpu]
-shutdown: {grace: 0s, drain_timeout: 5s}
-cascades:
-  - name: zeros
-    deadline: 30s
-    inputs:  [{name: x, datatype: FP32, shape: [4]}]
-    outputs: [{name: y, datatype: FP32, shape: [2]}]
-    stages: [{name: a, executor: "null"}]
-"""
+from daemon import BIN, PATIENCE, ZEROS, Daemon, wait_until
 
 
 def request(rows=1, model="zeros"):
@@ -86,7 +74,7 @@ class Case(unittest.TestCase):
 
     def start(self, server, **options):
         config = self.folder / "escand.yaml"
-        config.write_text(f"server: {json.dumps(server)}\n{CASCADE}")
+        config.write_text(f"server: {json.dumps(server)}\n{ZEROS}")
         daemon = Daemon(config, **options)
         self.addCleanup(daemon.kill)
         return daemon
@@ -164,7 +152,7 @@ class Tls(Case):
                 ({"certificate": str(self.folder / "nothing.pem")}, "holds no certificate"),
                 ({"client_ca": str(self.folder / "missing.pem")}, "there is no file")):
             config = self.folder / "bad.yaml"
-            config.write_text(f"server: {json.dumps({'tls': self.files | change})}\n{CASCADE}")
+            config.write_text(f"server: {json.dumps({'tls': self.files | change})}\n{ZEROS}")
             done = subprocess.run([BIN / "escand", "--config", config, "--check-config"],
                                   capture_output=True, text=True, timeout=PATIENCE)
             self.assertEqual(done.returncode, 2)

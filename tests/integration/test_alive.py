@@ -17,23 +17,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tritonclient.utils import InferenceServerException
 
 import daemon as daemons
-from daemon import BIN, PATIENCE, Daemon, wait_until
-
-# A cascade that needs no model: its worker is there in a moment.
-CONFIG = """
-devices: [cpu]
-shutdown: {grace: 0s, drain_timeout: 5s}
-cascades:
-  - name: zeros
-    deadline: 30s
-    inputs:  [{name: x, datatype: FP32, shape: [4]}]
-    outputs: [{name: y, datatype: FP32, shape: [2]}]
-    stages: [{name: a, executor: "null"}]
-"""
+from daemon import BIN, PATIENCE, ZEROS, Daemon, wait_until
 
 
 @contextlib.contextmanager
-def serving(config=CONFIG, **options):
+def serving(config=ZEROS, **options):
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "escand.yaml"
         path.write_text(config)
@@ -106,7 +94,7 @@ class LogNobodyReads(unittest.TestCase):
         self.addCleanup(os.close, read_end)
         with tempfile.TemporaryDirectory() as folder:
             config = pathlib.Path(folder) / "escand.yaml"
-            config.write_text(CONFIG)
+            config.write_text(ZEROS)
             admin = f"unix:{folder}/admin.sock"
             with socket.socket() as free:
                 free.bind(("127.0.0.1", 0))
@@ -143,7 +131,7 @@ class FirstStart(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             model = pathlib.Path(folder) / "broken.pt"
             model.write_text("no model")
-            config = CONFIG.replace('executor: "null"', f"model: {model}")
+            config = ZEROS.replace('executor: "null"', f"model: {model}")
             with serving(config, ready=False) as daemon:
                 self.assertEqual(daemon.process.wait(PATIENCE), 1)
                 daemon.kill()
@@ -165,7 +153,7 @@ class Surroundings(unittest.TestCase):
     def test_it_serves_without_standard_error(self):
         with tempfile.TemporaryDirectory() as folder:
             config = pathlib.Path(folder) / "escand.yaml"
-            config.write_text(CONFIG)
+            config.write_text(ZEROS)
             admin = f"unix:{folder}/admin.sock"
             process = subprocess.Popen(
                 ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", BIN / "escand", "--config", config,
@@ -188,7 +176,7 @@ class Surroundings(unittest.TestCase):
 
     def test_it_serves_where_the_cache_cannot_be_written(self):
         # Not even root can write there.
-        with serving("cache: /proc/escan\n" + CONFIG) as daemon:
+        with serving("cache: /proc/escan\n" + ZEROS) as daemon:
             self.assertEqual(ask(daemon.address()), ANSWER)
 
     def test_it_serves_on_ipv6(self):

@@ -13,8 +13,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from daemon import PATIENCE, ROOT, wait_until
-from test_alive import ANSWER, CONFIG, ask, serving
+from daemon import PATIENCE, ROOT, ZEROS, wait_until
+from test_alive import ANSWER, ask, serving
 
 MONITORING = ROOT / "configs" / "monitoring"
 DASHBOARD = MONITORING / "grafana" / "escan.json"
@@ -152,7 +152,7 @@ class Scaling(unittest.TestCase):
         query = re.search(r"query: >-\n((?: {16}.*\n)+)", manifest)[1]
         query = " ".join(query.split()).replace('model="fashion_mnist"', 'model="zeros"')
         # A batch is never full, so each sample waits for 200 ms at least.
-        config = CONFIG + "    plan: {workers: [{stages: [a]}], stages: {a: {max_delay: 200ms}}}\n"
+        config = ZEROS + "    plan: {workers: [{stages: [a]}], stages: {a: {max_delay: 200ms}}}\n"
         with serving(config) as daemon, Prometheus([daemon.address("metrics")]) as prometheus:
             wait_until(lambda: prometheus.query("escan_ready == 1"), "a scrape")
             self.assertEqual([float(sample["value"][1]) for sample in prometheus.query(query)], [0])
