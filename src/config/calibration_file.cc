@@ -69,7 +69,7 @@ class CalibrationReader {
         if (map[key].present()) map[key].AddMistake("is not used: the stage has no threshold");
       }
     }
-    const NodeReader scores = scored ? map.Required("scores") : map["scores"];
+    const NodeReader scores = map["scores"];  // absent where there were too few
     if (scores.present() && !scored) scores.AddMistake("is not used: the stage has no score");
     if (scores.present() && scored) calibration.scores = ReadScores(scores);
     return calibration;

@@ -130,10 +130,10 @@ def run(arguments, say):
     config = configuration(manifest, found, arguments.name, arguments.batch)
     cascade = config["cascades"][0]
     watch, left_out = watched.calibration(cascade, scores)
+    cascade["calibration"] = "calibration.json"
     if left_out:
-        say(f"live scores are not compared with these: too few, or too equal, at {', '.join(left_out)}")
-    else:
-        cascade["calibration"] = "calibration.json"
+        say(f"live scores are not compared at {', '.join(left_out)}: too few samples got there, or all "
+            "with one score")
     (output / "escand.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     np.savez(output / "probe.npz", **{key: values[held_out[:16]] for key, values in inputs.items()})
     (output / "calibration.json").write_text(json.dumps(watch) + "\n")  # the server reads it
