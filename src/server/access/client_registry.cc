@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/match.h"
+#include "config/clients_file.h"
 
 namespace escan {
 namespace {
@@ -49,6 +50,14 @@ absl::StatusOr<std::shared_ptr<Client>> ClientRegistry::Find(
   }
   if (found == nullptr) return absl::UnauthenticatedError("the token is of no client");
   return found;
+}
+
+absl::StatusOr<std::shared_ptr<const ClientRegistry>> ReadClientRegistry(
+    const ServerConfig& server, const ClientRegistry* before) {
+  if (server.clients.empty()) return nullptr;
+  const absl::StatusOr<std::vector<ClientConfig>> clients = LoadClients(server.clients);
+  if (!clients.ok()) return clients.status();
+  return std::make_shared<const ClientRegistry>(*clients, before);
 }
 
 }  // namespace escan

@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "config/config.h"
 #include "server/access/client.h"
 
 namespace escan {
@@ -25,5 +26,10 @@ class ClientRegistry {
  private:
   std::vector<std::shared_ptr<Client>> clients_;
 };
+
+// Those of the server's file of clients; null: there is none, and everybody may ask. `before` as in
+// the constructor. InvalidArgument: the file is wrong.
+absl::StatusOr<std::shared_ptr<const ClientRegistry>> ReadClientRegistry(
+    const ServerConfig& server, const ClientRegistry* before);
 
 }  // namespace escan

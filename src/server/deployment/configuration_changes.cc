@@ -67,4 +67,21 @@ std::string Fingerprint(const CascadeConfig& cascade) {
   return text;
 }
 
+absl::StatusOr<CascadeConfig> WithModels(CascadeConfig cascade,
+                                         const std::map<std::string, std::string>& models) {
+  for (const auto& [name, file] : models) {
+    const std::optional<int> stage = cascade.spec.FindStage(name);
+    if (!stage.has_value()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("cascade '", cascade.spec.name, "' has no stage '", name, "'"));
+    }
+    StageSpec& spec = cascade.spec.stages[static_cast<size_t>(*stage)];
+    if (spec.executor == ExecutorKind::kNull) {
+      return absl::InvalidArgumentError(absl::StrCat("stage '", name, "' has no model"));
+    }
+    spec.model = file;
+  }
+  return cascade;
+}
+
 }  // namespace escan

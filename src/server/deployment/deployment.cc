@@ -2,17 +2,14 @@
 
 #include <pthread.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "config/clients_file.h"
 #include "server/deployment/configuration_changes.h"
 #include "server/inference/inference_server.h"
-#include "supervision/cpu_quota.h"
 
 namespace escan {
 namespace {
@@ -37,31 +34,12 @@ std::shared_ptr<ServedModel> FindModel(const ModelTable& models, const std::stri
   return nullptr;
 }
 
-absl::StatusOr<std::shared_ptr<const ClientRegistry>> ReadClients(const ServerConfig& server,
-                                                                  const ClientRegistry* before) {
-  if (server.clients.empty()) return nullptr;
-  const absl::StatusOr<std::vector<ClientConfig>> clients = LoadClients(server.clients);
-  if (!clients.ok()) return clients.status();
-  return std::make_shared<const ClientRegistry>(*clients, before);
-}
-
 size_t MessageLimit(const Config& config) {
   size_t limit = InferenceServer::kRoomForMessages;
   for (const CascadeConfig& cascade : config.cascades) {
     limit = std::max(limit, MaxRequestBytes(cascade.spec));
   }
   return limit;
-}
-
-absl::Status CheckPrograms(const CascadeConfig& cascade, WorkerHost& host) {
-  for (const WorkerGroup& group : cascade.plan.workers) {
-    const absl::StatusOr<WorkerCommand> command = host.CommandFor(group);
-    if (!command.ok()) return command.status();
-    if (access(command->program.c_str(), X_OK) == 0) continue;
-    return absl::ErrnoToStatus(
-        errno, absl::StrCat("cannot run the worker program ", command->program.string()));
-  }
-  return absl::OkStatus();
 }
 
 // Plans that operators froze stay frozen, where the cascade is still the same.
@@ -79,6 +57,10 @@ void CarryFrozen(const ControlLoop& before, const ModelTable& models,
 
 Deployment::Deployment(Options options)
     : options_(std::move(options)),
+      versions_({.host = options_.host,
+                 .devices = options_.first.config.devices,
+                 .cache = options_.first.config.cache,
+                 .worker_output = options_.worker_output}),
       message_limit_(MessageLimit(options_.first.config)),
       deployed_(options_.first),
       shutdown_(deployed_.config.shutdown) {}
@@ -92,13 +74,13 @@ absl::StatusOr<ModelTable> Deployment::StartFirst() {
   Config config = deployed_.config;
   SetFirstPlans(deployed_.profiles, &config);
   for (const CascadeConfig& cascade : config.cascades) {
-    if (absl::Status status = CheckPrograms(cascade, *options_.host); !status.ok()) return status;
+    if (absl::Status status = versions_.CheckPrograms(cascade); !status.ok()) return status;
   }
   ModelTable models;
   for (size_t i = 0; i < config.cascades.size(); ++i) {
     const std::string& name = config.cascades[i].spec.name;
     fingerprints_[name] = Fingerprint(deployed_.config.cascades[i]);
-    absl::StatusOr<std::shared_ptr<ServedModel>> model = StartModel(config.cascades[i]);
+    absl::StatusOr<std::shared_ptr<ServedModel>> model = versions_.Start(config.cascades[i]);
     if (!model.ok()) return model.status();
     (*model)->engine->OnUnservable(
         [this, name](const std::string& reason) { options_.on_unservable(name, reason); });
@@ -109,7 +91,7 @@ absl::StatusOr<ModelTable> Deployment::StartFirst() {
 
 absl::Status Deployment::Serve(ServerState* state) {
   const absl::StatusOr<std::shared_ptr<const ClientRegistry>> clients =
-      ReadClients(deployed_.config.server, nullptr);
+      ReadClientRegistry(deployed_.config.server, nullptr);
   if (!clients.ok()) return clients.status();
   state_ = state;
   state->SetClients(*clients);
@@ -224,22 +206,11 @@ absl::StatusOr<ChangeReport> Deployment::Carry(const CascadeChange& change) {
 absl::StatusOr<ChangeReport> Deployment::StartRollout(const CascadeChange& change) {
   const absl::StatusOr<std::shared_ptr<ServedModel>> before = state_->Find(change.name);
   if (!before.ok()) return before.status();
-  CascadeConfig cascade = (*before)->config;
-  for (const auto& [name, file] : change.stage_models) {
-    const std::optional<int> stage = cascade.spec.FindStage(name);
-    if (!stage.has_value()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("cascade '", change.name, "' has no stage '", name, "'"));
-    }
-    StageSpec& spec = cascade.spec.stages[static_cast<size_t>(*stage)];
-    if (spec.executor == ExecutorKind::kNull) {
-      return absl::InvalidArgumentError(absl::StrCat("stage '", name, "' has no model"));
-    }
-    spec.model = file;
-  }
+  absl::StatusOr<CascadeConfig> cascade = WithModels((*before)->config, change.stage_models);
+  if (!cascade.ok()) return cascade.status();
   // It is to take over everything, so it gets what the old one has.
-  cascade.plan = (*before)->engine->Status().plan;
-  absl::StatusOr<std::shared_ptr<ServedModel>> after = StartModel(cascade);
+  cascade->plan = (*before)->engine->Status().plan;
+  absl::StatusOr<std::shared_ptr<ServedModel>> after = versions_.Start(*cascade);
   if (!after.ok()) return after.status();
   Next prepared;
   prepared.starts.push_back(std::make_unique<ModelStart>(*after));
@@ -313,7 +284,7 @@ absl::StatusOr<ChangeReport> Deployment::Apply(Deployed next, const CascadeChang
   absl::Status status = CheckTakesNoRestart(deployed_.config, next.config);
   if (!status.ok()) return status;
   const absl::StatusOr<std::shared_ptr<const ClientRegistry>> clients =
-      ReadClients(next.config.server, state_->clients().get());
+      ReadClientRegistry(next.config.server, state_->clients().get());
   if (!clients.ok()) return clients.status();
   Next prepared;
   status = Prepare(next, change, &prepared);
@@ -358,8 +329,8 @@ absl::Status Deployment::Prepare(const Deployed& next, const CascadeChange& chan
           "cascade '", name, "': its requests may have ", bytes, " bytes, and the server takes ",
           message_limit_, " since its start; a restart takes more"));
     }
-    if (absl::Status status = CheckPrograms(cascade, *options_.host); !status.ok()) return status;
-    absl::StatusOr<std::shared_ptr<ServedModel>> model = StartModel(cascade);
+    if (absl::Status status = versions_.CheckPrograms(cascade); !status.ok()) return status;
+    absl::StatusOr<std::shared_ptr<ServedModel>> model = versions_.Start(cascade);
     if (!model.ok()) return model.status();
     prepared->starts.push_back(std::make_unique<ModelStart>(*model));
     prepared->table.push_back(*std::move(model));
@@ -430,26 +401,6 @@ absl::StatusOr<ChangeReport> Deployment::Remove(const std::string& name) {
   return report;
 }
 
-absl::StatusOr<std::shared_ptr<ServedModel>> Deployment::StartModel(const CascadeConfig& cascade) {
-  EngineOptions options;
-  options.host = options_.host;
-  options.devices = deployed_.config.devices;
-  options.cache = deployed_.config.cache;
-  CpuBudget cpus = UsableCpuBudget();
-  options.cpus = std::move(cpus.cpus);
-  options.pin_cpus = cpus.pinned;
-  options.worker_output = options_.worker_output;
-  const std::string& name = cascade.spec.name;
-  absl::StatusOr<std::unique_ptr<Engine>> engine =
-      Engine::Start(cascade.spec, cascade.plan, options);
-  if (!engine.ok()) {
-    return absl::Status(engine.status().code(),
-                        absl::StrCat("cascade '", name, "': ", engine.status().message()));
-  }
-  return ModelKeeper::Keep(
-      keeper_, std::make_unique<ServedModel>(cascade, *std::move(engine), NextVersion(name)));
-}
-
 void Deployment::Watch(const std::shared_ptr<ServedModel>& model) {
   Engine* const engine = model->engine.get();
   engine->OnReadyChange([this](bool) { options_.on_change(); });
@@ -459,10 +410,6 @@ void Deployment::Watch(const std::shared_ptr<ServedModel>& model) {
     }
   });
   options_.on_change();
-}
-
-std::string Deployment::NextVersion(const std::string& name) {
-  return std::to_string(++versions_[name]);
 }
 
 }  // namespace escan

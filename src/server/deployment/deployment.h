@@ -14,8 +14,8 @@
 #include "contracts/mutex.h"
 #include "server/daemon/automatic_plans.h"
 #include "server/deployment/cascade_change.h"
-#include "server/deployment/model_keeper.h"
 #include "server/deployment/model_start.h"
+#include "server/deployment/version_factory.h"
 #include "server/inference/server_state.h"
 
 namespace escan {
@@ -62,7 +62,7 @@ class Deployment {
   void Stop();
 
   // All that have not ended, also those that only answer what is inside.
-  ModelTable Living() const { return keeper_->Living(); }
+  ModelTable Living() const { return versions_.Living(); }
   ShutdownConfig shutdown() const;
 
  private:
@@ -93,12 +93,10 @@ class Deployment {
   absl::Status Prepare(const Deployed& next, const CascadeChange& change, Next* prepared);
   absl::Status WaitFor(Next* prepared);
   void Switch(Deployed next, Next prepared);
-  absl::StatusOr<std::shared_ptr<ServedModel>> StartModel(const CascadeConfig& cascade);
   void Watch(const std::shared_ptr<ServedModel>& model);
-  std::string NextVersion(const std::string& name);
 
   const Options options_;
-  const std::shared_ptr<ModelKeeper> keeper_ = ModelKeeper::Start();
+  VersionFactory versions_;  // the thread's, and before it StartFirst's
   size_t message_limit_ = 0;
   ServerState* state_ = nullptr;
 
@@ -106,7 +104,6 @@ class Deployment {
   Deployed deployed_;
   std::map<std::string, std::string> fingerprints_;  // of what is served, by name
   std::map<std::string, std::string> promoted_;      // of what a rollout put in its place
-  std::map<std::string, int> versions_;              // that were started, by name
 
   mutable Mutex mutex_;
   CondVar changed_;
